@@ -1,0 +1,2 @@
+//! `swiotlb-bench`.
+fn main() {}
