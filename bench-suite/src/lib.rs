@@ -1,1 +1,5 @@
-//! Placeholder
+//! The runner behind `swiotlb-bench`: verification, replay, measuring.
+
+pub mod policies;
+pub mod replay;
+pub mod verify;

@@ -1,1 +1,22 @@
-//! Placeholder
+//! What a run leaves behind, and how it is shown as text.
+//!
+//! The runner writes a [`record::RunRecord`] once, through a [`store::Store`]; everything else here reads.
+//! Bottom to top: [`text`] and [`units`] make strings that are safe and uniform; [`quantile`] holds the
+//! sample rule and [`latency`] the histograms it is applied to; [`machine`], [`record`] and [`store`] are the
+//! record and its file; [`table`] is a table without a form, and [`terminal`], [`markdown`] and [`csv`] are
+//! its forms; [`summary`] turns a record into tables.
+//!
+//! No allocator, no workload, no clock and no figure: those belong to other crates.
+
+pub mod csv;
+pub mod latency;
+pub mod machine;
+pub mod markdown;
+pub mod quantile;
+pub mod record;
+pub mod store;
+pub mod summary;
+pub mod table;
+pub mod terminal;
+pub mod text;
+pub mod units;

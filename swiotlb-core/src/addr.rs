@@ -30,6 +30,13 @@ impl PhysAddr {
         Self(self.0.wrapping_add(bytes))
     }
 
+    /// `self - bytes` modulo 2^64.
+    #[inline]
+    #[must_use]
+    pub const fn wrapping_sub(self, bytes: u64) -> Self {
+        Self(self.0.wrapping_sub(bytes))
+    }
+
     /// Bytes from `base` up to `self`, modulo 2^64.
     #[inline]
     #[must_use]

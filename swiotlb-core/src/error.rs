@@ -31,6 +31,16 @@ pub enum PageError {
     /// The page attributes could not be changed.
     #[error("page attributes could not be changed: {0}")]
     Attribute(#[from] AttributeError),
+    /// The range leaves the made-up address space.
+    #[error("{bytes} bytes at {addr} leave the address space of {space} bytes")]
+    BeyondSpace {
+        /// Where the range starts.
+        addr: PhysAddr,
+        /// Its bytes.
+        bytes: u64,
+        /// Bytes in the address space ([`crate::phys::SPACE`]).
+        space: u64,
+    },
     /// The host gave no memory to stand behind the address.
     #[error("the host could not map memory at {addr}: {errno}")]
     Host {
@@ -247,7 +257,47 @@ pub enum SyncError {
         /// The address.
         addr: PhysAddr,
     },
+    /// The direction differs from the map's. Seen where the address lies in a mapping's first slot.
+    #[error("{addr} was mapped {mapped:?}, not {given:?}")]
+    WrongDirection {
+        /// The address.
+        addr: PhysAddr,
+        /// The map's direction.
+        mapped: crate::device::Direction,
+        /// The sync's direction.
+        given: crate::device::Direction,
+    },
     /// The device belongs to another allocator.
     #[error("the device belongs to another allocator")]
     ForeignDevice,
+}
+
+/// Why a device could not be set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum DeviceError {
+    /// A mask that is not a run of low bits.
+    #[error("{what} is {mask:#x}, which is not of the form 2^n - 1")]
+    BadMask {
+        /// The field.
+        what: &'static str,
+        /// Its value.
+        mask: u64,
+    },
+}
+
+/// Why a page allocation of a restricted pool failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum AllocError {
+    /// The device's allocator does not hand out pages.
+    #[error("the device's allocator does not hand out pages")]
+    NotRestricted,
+    /// No room, or a size that takes no slot or more than a segment.
+    #[error(transparent)]
+    NoRoom(#[from] MapError),
+    /// The slots found do not start on a page; they were given back.
+    #[error("the slots found at {addr} do not start on a page")]
+    Unaligned {
+        /// Where they were.
+        addr: PhysAddr,
+    },
 }

@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(max_mapping_size(u64::MAX), 0);
         for bits in 0..18 {
             let mask = (1_u64 << bits) - 1;
-            let worst = PhysAddr(u64::MAX & !0xfff | mask);
+            let worst = PhysAddr(!0xfff | mask);
             let offset = align_offset(mask, 0, worst);
             assert!(max_mapping_size(mask) + offset <= IO_TLB_MAX_BYTES);
         }

@@ -1,1 +1,19 @@
-//! Placeholder
+//! What is asked of the allocator: traces and golden vectors. Plain data out.
+//!
+//! This crate reads requests and what was observed of them; it knows the vocabulary of
+//! [`swiotlb_core`] (addresses, directions, attributes, slot arithmetic) and no allocator.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`lines`] | bounded lines from a plain or gzip file |
+//! | [`golden`] | vectors in `swiotlb-golden/1`: operations and what Linux did |
+//! | [`trace`] | recordings of real kernels, as JSON Lines or as ftrace's text |
+//!
+//! Everything streams: memory is bounded by the longest line that is allowed and by the records kept,
+//! whatever the file says. Input is never trusted: what cannot be used is an error with file and line,
+//! or is counted by reason in [`trace::Skipped`].
+
+pub mod golden;
+mod json;
+pub mod lines;
+pub mod trace;

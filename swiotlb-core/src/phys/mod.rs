@@ -1,4 +1,46 @@
 //! Physical memory that is made up: addresses, windows, zones, page sources, decryption models.
+//!
+//! From the bottom up; each layer knows only those before it:
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | [`memory`], `space`, `window`, `bytes` | the bytes behind made-up addresses, mapped window by window on first use |
+//! | [`block`] | the seam: who hands out power-of-two page blocks |
+//! | [`buddy`], `extent` | such a one: a buddy allocator over zones |
+//! | [`fault`] | another: fails on demand, keeps the balance |
+//! | [`zoned`] | the zone rule above any of them: start high, give back what lies too high, go lower |
+//! | [`atomic_pool`] | decrypted memory kept ready for callers that may not block |
+//! | [`decrypt`] | the seam for memory encryption, and its models |
+//! | [`source`] | the composition that pools are made from |
+//!
+//! Invariant: an address carries no right to memory. Pages belong to whoever [`source::PageSource::alloc`]
+//! gave them to, until that value goes back to [`source::PageSource::free`].
+
+pub mod atomic_pool;
+pub mod block;
+pub mod buddy;
+mod bytes;
+#[cfg(test)]
+mod child;
+pub mod decrypt;
+mod extent;
+pub mod fault;
+pub mod memory;
+pub mod source;
+mod space;
+mod window;
+pub mod zoned;
+
+pub use atomic_pool::AtomicPool;
+pub use block::{Block, PageBlocks};
+pub use buddy::BuddyZones;
+pub use decrypt::{CostModel, Decrypt, FailingDecrypt, NoEncryption, PageAttribute};
+pub use fault::FailingBlocks;
+pub use memory::PhysMemory;
+pub use source::{Context, Origin, PageSource, PoolMemory, PoolPages};
+pub use space::{SPACE, WINDOW};
+pub use window::HugePages;
+pub use zoned::{ZonedPages, first_zone};
 
 use core::fmt;
 

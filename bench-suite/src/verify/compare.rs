@@ -1,0 +1,126 @@
+//! Comparing what an operation did with what Linux did, field by field.
+
+use swiotlb_core::policy::Reproduces;
+use workloads::golden::{Op, Out};
+
+/// One field that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The field of `out`.
+    pub field: &'static str,
+    /// What the vector holds.
+    pub expected: String,
+    /// What the policy did.
+    pub got: String,
+}
+
+/// What a field belongs to: a policy that does not reproduce it is not compared on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Follows from rules that every policy keeps.
+    Rule,
+    /// Follows from which slots requests get.
+    Placement,
+    /// Follows from exact statistics (and from placement, where requests fail or not).
+    Statistics,
+    /// A CRC of data, which no policy may lose.
+    Data,
+}
+
+/// The groups of fields that a policy is not compared on, in words.
+pub fn left_out(reproduces: Reproduces) -> Option<String> {
+    let mut groups = Vec::new();
+    if !reproduces.placement {
+        groups.push("placement, page events, reclaim order, and what follows from them");
+    }
+    if !reproduces.statistics {
+        groups.push("statistics");
+    }
+    if groups.is_empty() { None } else { Some(groups.join("; ")) }
+}
+
+fn compared(kind: Kind, op: &Op, reproduces: Reproduces) -> bool {
+    match kind {
+        Kind::Data => true,
+        // Set-up and declarations do not depend on what came before.
+        Kind::Rule => reproduces.placement || matches!(op, Op::Init(_) | Op::Device(_) | Op::Restricted(_)),
+        Kind::Placement => reproduces.placement,
+        Kind::Statistics => reproduces.placement && reproduces.statistics,
+    }
+}
+
+macro_rules! differences {
+    ($op:expr, $reproduces:expr, $expected:expr, $got:expr, $($kind:ident: $($field:ident)*;)*) => {{
+        let mut differences = Vec::new();
+        $($(
+            if compared(Kind::$kind, $op, $reproduces) && $expected.$field != $got.$field {
+                differences.push(Difference {
+                    field: stringify!($field),
+                    expected: shown(&$expected.$field),
+                    got: shown(&$got.$field),
+                });
+            }
+        )*)*
+        differences
+    }};
+}
+
+/// Where `got` differs from `expected` in what the policy declares to reproduce. A CRC that the policy
+/// could not take, because its mapping failed where Linux's did not, is no difference for a policy of
+/// another placement.
+pub fn compare(op: &Op, reproduces: Reproduces, expected: &Out, got: &Out) -> Vec<Difference> {
+    let mut differences = differences!(op, reproduces, expected, got,
+        Rule: nslabs nareas area_nslabs base default_nslabs default_nareas can_grow phys_limit rc
+            max_mapping_size active force_bounce for_alloc notes ok err bug;
+        Placement: pages pools_added pools_removed work_scheduled rcu_queued pool transient off slot
+            pad_slots first nslots alloc_left area paddr found pools ran callbacks;
+        Statistics: total_used used_hiwater transient_nslabs;
+        Data: dev_crc cpu_crc;
+    );
+    if !reproduces.placement {
+        let absent = |d: &Difference| d.expected == ABSENT || d.got == ABSENT;
+        differences.retain(|d| !(d.field.ends_with("_crc") && absent(d)));
+    }
+    differences
+}
+
+const ABSENT: &str = "absent";
+
+/// A value for a reader: what is absent is called so.
+fn shown<T: core::fmt::Debug>(value: &T) -> String {
+    let text = format!("{value:?}");
+    match text.as_str() {
+        "None" | "[]" => ABSENT.to_owned(),
+        _ => text.strip_prefix("Some(").and_then(|t| t.strip_suffix(')')).unwrap_or(&text).to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use super::*;
+
+    const ALL: Reproduces = Reproduces { placement: true, statistics: true };
+
+    #[test]
+    fn every_differing_field_is_named() {
+        let expected = Out { slot: Some(3), ok: Some(true), ..Out::default() };
+        let got = Out { slot: Some(4), ..expected.clone() };
+        let found = compare(&Op::RunRcu, ALL, &expected, &got);
+        assert_eq!(found.len(), 1);
+        let first = found.first().unwrap();
+        assert_eq!((first.field, first.expected.as_str(), first.got.as_str()), ("slot", "3", "4"));
+    }
+
+    #[test]
+    fn a_policy_is_not_held_to_what_it_does_not_reproduce() {
+        let expected = Out { slot: Some(3), total_used: Some(7), dev_crc: Some(1), ..Out::default() };
+        let got = Out { slot: Some(9), total_used: Some(8), dev_crc: Some(2), ..Out::default() };
+        let fields = |reproduces| -> Vec<_> {
+            compare(&Op::RunRcu, reproduces, &expected, &got).iter().map(|d| d.field).collect()
+        };
+        assert_eq!(fields(ALL), ["slot", "total_used", "dev_crc"]);
+        assert_eq!(fields(Reproduces { statistics: false, ..ALL }), ["slot", "dev_crc"]);
+        assert_eq!(fields(Reproduces { placement: false, statistics: true }), ["dev_crc"]);
+    }
+}

@@ -1,0 +1,150 @@
+//! `verify`: golden vectors of the real kernel against a policy.
+
+mod compare;
+mod machine;
+pub(crate) mod script;
+mod steps;
+
+pub use compare::{Difference, left_out};
+
+use crate::policies::Verified;
+use machine::Machine;
+use script::ScriptedBlocks;
+use std::path::{Path, PathBuf};
+use swiotlb_core::policy::{Reproduces, reproduces};
+use thiserror::Error;
+use workloads::golden::{GoldenError, GoldenFile, Out, Step};
+
+/// Why a file could not be judged.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// It could not be read.
+    #[error(transparent)]
+    Read(#[from] GoldenError),
+}
+
+/// Where and how a policy differed from the kernel. One operation may differ in several fields; what
+/// follows it in the file is not compared, because it builds on the difference.
+#[derive(Debug)]
+pub struct Mismatch {
+    /// The file.
+    pub path: PathBuf,
+    /// The file's line, from 1.
+    pub line: u64,
+    /// The operation's number, from 0.
+    pub index: u64,
+    /// The operation's word.
+    pub op: &'static str,
+    /// The fields that differ; empty if the operation broke a rule that has no field.
+    pub differences: Vec<Difference>,
+    /// Which rule it broke, or why it could not be run.
+    pub broken: Option<String>,
+}
+
+impl core::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let place = format!("{}:{}: op {} ({})", self.path.display(), self.line, self.index, self.op);
+        if let Some(broken) = &self.broken {
+            write!(f, "{place}: {broken}")?;
+        }
+        for (i, d) in self.differences.iter().enumerate() {
+            let line = if i > 0 || self.broken.is_some() { "\n" } else { "" };
+            write!(f, "{line}{place}: {}: expected {}, got {}", d.field, d.expected, d.got)?;
+        }
+        Ok(())
+    }
+}
+
+/// What became of one file.
+#[derive(Debug, Default)]
+pub struct FileResult {
+    /// Operations run.
+    pub operations: u64,
+    /// Operations that could not be compared, because the policy had failed where the kernel had not, or
+    /// the other way round: only for policies of another placement.
+    pub not_comparable: u64,
+    /// The first mismatch.
+    pub mismatch: Option<Mismatch>,
+}
+
+/// Runs the vectors of `path` against `P` and stops at the first mismatch.
+///
+/// # Errors
+/// The file cannot be read or is no file of golden vectors.
+pub fn run_file<P: Verified>(path: &Path) -> Result<FileResult, FileError> {
+    let declared = reproduces::<P>();
+    let blocks = if declared.placement { ScriptedBlocks::scripted() } else { ScriptedBlocks::free_running() };
+    let mut machine = Machine::<P>::new(blocks);
+    let mut result = FileResult::default();
+    for step in GoldenFile::open(path)? {
+        let step = step?;
+        result.operations += 1;
+        match run_step(&mut machine, &step, declared) {
+            Verdict::Same => {}
+            Verdict::NotComparable => result.not_comparable += 1,
+            Verdict::Differs(differences, broken) => {
+                result.mismatch = Some(Mismatch {
+                    path: path.to_owned(),
+                    line: step.line,
+                    index: step.index,
+                    op: step.op.name(),
+                    differences,
+                    broken,
+                });
+                return Ok(result);
+            }
+        }
+    }
+    Ok(result)
+}
+
+enum Verdict {
+    Same,
+    NotComparable,
+    Differs(Vec<Difference>, Option<String>),
+}
+
+fn run_step<P: Verified>(machine: &mut Machine<P>, step: &Step, declared: Reproduces) -> Verdict {
+    if !declared.placement && lacks_handle(machine, step) {
+        return Verdict::NotComparable;
+    }
+    if matches!(step.op, workloads::golden::Op::Init(_)) {
+        // Before the script is loaded: what the old machine gives back belongs to no operation.
+        *machine = Machine::new(machine.blocks.clone());
+    }
+    machine.blocks.expect(&step.out.pages);
+    let got = match steps::run(machine, &step.op) {
+        Ok(out) => out,
+        Err(broken) => return Verdict::Differs(Vec::new(), Some(broken)),
+    };
+    let got = with_changes(machine, got);
+    let differences = compare::compare(&step.op, declared, &step.out, &got);
+    if differences.is_empty() { Verdict::Same } else { Verdict::Differs(differences, None) }
+}
+
+/// Fills in which pools came and went and what was asked of the page source. A map is described before
+/// its new pool has a number, so that number is set here.
+fn with_changes<P: Verified>(machine: &mut Machine<P>, got: Out) -> Out {
+    let (pools_added, pools_removed) = machine.update_pools();
+    let new = pools_added.first().map(|pool| pool.pool);
+    let pool = if got.pool == Some(-1) { new } else { got.pool };
+    Out { pools_added, pools_removed, pages: machine.blocks.seen(), pool, ..got }
+}
+
+/// Whether the step needs a mapping or a pool that this policy does not have, because it decided otherwise
+/// earlier on.
+fn lacks_handle<P: Verified>(machine: &Machine<P>, step: &Step) -> bool {
+    use workloads::golden::{FindAt, Op};
+    match &step.op {
+        Op::Unmap(op) => !machine.mappings.contains_key(&op.h),
+        Op::SyncDev(op) | Op::SyncCpu(op) => !machine.mappings.contains_key(&op.h),
+        Op::DevWrite(op) | Op::CpuWrite(op) => !machine.mappings.contains_key(&op.h),
+        Op::Check(op) => !machine.mappings.contains_key(&op.h),
+        Op::Rfree(op) => !machine.mappings.contains_key(&op.h),
+        Op::FindPool(op) => match op.at {
+            FindAt::Pool { pool, .. } => usize::try_from(pool).map_or(true, |i| i >= machine.bases.len()),
+            FindAt::Paddr(_) => false,
+        },
+        _ => false,
+    }
+}

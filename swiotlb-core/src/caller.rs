@@ -1,0 +1,194 @@
+//! A caller: what belongs to one thread that uses an allocator, and its read sections.
+//!
+//! A [`Caller`] holds the thread's registration with the reclaimer, its statistics shard, its probe and
+//! the CPU that it stands for; it cannot be shared between threads. A [`Session`] is a caller inside a
+//! read section, as a softirq is: all operations happen in one, and one may span many operations, which
+//! then share the cost of entering. While a session lives, no unlinked pool expires.
+//!
+//! Publication, the rule that everything else rests on: once a map has returned an address, any CPU that
+//! obtains it finds its pool. The map publishes the pool (Release), then sets the device's
+//! `uses_io_tlb`, then passes a full fence, then returns; a lookup passes an Acquire fence, then reads
+//! the flag, then the indices. If the address travelled from the map to the lookup by any atomic at all,
+//! even Relaxed, the two fences synchronize, and the lookup sees flag and pool. A pool that a third CPU
+//! added is covered too: the map saw it (Acquire), so it happens before the map's fence.
+
+use crate::addr::PhysAddr;
+use crate::grow::{self, Grown};
+use crate::lookup::PoolIndex;
+use crate::mem::{Device, GuardOf, IoTlbMem};
+use crate::policy::Policy;
+use crate::pool::Pool;
+use crate::probe::Probe;
+use crate::reclaim::Reclaim;
+use crate::stats::Stats;
+use crate::sync::{Ordering, fence};
+use core::cell::Cell;
+
+/// One thread's access to an allocator.
+pub struct Caller<'m, P: Policy> {
+    mem: &'m IoTlbMem<P>,
+    local: <P::Reclaim as Reclaim>::Local,
+    shard: <P::Stats as Stats>::Shard,
+    probe: P::Probe,
+    cpu: Cell<u32>,
+}
+
+impl<'m, P: Policy> Caller<'m, P> {
+    pub(crate) fn new(mem: &'m IoTlbMem<P>, cpu: u32) -> Self {
+        Self {
+            mem,
+            local: mem.reclaim.register(),
+            shard: <P::Stats as Stats>::Shard::default(),
+            probe: P::Probe::default(),
+            cpu: Cell::new(cpu),
+        }
+    }
+
+    /// The allocator.
+    pub fn mem(&self) -> &'m IoTlbMem<P> {
+        self.mem
+    }
+
+    /// The step counters.
+    pub fn probe(&self) -> &P::Probe {
+        &self.probe
+    }
+
+    /// Moves the caller to another CPU: its next search starts in that CPU's area.
+    pub fn set_cpu(&self, cpu: u32) {
+        self.cpu.set(cpu);
+    }
+
+    /// Enters a read section.
+    #[inline]
+    pub fn enter(&self) -> Session<'_, P> {
+        Session { caller: self, guard: P::Reclaim::enter(&self.local) }
+    }
+
+    /// Runs the growth worker once, here.
+    pub fn run_worker(&self) -> Grown {
+        grow::run(self)
+    }
+
+    /// Waits until every pool that was retired before has expired, then frees them in order of
+    /// retirement; how many. Waits for other threads' sessions; that this caller has none is what
+    /// `&mut self` says.
+    pub fn quiesce(&mut self) -> usize {
+        let retired = &self.mem.retired;
+        let target = retired.retired();
+        while retired.past_grace() < target {
+            self.advance();
+            std::thread::yield_now();
+        }
+        retired.drain(&self.mem.memory, &self.mem.pages)
+    }
+
+    /// Pushes grace periods along and frees what has expired, without waiting; how many pools.
+    pub fn free_expired(&self) -> usize {
+        self.advance();
+        self.mem.retired.drain(&self.mem.memory, &self.mem.pages)
+    }
+
+    /// Pools that were unlinked and not yet past their grace period.
+    pub fn waiting_for_readers(&self) -> u64 {
+        self.mem.retired.retired().saturating_sub(self.mem.retired.past_grace())
+    }
+
+    pub(crate) fn advance(&self) {
+        P::Reclaim::advance(&self.local);
+    }
+
+    pub(crate) fn local(&self) -> &<P::Reclaim as Reclaim>::Local {
+        &self.local
+    }
+}
+
+/// A caller inside a read section.
+pub struct Session<'c, P: Policy> {
+    pub(crate) caller: &'c Caller<'c, P>,
+    pub(crate) guard: GuardOf<'c, P>,
+}
+
+impl<P: Policy> Session<'_, P> {
+    #[inline]
+    pub(crate) fn mem(&self) -> &IoTlbMem<P> {
+        self.caller.mem
+    }
+
+    #[inline]
+    pub(crate) fn probe(&self) -> &P::Probe {
+        &self.caller.probe
+    }
+
+    #[inline]
+    pub(crate) fn cpu(&self) -> u32 {
+        self.caller.cpu.get()
+    }
+
+    #[inline]
+    pub(crate) fn add_used(&self, slots: u64) {
+        self.caller.mem.stats.add_used(&self.caller.shard, slots);
+    }
+
+    #[inline]
+    pub(crate) fn sub_used(&self, slots: u64) {
+        self.caller.mem.stats.sub_used(&self.caller.shard, slots);
+    }
+
+    /// Whether `dev` uses this caller's allocator.
+    #[inline]
+    pub(crate) fn is_mine(&self, dev: &Device<P>) -> bool {
+        core::ptr::eq(&raw const *dev.mem, self.caller.mem)
+    }
+
+    /// The pool that holds `addr` for `dev` (`swiotlb_find_pool`): none without a search if the device
+    /// never had a bounce buffer; else the allocator's pools first, then the device's transient ones.
+    #[inline]
+    pub fn find_pool<'a>(&'a self, dev: &'a Device<P>, addr: PhysAddr) -> Option<&'a Pool<P>> {
+        self.probe().lookup();
+        // Acquire fence: pairs with the SeqCst fence in `published`. Whoever passed `addr` on with any
+        // atomic makes the two synchronize; without it the two reads below could be older than `addr`.
+        fence(Ordering::Acquire);
+        if !dev.uses_io_tlb.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.look_up(dev, addr)
+    }
+
+    /// The search behind [`Session::find_pool`].
+    #[inline]
+    pub(crate) fn look_up<'a>(&'a self, dev: &'a Device<P>, addr: PhysAddr) -> Option<&'a Pool<P>> {
+        let mem: &'a IoTlbMem<P> = &dev.mem;
+        if let Some(pool) = mem.pools.find(&self.guard, addr, self.probe()) {
+            return Some(pool);
+        }
+        dev.transient.find(&self.guard, addr, self.probe())
+    }
+
+    /// Whether `addr` is a bounce address of `dev` (`is_swiotlb_buffer`).
+    #[inline]
+    pub fn is_swiotlb_buffer(&self, dev: &Device<P>, addr: PhysAddr) -> bool {
+        self.find_pool(dev, addr).is_some()
+    }
+
+    /// The publication fence of a map: from here on its address may be handed to anybody.
+    #[inline]
+    pub(crate) fn published(&self, dev: &Device<P>) {
+        // Relaxed, then the fence: see the head of this file. The kernel stores it at every map, too.
+        dev.uses_io_tlb.store(true, Ordering::Relaxed);
+        // SeqCst, the kernel's `smp_mb`: orders the insertion of the pool and the flag before whatever
+        // the caller does with the address. Release would do for the protocol above; the full barrier is
+        // the reference's and is kept so that its cost is measured.
+        fence(Ordering::SeqCst);
+    }
+
+    /// The allocator's pools, newest first.
+    pub fn pools(&self) -> impl Iterator<Item = &Pool<P>> {
+        self.caller.mem.pools.iter(&self.guard)
+    }
+
+    /// The device's transient pools, newest first.
+    pub fn transient_pools<'a>(&'a self, dev: &'a Device<P>) -> impl Iterator<Item = &'a Pool<P>> {
+        dev.transient.iter(&self.guard)
+    }
+}

@@ -1,0 +1,83 @@
+//! Locks of an area. A lock protects by convention, not by type: all that it guards is atomics, so a
+//! wrong lock loses slots (which the conformance suite shows) but is never undefined behaviour.
+//!
+//! | lock | when it wins |
+//! |---|---|
+//! | [`QueuedSpin`] | Linux's own: one compare-and-swap in, a plain store out, waiters in order |
+//! | [`Ticket`] | few threads, short sections, fairness without a queue |
+//! | [`StdMutex`] | oversubscribed machines: waiters sleep |
+//! | [`ParkingLot`] | the same in one byte |
+//! | [`RawLock`] | any `lock_api` 0.5 lock from outside |
+
+mod queued;
+mod raw;
+mod std_mutex;
+mod ticket;
+
+pub use queued::QueuedSpin;
+pub use raw::{ParkingLot, RawLock};
+pub use std_mutex::StdMutex;
+pub use ticket::Ticket;
+
+use crate::probe::Probe;
+
+/// Mutual exclusion for the critical sections of one area.
+///
+/// An implementation runs at most one `with` of a lock at a time, and what one section wrote
+/// (Relaxed) is visible to the next: entering acquires, leaving releases.
+pub trait AreaLock: Default + Send + Sync + 'static {
+    /// The name in policy labels.
+    const NAME: &'static str;
+
+    /// Runs `section` under the lock. Tells `probe` of an entry that did not succeed at once, as far as
+    /// the lock can see that.
+    fn with<C: Probe, R>(&self, probe: &C, section: impl FnOnce() -> R) -> R;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::{AtomicU64, Ordering::Relaxed};
+    use std::thread;
+
+    /// Unprotected increments from four threads: any overlap of two sections loses some.
+    fn counts_to_the_end<L: AreaLock>() {
+        const EACH: u64 = 20_000;
+        let lock = L::default();
+        let count = AtomicU64::new(0);
+        thread::scope(|s| {
+            for _ in 0..4 {
+                s.spawn(|| {
+                    for _ in 0..EACH {
+                        lock.with(&(), || count.store(count.load(Relaxed) + 1, Relaxed));
+                    }
+                });
+            }
+        });
+        assert_eq!(count.load(Relaxed), 4 * EACH, "{}", L::NAME);
+    }
+
+    /// A section that panics leaves the lock free.
+    fn survives_a_panic<L: AreaLock>() {
+        let lock = L::default();
+        let section = std::panic::AssertUnwindSafe(|| lock.with(&(), || panic!("a section failed")));
+        assert!(std::panic::catch_unwind(section).is_err());
+        assert_eq!(lock.with(&(), || 7), 7, "{}", L::NAME);
+    }
+
+    #[test]
+    fn every_lock_excludes() {
+        counts_to_the_end::<QueuedSpin>();
+        counts_to_the_end::<Ticket>();
+        counts_to_the_end::<StdMutex>();
+        counts_to_the_end::<ParkingLot>();
+    }
+
+    #[test]
+    fn every_lock_is_free_after_a_panic() {
+        survives_a_panic::<QueuedSpin>();
+        survives_a_panic::<Ticket>();
+        survives_a_panic::<StdMutex>();
+        survives_a_panic::<ParkingLot>();
+    }
+}

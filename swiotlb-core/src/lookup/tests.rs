@@ -1,0 +1,127 @@
+//! One set of cases for every lookup, against a list that is searched from its newest entry.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use super::*;
+use crate::reclaim::Epoch;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+struct Range {
+    start: u64,
+    bytes: u64,
+    link: AtomicPtr<Range>,
+}
+
+impl Range {
+    fn new(start: u64, bytes: u64) -> Box<Self> {
+        Box::new(Self { start, bytes, link: AtomicPtr::new(core::ptr::null_mut()) })
+    }
+}
+
+impl PoolRange for Range {
+    fn start(&self) -> PhysAddr {
+        PhysAddr(self.start)
+    }
+    fn end(&self) -> PhysAddr {
+        PhysAddr(self.start + self.bytes)
+    }
+    fn link(&self) -> &AtomicPtr<Self> {
+        &self.link
+    }
+}
+
+/// A removed range on its way to be freed.
+struct Gone(NonNull<Range>);
+
+// SAFETY: the only owner of the range.
+unsafe impl Send for Gone {}
+
+impl Gone {
+    fn overwrite_and_free(self, freed: &AtomicU64) {
+        // SAFETY: leaked by the test below, removed from its index, past its grace period.
+        let mut range = unsafe { Box::from_raw(self.0.as_ptr()) };
+        range.bytes = 0;
+        freed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn finds_what_it_holds<L: PoolLookup>() {
+    let epoch = Epoch::default();
+    let local = epoch.register();
+    let guard = Epoch::enter(&local);
+    let index = <L::Index<Range, Epoch>>::default();
+    let order = [5_u64, 1, 9, 3, 7, 0, 2];
+    let pools: Vec<_> = order.iter().map(|&i| Range::new(i * 0x1000, 0x800)).collect();
+    for pool in &pools {
+        // SAFETY: `pools` outlives `index`.
+        unsafe { index.insert(&guard, NonNull::from(&**pool)) };
+    }
+    let newest_first: Vec<u64> = index.iter(&guard).map(|p| p.start / 0x1000).collect();
+    assert_eq!(newest_first, [2, 0, 7, 3, 9, 1, 5], "{}", L::NAME);
+    for addr in (0..0xb000).step_by(0x100).chain([u64::MAX]) {
+        let slow = pools.iter().find(|p| p.start <= addr && addr < p.start + p.bytes).map(|p| p.start);
+        let found = index.find(&guard, PhysAddr(addr), &()).map(|p| p.start);
+        assert_eq!(found, slow, "{} at {addr:#x}", L::NAME);
+    }
+    for pool in pools.iter().skip(1) {
+        assert!(index.remove(&guard, NonNull::from(&**pool)));
+        assert!(!index.remove(&guard, NonNull::from(&**pool)), "{} removes once", L::NAME);
+        assert!(index.find(&guard, pool.start(), &()).is_none());
+    }
+    assert_eq!(index.iter(&guard).count(), 1, "{}", L::NAME);
+}
+
+/// Readers look for a pool that stays while others come and go; freed ones are overwritten first.
+fn readers_never_miss_what_stays<L: PoolLookup>() {
+    let epoch = Epoch::default();
+    let index = <L::Index<Range, Epoch>>::default();
+    let stays = Range::new(0x10_0000, 0x1000);
+    let freed = AtomicU64::new(0);
+    let done = AtomicBool::new(false);
+    {
+        let local = epoch.register();
+        // SAFETY: `stays` outlives `index`.
+        unsafe { index.insert(&Epoch::enter(&local), NonNull::from(&*stays)) };
+    }
+    thread::scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|| {
+                let local = epoch.register();
+                while !done.load(Ordering::Relaxed) {
+                    let guard = Epoch::enter(&local);
+                    assert!(index.find(&guard, PhysAddr(0x10_0800), &()).is_some(), "{}", L::NAME);
+                    assert!(index.iter(&guard).all(|p| p.bytes != 0), "{} read freed memory", L::NAME);
+                }
+            });
+        }
+        let local = epoch.register();
+        for i in 0..2_000 {
+            let pool = NonNull::from(Box::leak(Range::new((i % 16) * 0x1000, 0x1000)));
+            let guard = Epoch::enter(&local);
+            // SAFETY: freed below only after removal and a grace period.
+            unsafe { index.insert(&guard, pool) };
+            assert!(index.remove(&guard, pool));
+            let (pool, freed) = (Gone(pool), &freed);
+            // SAFETY: the closure runs before `epoch` is dropped at the end of this function, and
+            // `freed` is declared before it.
+            unsafe { Epoch::defer(&guard, move || pool.overwrite_and_free(freed)) };
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let local = epoch.register();
+    while freed.load(Ordering::Relaxed) < 2_000 {
+        Epoch::advance(&local);
+    }
+}
+
+#[test]
+fn every_lookup_finds_what_it_holds() {
+    finds_what_it_holds::<RcuList>();
+    finds_what_it_holds::<SortedArray>();
+}
+
+#[test]
+fn no_reader_misses_a_pool_that_stays() {
+    readers_never_miss_what_stays::<RcuList>();
+    readers_never_miss_what_stays::<SortedArray>();
+}

@@ -1,0 +1,198 @@
+//! A policy: one bundle of all strategies, the one type parameter above the seams.
+//!
+//! An experiment reads as "the kernel's policy with this changed":
+//!
+//! ```
+//! use swiotlb_core::lookup::SortedArray;
+//! use swiotlb_core::policy::{Kernel, Policy, With, label};
+//!
+//! type Experiment = <Kernel as With>::Lookup<SortedArray>;
+//! assert!(label::<Experiment>().contains("lookup=sorted-array"));
+//! ```
+
+use crate::area::{AreaSlots, Locked};
+use crate::bounce::{Bounce, Copying};
+use crate::lock::QueuedSpin;
+use crate::lookup::{PoolLookup, RcuList};
+use crate::phys::{BuddyZones, NoEncryption, PageSource, PoolPages};
+use crate::probe::Probe;
+use crate::reclaim::{Epoch, Reclaim};
+use crate::search::FreeRunList;
+use crate::stats::{Global, Stats};
+use crate::trip::{PassAlong, Trip};
+use crate::walk::{AreaMajor, Walk};
+use core::marker::PhantomData;
+
+/// One choice for every axis.
+pub trait Policy: Sized + Send + Sync + 'static {
+    /// An area: lock and slot search, or a lock-free peer of both.
+    type Area: AreaSlots;
+    /// Which area of which pool is tried next.
+    type Walk: Walk;
+    /// `find_pool`.
+    type Lookup: PoolLookup;
+    /// How long unlinked pools are kept.
+    type Reclaim: Reclaim;
+    /// Where the memory of grown and transient pools comes from, decryption included.
+    type Pages: PageSource + 'static;
+    /// The counters.
+    type Stats: Stats;
+    /// Lookups per round trip.
+    type Trip: Trip;
+    /// Whether bytes are copied.
+    type Bounce: Bounce;
+    /// Step counters; `()` is none.
+    type Probe: Probe;
+}
+
+/// The policy that is made of these types.
+#[expect(clippy::type_complexity, reason = "a list of names, not a type that anyone writes")]
+pub struct Bundle<Area, Walk, Lookup, Reclaim, Pages, Stats, Trip, Bounce, Probe>(
+    PhantomData<fn(Area, Walk, Lookup, Reclaim, Pages, Stats, Trip, Bounce, Probe)>,
+);
+
+impl<A, W, L, R, G, S, T, B, C> Policy for Bundle<A, W, L, R, G, S, T, B, C>
+where
+    A: AreaSlots,
+    W: Walk,
+    L: PoolLookup,
+    R: Reclaim,
+    G: PageSource + 'static,
+    S: Stats,
+    T: Trip,
+    B: Bounce,
+    C: Probe + 'static,
+{
+    type Area = A;
+    type Walk = W;
+    type Lookup = L;
+    type Reclaim = R;
+    type Pages = G;
+    type Stats = S;
+    type Trip = T;
+    type Bounce = B;
+    type Probe = C;
+}
+
+/// A policy with one axis changed.
+pub trait With: Policy {
+    /// With another area.
+    type Area<X: AreaSlots>: With;
+    /// With another walk.
+    type Walk<X: Walk>: With;
+    /// With another lookup.
+    type Lookup<X: PoolLookup>: With;
+    /// With another reclamation.
+    type Reclaim<X: Reclaim>: With;
+    /// With another page source.
+    type Pages<X: PageSource + 'static>: With + Policy<Pages = X>;
+    /// With other statistics.
+    type Stats<X: Stats>: With;
+    /// With another number of lookups.
+    type Trip<X: Trip>: With;
+    /// With or without copying.
+    type Bounce<X: Bounce>: With;
+    /// With or without step counters.
+    type Probe<X: Probe + 'static>: With + Policy<Probe = X, Pages = <Self as Policy>::Pages>;
+}
+
+impl<A, W, L, R, G, S, T, B, C> With for Bundle<A, W, L, R, G, S, T, B, C>
+where
+    A: AreaSlots,
+    W: Walk,
+    L: PoolLookup,
+    R: Reclaim,
+    G: PageSource + 'static,
+    S: Stats,
+    T: Trip,
+    B: Bounce,
+    C: Probe + 'static,
+{
+    type Area<X: AreaSlots> = Bundle<X, W, L, R, G, S, T, B, C>;
+    type Walk<X: Walk> = Bundle<A, X, L, R, G, S, T, B, C>;
+    type Lookup<X: PoolLookup> = Bundle<A, W, X, R, G, S, T, B, C>;
+    type Reclaim<X: Reclaim> = Bundle<A, W, L, X, G, S, T, B, C>;
+    type Pages<X: PageSource + 'static> = Bundle<A, W, L, R, X, S, T, B, C>;
+    type Stats<X: Stats> = Bundle<A, W, L, R, G, X, T, B, C>;
+    type Trip<X: Trip> = Bundle<A, W, L, R, G, S, X, B, C>;
+    type Bounce<X: Bounce> = Bundle<A, W, L, R, G, S, T, X, C>;
+    type Probe<X: Probe + 'static> = Bundle<A, W, L, R, G, S, T, B, X>;
+}
+
+/// Linux 6.12, in decisions and in data layout.
+pub type Kernel = Bundle<
+    Locked<QueuedSpin, FreeRunList>,
+    AreaMajor,
+    RcuList,
+    Epoch,
+    PoolPages<BuddyZones, NoEncryption>,
+    Global,
+    PassAlong,
+    Copying,
+    (),
+>;
+
+/// What a policy declares to reproduce of Linux 6.12; `verify` compares that and says what it left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reproduces {
+    /// Which slots a request gets, and every answer that follows from it.
+    pub placement: bool,
+    /// Used slots and high-water mark, exact at any moment.
+    pub statistics: bool,
+}
+
+/// What `P` declares to reproduce, from its axes.
+#[must_use]
+pub const fn reproduces<P: Policy>() -> Reproduces {
+    Reproduces {
+        placement: P::Area::KEEPS_PLACEMENT && P::Walk::KEEPS_PLACEMENT,
+        statistics: P::Stats::EXACT,
+    }
+}
+
+/// Every axis of `P` with the name of its strategy. Copying and counting are how a policy is measured,
+/// not what it is; pages are named by their source.
+#[must_use]
+pub fn axes<P: Policy>() -> [(&'static str, &'static str); 8] {
+    let (lock, search) = P::Area::names();
+    [
+        ("lock", lock),
+        ("search", search),
+        ("walk", P::Walk::NAME),
+        ("lookup", P::Lookup::NAME),
+        ("reclaim", P::Reclaim::NAME),
+        ("stats", P::Stats::NAME),
+        ("trip", P::Trip::NAME),
+        ("copy", P::Bounce::NAME),
+    ]
+}
+
+/// The label of `P`, composed of every axis.
+#[must_use]
+pub fn label<P: Policy>() -> String {
+    axes::<P>().map(|(axis, name)| format!("{axis}={name}")).join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::Bitmap;
+    use crate::walk::PoolMajor;
+
+    #[test]
+    fn a_label_names_every_axis() {
+        let text = label::<Kernel>();
+        assert_eq!(
+            text,
+            "lock=queued search=list walk=area-major lookup=rcu-list reclaim=epoch stats=global \
+             trip=pass-along copy=on"
+        );
+    }
+
+    #[test]
+    fn what_is_reproduced_follows_from_the_axes() {
+        assert!(reproduces::<Kernel>().placement);
+        assert!(reproduces::<<Kernel as With>::Area<Locked<QueuedSpin, Bitmap>>>().placement);
+        assert!(!reproduces::<<Kernel as With>::Walk<PoolMajor>>().placement);
+    }
+}

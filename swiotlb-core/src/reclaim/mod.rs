@@ -1,0 +1,36 @@
+//! Reclamation: how long memory that readers may still look at is kept.
+//!
+//! | reclaim | when it wins |
+//! |---|---|
+//! | [`Epoch`] | readers announce an epoch; one that stays inside holds memory back, but never a writer |
+//!
+//! Each allocator owns a collector of its own: a reader of one never holds up another's memory.
+
+mod epoch;
+
+pub use epoch::Epoch;
+
+/// A way to wait for readers. `defer` runs its closure after every guard that exists now has gone.
+pub trait Reclaim: Default + Send + Sync + 'static {
+    /// One thread's registration. Not shared between threads.
+    type Local;
+    /// Held while pools are looked at (`rcu_read_lock` to `rcu_read_unlock`).
+    type Guard<'a>;
+    /// The name in policy labels.
+    const NAME: &'static str;
+
+    /// Registers the calling thread.
+    fn register(&self) -> Self::Local;
+
+    /// Enters a read section. Sections of one thread may nest.
+    fn enter(local: &Self::Local) -> Self::Guard<'_>;
+
+    /// Runs `free` once every read section that is open now has ended, on whatever thread notices.
+    ///
+    /// # Safety
+    /// What `free` captures must stay valid until it runs, whichever thread that is on.
+    unsafe fn defer<F: FnOnce() + Send>(guard: &Self::Guard<'_>, free: F);
+
+    /// Pushes grace periods along; does not block and promises nothing.
+    fn advance(local: &Self::Local);
+}

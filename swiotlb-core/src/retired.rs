@@ -1,0 +1,90 @@
+//! Pools that were unlinked: kept until no reader can hold them, then freed in order of retirement.
+//!
+//! Invariant: a pool is in exactly one place: an index, a deferred closure of the reclaimer, or `expired`.
+//! Nothing is freed, encrypted or unmapped inside a reader's section: the reclaimer only moves a pool to
+//! `expired`; whoever drains that list (the worker, or [`crate::caller::Caller::quiesce`]) frees it.
+
+use crate::phys::{PageSource, PhysMemory};
+use crate::policy::Policy;
+use crate::pool::Pool;
+use crate::reclaim::Reclaim;
+use crate::sync::{AtomicU64, Ordering};
+use core::ptr::NonNull;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// Unlinked pools of one allocator.
+pub(crate) struct Retired<P: Policy> {
+    expired: Mutex<Vec<(u64, Box<Pool<P>>)>>,
+    /// Pools ever retired; the next one's number.
+    retired: AtomicU64,
+    /// Pools whose grace period is over, freed or not.
+    past_grace: AtomicU64,
+}
+
+/// An unlinked pool on its way to `expired`.
+struct Unlinked<P: Policy>(NonNull<Pool<P>>);
+
+// SAFETY: the pool is `Send` (owned boxes of atomics and plain numbers) and this is its only owner.
+unsafe impl<P: Policy> Send for Unlinked<P> {}
+
+impl<P: Policy> Unlinked<P> {
+    fn into_box(self) -> Box<Pool<P>> {
+        // SAFETY: made by `Box::into_raw` when the pool was published, unlinked since, and owned here.
+        unsafe { Box::from_raw(self.0.as_ptr()) }
+    }
+}
+
+impl<P: Policy> Default for Retired<P> {
+    fn default() -> Self {
+        Self { expired: Mutex::default(), retired: AtomicU64::new(0), past_grace: AtomicU64::new(0) }
+    }
+}
+
+impl<P: Policy> Retired<P> {
+    /// Hands an unlinked pool over; it expires when the readers of now have gone. `true` if no other
+    /// pool was waiting.
+    ///
+    /// # Safety
+    /// `pool` was made by `Box::into_raw`, is in no index any more, and is handed over once.
+    pub(crate) unsafe fn retire(
+        self: &Arc<Self>,
+        guard: &<P::Reclaim as Reclaim>::Guard<'_>,
+        pool: NonNull<Pool<P>>,
+    ) -> bool {
+        // Relaxed: a number, nothing is read through it.
+        let number = self.retired.fetch_add(1, Ordering::Relaxed);
+        let idle = self.past_grace.load(Ordering::Relaxed) == number;
+        let (sink, pool) = (Arc::clone(self), Unlinked::<P>(pool));
+        // SAFETY: the closure owns a share of the list and the pool; both live until it has run.
+        unsafe { P::Reclaim::defer(guard, move || sink.expire(number, pool)) };
+        idle
+    }
+
+    fn expire(&self, number: u64, pool: Unlinked<P>) {
+        self.expired.lock().push((number, pool.into_box()));
+        // Release: whoever sees the count (Acquire in `outstanding`) finds the pool in the list.
+        self.past_grace.fetch_add(1, Ordering::Release);
+    }
+
+    /// Pools ever retired.
+    pub(crate) fn retired(&self) -> u64 {
+        self.retired.load(Ordering::Relaxed)
+    }
+
+    /// Pools whose grace period is over.
+    pub(crate) fn past_grace(&self) -> u64 {
+        self.past_grace.load(Ordering::Acquire)
+    }
+
+    /// Frees every expired pool, oldest retirement first; how many.
+    pub(crate) fn drain(&self, memory: &PhysMemory, pages: &P::Pages) -> usize {
+        let mut expired = core::mem::take(&mut *self.expired.lock());
+        expired.sort_unstable_by_key(|&(number, _)| number);
+        let freed = expired.len();
+        for (_, pool) in expired {
+            pages.free(memory, pool.into_memory());
+        }
+        freed
+    }
+}

@@ -1,0 +1,94 @@
+//! A bit per slot, 1 = free, two words per segment. Same answers as the free-run list.
+//!
+//! Invariant, under the area's lock: bit i % 64 of word i / 64 (counted from the area's first slot,
+//! which begins a segment) is 1 exactly if slot i is free; bits past the area's end are 0.
+
+use super::{AreaRange, InWindow, SlotRequest, SlotSearch, stepped_walk};
+use crate::probe::Probe;
+use crate::rules::IO_TLB_SEGSIZE;
+use crate::slot::Slot;
+use crate::sync::{AtomicU64, Ordering::Relaxed};
+
+const WORD: u32 = u64::BITS;
+
+/// A bitmap of free slots.
+pub struct Bitmap {
+    first: u32,
+    words: Box<[AtomicU64]>,
+}
+
+impl Bitmap {
+    /// The free bits of the segment that holds `index`, that of `index` in bit 0.
+    #[inline]
+    fn segment_from(&self, index: u32) -> u128 {
+        let within = index - self.first;
+        let word = (within / IO_TLB_SEGSIZE * 2) as usize;
+        // Relaxed: all accesses come under the area's lock.
+        let low = u128::from(self.words[word].load(Relaxed));
+        let high = u128::from(self.words[word + 1].load(Relaxed));
+        (high << WORD | low) >> (within % IO_TLB_SEGSIZE)
+    }
+
+    /// Changes the bits of `[first, first + n)`; returns words written.
+    #[inline]
+    fn change(&self, first: u32, n: u32, change: impl Fn(u64, u64) -> u64) -> u32 {
+        let mut at = first - self.first;
+        let end = at + n;
+        let mut written = 0;
+        while at < end {
+            let bits = (WORD - at % WORD).min(end - at);
+            let mask = (u64::MAX >> (WORD - bits)) << (at % WORD);
+            let word = &self.words[(at / WORD) as usize];
+            // Not a read-modify-write: the area's lock keeps others out.
+            word.store(change(word.load(Relaxed), mask), Relaxed);
+            written += 1;
+            at += bits;
+        }
+        written
+    }
+}
+
+impl SlotSearch for Bitmap {
+    type Mark = ();
+    const NAME: &'static str = "bitmap";
+    const KEEPS_PLACEMENT: bool = true;
+
+    fn new(_slots: &[Slot<()>], area: AreaRange) -> Self {
+        let words = (area.len.div_ceil(IO_TLB_SEGSIZE) * 2) as usize;
+        let this = Self { first: area.first, words: (0..words).map(|_| AtomicU64::new(0)).collect() };
+        this.change(area.first, area.len, |word, mask| word | mask);
+        this
+    }
+
+    #[inline]
+    fn run(&self, _slots: &[Slot<()>], index: u32) -> u32 {
+        self.segment_from(index).trailing_ones()
+    }
+
+    #[inline]
+    fn find<C: Probe>(
+        &self,
+        slots: &[Slot<()>],
+        area: AreaRange,
+        at: InWindow,
+        req: &SlotRequest,
+        from: u32,
+        probe: &C,
+    ) -> Option<u32> {
+        stepped_walk(area, at, req, from, probe, |index, n| self.run(slots, index) >= n)
+    }
+
+    #[inline]
+    fn take(&self, slots: &[Slot<()>], first: u32, n: u32, each: impl Fn(&Slot<()>, u32)) -> u32 {
+        for (i, slot) in (0..).zip(&slots[first as usize..(first + n) as usize]) {
+            each(slot, i);
+        }
+        self.change(first, n, |word, mask| word & !mask)
+    }
+
+    #[inline]
+    fn give(&self, slots: &[Slot<()>], first: u32, n: u32, each: impl Fn(&Slot<()>)) -> u32 {
+        slots[first as usize..(first + n) as usize].iter().for_each(each);
+        self.change(first, n, |word, mask| word | mask)
+    }
+}

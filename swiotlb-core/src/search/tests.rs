@@ -1,0 +1,98 @@
+//! One set of cases for every search, against a table of booleans that is obviously right.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use super::*;
+use crate::rules::{IO_TLB_SEGSIZE, segment_end};
+use crate::slot::new_slots;
+use proptest::prelude::*;
+
+/// Free slots from `index` on, counted.
+fn slow_run(free: &[bool], index: u32) -> u32 {
+    let end = segment_end(index, u32::try_from(free.len()).unwrap());
+    let run = free[index as usize..end as usize].iter().take_while(|&&f| f).count();
+    u32::try_from(run).unwrap()
+}
+
+fn request(nslots: u32, align_pages: u32) -> SlotRequest {
+    let mask = (PAGE_SIZE << align_pages) - 1;
+    let bytes = u64::from(nslots) * IO_TLB_SIZE;
+    SlotRequest::new(
+        &DeviceLimits::default(),
+        PhysAddr(PAGE_SIZE),
+        bytes,
+        if align_pages == 0 { 0x7ff } else { mask },
+        0,
+    )
+}
+
+/// Random claims and releases: every run length and every answer equal the slow ones.
+fn agrees<S: SlotSearch>(nslabs: u32, steps: &[(u32, u32, bool)]) {
+    let slots = new_slots::<S::Mark>(nslabs);
+    let area = AreaRange { first: 0, len: nslabs };
+    let search = S::new(&slots, area);
+    let at = InWindow { base: 0, shift: 0 };
+    let mut free = vec![true; nslabs as usize];
+    let mut live: Vec<(u32, u32)> = Vec::new();
+    for &(from, n, release) in steps {
+        if release && !live.is_empty() {
+            let (first, n) = live.swap_remove(from as usize % live.len());
+            search.give(&slots, first, n, Slot::forget);
+            free[first as usize..(first + n) as usize].fill(true);
+        } else {
+            let req = request(n % IO_TLB_SEGSIZE + 1, n % 3);
+            let from = from % nslabs;
+            let found = search.find(&slots, area, at, &req, from, &());
+            let slow = stepped_walk(area, at, &req, from, &(), |i, n| slow_run(&free, i) >= n);
+            assert_eq!(found, slow, "{}", S::NAME);
+            if let Some(first) = found {
+                search.take(&slots, first, req.nslots, |_, _| ());
+                free[first as usize..(first + req.nslots) as usize].fill(false);
+                live.push((first, req.nslots));
+            }
+        }
+        for i in 0..nslabs {
+            assert_eq!(search.run(&slots, i), slow_run(&free, i), "{} slot {i}", S::NAME);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn every_search_agrees_with_a_table_of_booleans(
+        nslabs in 1_u32..400,
+        steps in prop::collection::vec((any::<u32>(), any::<u32>(), any::<bool>()), 1..60),
+    ) {
+        agrees::<FreeRunList>(nslabs, &steps);
+        agrees::<Bitmap>(nslabs, &steps);
+    }
+}
+
+#[test]
+fn the_walk_stops_after_as_many_slots_as_the_area_has() {
+    let area = AreaRange { first: 0, len: 128 };
+    for from in 0..128 {
+        let looked = core::cell::Cell::new(0);
+        let req = request(2, 1);
+        let found = stepped_walk(area, InWindow { base: 0, shift: 0 }, &req, from, &(), |_, _| {
+            looked.set(looked.get() + 1);
+            false
+        });
+        assert_eq!(found, None);
+        assert!(looked.get() <= 64, "{} candidates from {from}", looked.get());
+    }
+}
+
+#[test]
+fn a_boundary_is_never_crossed() {
+    let limits = DeviceLimits { seg_boundary_mask: 0xffff, ..DeviceLimits::default() };
+    let req = SlotRequest::new(&limits, PhysAddr(0), 24 * IO_TLB_SIZE, 0x7ff, 0);
+    let start = PhysAddr(0x1_0000 * 7 + 0x3000);
+    let area = AreaRange { first: 0, len: 256 };
+    for from in 0..256 {
+        let at = req.in_window(start);
+        let index = stepped_walk(area, at, &req, from, &(), |_, _| true).unwrap();
+        let first = start.0 + u64::from(index) * IO_TLB_SIZE;
+        assert_eq!(first >> 16, (first + 24 * IO_TLB_SIZE - 1) >> 16);
+    }
+}

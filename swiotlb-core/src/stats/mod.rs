@@ -1,0 +1,36 @@
+//! Statistics: slots in use, their high-water mark, slots in transient pools.
+//!
+//! | statistics | when it wins |
+//! |---|---|
+//! | [`Global`] | Linux's: exact at any moment; every map and unmap writes one shared line |
+
+mod global;
+
+pub use global::Global;
+
+/// Counts of an allocator. `Shard` is what one caller holds of them.
+pub trait Stats: Default + Send + Sync + 'static {
+    /// One caller's share.
+    type Shard: Default;
+    /// The name in policy labels.
+    const NAME: &'static str;
+    /// Whether used slots and high-water mark equal Linux's.
+    const EXACT: bool;
+
+    /// `slots` more are in use.
+    fn add_used(&self, shard: &Self::Shard, slots: u64);
+    /// `slots` fewer are in use.
+    fn sub_used(&self, shard: &Self::Shard, slots: u64);
+    /// `slots` more are in transient pools.
+    fn add_transient(&self, slots: u64);
+    /// `slots` fewer are in transient pools.
+    fn sub_transient(&self, slots: u64);
+    /// Slots in use, transient ones included (`io_tlb_used`).
+    fn used(&self) -> u64;
+    /// The most that were in use at once (`io_tlb_used_hiwater`).
+    fn used_hiwater(&self) -> u64;
+    /// Sets the high-water mark back to 0.
+    fn reset_hiwater(&self);
+    /// Slots in transient pools (`io_tlb_transient_nslabs`).
+    fn transient_nslabs(&self) -> u64;
+}
