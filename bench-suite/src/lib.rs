@@ -1,5 +1,6 @@
 //! The runner behind `swiotlb-bench`: verification, replay, measuring.
 
+pub mod cli;
 pub mod policies;
 pub mod replay;
 pub mod verify;

@@ -16,4 +16,5 @@
 pub mod golden;
 mod json;
 pub mod lines;
+pub mod op;
 pub mod trace;

@@ -1,0 +1,93 @@
+//! The command line: sub-commands, exit codes, what goes to which stream.
+//!
+//! Data goes to standard output, diagnostics to standard error. A closed pipe ends the program quietly.
+
+mod replay;
+mod verify;
+
+use clap::{Parser, Subcommand};
+use std::fmt;
+use std::process::ExitCode;
+
+/// What a run ended with; the numbers are documented in the README and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything was done.
+    Ok = 0,
+    /// Something could not be done: a file, the host, a full disk.
+    Error = 1,
+    /// The command line was wrong.
+    Usage = 2,
+    /// A regression was confirmed.
+    Regression = 3,
+    /// Verification failed.
+    Verification = 4,
+    /// No decision (only with `--fail-inconclusive`).
+    Inconclusive = 5,
+    /// The machine is not fit to measure on (only with `--strict`).
+    Unfit = 6,
+}
+
+/// Why a sub-command could not go on: one message for standard error, and an exit code.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    /// An operational error.
+    pub fn error(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Error, message: message.to_string() }
+    }
+
+    /// A wrong command line.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Usage, message: message.to_string() }
+    }
+}
+
+/// Measures Linux's software IO TLB, in user space.
+#[derive(Parser)]
+#[command(name = "swiotlb-bench", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check policies against golden vectors of the real kernel.
+    Verify(verify::Args),
+    /// Replay a recorded trace.
+    Replay(replay::Args),
+}
+
+/// Parses the command line, runs the sub-command and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Prints help and version to standard output, mistakes to standard error; a closed pipe is
+            // nothing to complain about.
+            let _ = error.print();
+            return code(if error.use_stderr() { Exit::Usage } else { Exit::Ok });
+        }
+    };
+    let done = match cli.command {
+        Command::Verify(args) => verify::run(&args),
+        Command::Replay(args) => replay::run(&args),
+    };
+    match done {
+        Ok(exit) => code(exit),
+        Err(failure) => {
+            eprintln!("swiotlb-bench: {}", failure.message);
+            code(failure.exit)
+        }
+    }
+}
+
+fn code(exit: Exit) -> ExitCode {
+    ExitCode::from(exit as u8)
+}
