@@ -38,7 +38,7 @@ impl<'m, P: Policy> Caller<'m, P> {
         Self {
             mem,
             local: mem.reclaim.register(),
-            shard: <P::Stats as Stats>::Shard::default(),
+            shard: mem.stats.shard(),
             probe: P::Probe::default(),
             cpu: Cell::new(cpu),
         }
