@@ -85,7 +85,7 @@ impl Stats for Sharded {
     fn add_used(&self, shard: &Shard, slots: u64) {
         let count = shard.add(slots);
         let grown = count.wrapping_sub(shard.looked_at.get());
-        if grown >= STRIDE && grown < u64::MAX / 2 {
+        if (STRIDE..u64::MAX / 2).contains(&grown) {
             shard.looked_at.set(count);
             self.look();
         }
