@@ -7,7 +7,7 @@
 
 use super::Reclaim;
 use super::deferred::Deferred;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, fence};
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -57,8 +57,8 @@ impl Shared {
     }
 
     fn idle(&self, side: usize) -> bool {
-        // SeqCst: see `enter`.
-        self.active[side].load(Ordering::SeqCst) == 0
+        // Acquire: pairs with the Release decrement of the sections that have gone.
+        self.active[side].load(Ordering::Acquire) == 0
     }
 
     /// Moves the running grace period on, as far as it goes without waiting.
@@ -71,12 +71,17 @@ impl Shared {
         if work.batch.is_empty() {
             return Vec::new();
         }
-        let flip = self.flip.load(Ordering::SeqCst);
+        // SeqCst, paired with the fence in `enter`: the batch was unlinked before the counters are read.
+        fence(Ordering::SeqCst);
+        // Relaxed: only this function writes `flip`, under the mutex.
+        let flip = self.flip.load(Ordering::Relaxed);
         if !work.flipped && self.idle(Self::side(flip + 1)) {
-            self.flip.store(flip + 1, Ordering::SeqCst);
+            self.flip.store(flip + 1, Ordering::Relaxed);
             work.flipped = true;
+            // SeqCst: readers who enter from here on count on the new side, or were seen by the loads below.
+            fence(Ordering::SeqCst);
         }
-        let flip = self.flip.load(Ordering::SeqCst);
+        let flip = self.flip.load(Ordering::Relaxed);
         if work.flipped && self.idle(Self::side(flip + 1)) {
             return core::mem::take(&mut work.batch);
         }
@@ -98,18 +103,18 @@ impl Reclaim for RefCounted {
     fn enter(local: &Reader) -> Section<'_> {
         let shared = &*local.0;
         let side = Shared::side(shared.flip.load(Ordering::Relaxed));
-        // SeqCst: either the collector's load of the counter sees us, or our later reads see what it
-        // unlinked before; a weaker increment could come to rest behind those reads.
-        shared.active[side].fetch_add(1, Ordering::SeqCst);
+        shared.active[side].fetch_add(1, Ordering::Relaxed);
+        // SeqCst, paired with the fence in `advance`: either the collector's load of the counter sees us, or
+        // our later reads see what it had unlinked before.
+        fence(Ordering::SeqCst);
         Section { shared, side }
     }
 
     unsafe fn defer<F: FnOnce() + Send>(guard: &Section<'_>, free: F) {
         // SAFETY: the caller promises that the captures stay valid until it has run.
         let item = unsafe { Deferred::new(free) };
+        // The mutex orders the unlinking before the collector that takes the item into its batch.
         guard.shared.work.lock().next.push(item);
-        // SeqCst fence, with those in `enter` and `idle`: the unlinking comes before the collector's loads.
-        crate::sync::fence(Ordering::SeqCst);
     }
 
     fn advance(local: &Reader) {

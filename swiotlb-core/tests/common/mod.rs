@@ -69,12 +69,14 @@ macro_rules! for_every_policy {
         #[test]
         fn $name() {
             use swiotlb_core::area::Locked;
-            use swiotlb_core::lock::{ParkingLot, QueuedSpin, StdMutex, Ticket};
-            use swiotlb_core::lookup::SortedArray;
+            use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
+            use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
             use swiotlb_core::policy::{Kernel, With};
+            use swiotlb_core::reclaim::{Quiescent, RefCounted, RwLocked};
             use swiotlb_core::search::{Bitmap, FreeRunList};
+            use swiotlb_core::stats::Sharded;
             use swiotlb_core::trip::EachStep;
-            use swiotlb_core::walk::PoolMajor;
+            use swiotlb_core::walk::{HomeOnly, PoolMajor};
             $test::<$crate::common::Tested<Kernel>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<Ticket, FreeRunList>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<StdMutex, FreeRunList>>>>();
@@ -83,6 +85,18 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<SortedArray>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Trip<EachStep>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Walk<PoolMajor>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<TestAndSet, FreeRunList>>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<Backoff, FreeRunList>>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<Mcs, FreeRunList>>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<RwLockMap>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<MutexMap>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<SkipList>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<PageDirectory>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Reclaim<Quiescent>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Reclaim<RefCounted>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Reclaim<RwLocked>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Stats<Sharded>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Walk<HomeOnly>>>();
         }
     )* };
 }
