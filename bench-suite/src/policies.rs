@@ -9,12 +9,14 @@ use crate::verify::script::ScriptedBlocks;
 use crate::verify::{self, FileError, FileResult};
 use std::path::Path;
 use swiotlb_core::area::Locked;
-use swiotlb_core::lock::{ParkingLot, QueuedSpin, StdMutex, Ticket};
-use swiotlb_core::lookup::SortedArray;
+use swiotlb_core::lock::{Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
+use swiotlb_core::lookup::{PageDirectory, SortedArray};
 use swiotlb_core::phys::{NoEncryption, PoolPages};
 use swiotlb_core::policy::{Kernel, Policy, Reproduces, With, axes, label, reproduces};
 use swiotlb_core::probe::Counters;
-use swiotlb_core::search::{Bitmap, FreeRunList};
+use swiotlb_core::reclaim::Quiescent;
+use swiotlb_core::search::{Bitmap, FreeRunList, Summary};
+use swiotlb_core::stats::Sharded;
 use swiotlb_core::trip::EachStep;
 use swiotlb_core::walk::PoolMajor;
 
@@ -63,14 +65,29 @@ fn entry<P: With>(name: &'static str, changes: &'static str) -> Entry {
 pub fn all() -> Vec<Entry> {
     vec![
         entry::<Kernel>("kernel", "Linux 6.12, in decisions and in data layout"),
+        entry::<<Kernel as With>::Area<Locked<TestAndSet, FreeRunList>>>(
+            "lock-tas",
+            "test-and-set lock per area",
+        ),
         entry::<<Kernel as With>::Area<Locked<Ticket, FreeRunList>>>("lock-ticket", "ticket lock per area"),
+        entry::<<Kernel as With>::Area<Locked<Mcs, FreeRunList>>>("lock-mcs", "MCS lock per area"),
         entry::<<Kernel as With>::Area<Locked<StdMutex, FreeRunList>>>("lock-std", "std mutex per area"),
         entry::<<Kernel as With>::Area<Locked<ParkingLot, FreeRunList>>>(
             "lock-parking",
             "parking_lot mutex per area",
         ),
         entry::<<Kernel as With>::Area<Locked<QueuedSpin, Bitmap>>>("search-bitmap", "bitmap of free slots"),
+        entry::<<Kernel as With>::Area<Locked<QueuedSpin, Summary>>>(
+            "search-summary",
+            "bitmap with a summary of each segment's longest run",
+        ),
         entry::<<Kernel as With>::Lookup<SortedArray>>("lookup-sorted", "find_pool in a sorted array"),
+        entry::<<Kernel as With>::Lookup<PageDirectory>>("lookup-directory", "find_pool in a page directory"),
+        entry::<<Kernel as With>::Reclaim<Quiescent>>(
+            "reclaim-quiescent",
+            "quiescent states instead of epochs",
+        ),
+        entry::<<Kernel as With>::Stats<Sharded>>("stats-sharded", "a line of counters per caller"),
         entry::<<Kernel as With>::Trip<EachStep>>(
             "trip-each-step",
             "six pool lookups per round trip, as in 6.6",

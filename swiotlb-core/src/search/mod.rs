@@ -7,14 +7,17 @@
 //! |---|---|
 //! | [`FreeRunList`] | Linux's: one look tells a run's length; claims and frees rewrite counts |
 //! | [`Bitmap`] | claims and frees of many slots touch two words; a run's length costs a scan of bits |
+//! | [`Summary`] | full or fragmented areas: passes what cannot serve without looking slot by slot |
 
 mod bitmap;
 mod free_run_list;
+mod summary;
 #[cfg(test)]
 mod tests;
 
 pub use bitmap::Bitmap;
 pub use free_run_list::FreeRunList;
+pub use summary::Summary;
 
 use crate::addr::PhysAddr;
 use crate::device::DeviceLimits;
