@@ -37,7 +37,7 @@ Exit codes: 0 all agree, 1 a file could not be read (the others still run), 2 wr
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let policies = policies::chosen(&args.policies).map_err(Failure::usage)?;
     let files = find_files(&args.paths).map_err(Failure::error)?;
-    let results = run_all(&policies, &files).map_err(Failure::error)?;
+    let results = run_all(&policies, &files);
     let mut out = Out::stdout();
     out.text(&terminal::render(&table(&policies, &results)))?;
     out.line("")?;

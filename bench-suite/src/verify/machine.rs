@@ -1,6 +1,7 @@
 //! The machine that golden vectors run on: an arena, allocators, devices, live mappings, pool numbers.
 
-use super::limits::{MAX_RESERVED_SLOTS, at_most};
+use super::ground::Ground;
+use super::limits::{MAX_RESERVED_SLOTS, MAX_SPAN, at_most};
 use super::steps::Refusal;
 use crate::policies::Verified;
 use crate::verify::script::ScriptedBlocks;
@@ -13,9 +14,8 @@ use swiotlb_core::device::Direction;
 use swiotlb_core::error::PageError;
 use swiotlb_core::lookup::PoolRange;
 use swiotlb_core::mem::{Device, IoTlbMem};
-use swiotlb_core::phys::{HugePages, PhysMemory};
 use swiotlb_core::pool::Pool;
-use swiotlb_core::rules::IO_TLB_MAX_BYTES;
+use swiotlb_core::rules::IO_TLB_SHIFT;
 use swiotlb_core::walk::HasAreas;
 use workloads::golden::{Area, Arena, PoolAdded, fill_pattern};
 
@@ -31,7 +31,7 @@ pub struct Handle {
 
 /// Everything that an `init` throws away.
 pub struct Machine<P: Verified> {
-    pub memory: Arc<PhysMemory>,
+    pub ground: Ground,
     /// Where originals lie.
     pub arena: Arena,
     pub blocks: ScriptedBlocks,
@@ -63,11 +63,10 @@ struct Counts {
 
 impl<P: Verified> Machine<P> {
     /// An empty machine.
-    pub fn new(blocks: ScriptedBlocks, arena: Arena) -> Self {
+    pub fn new(blocks: ScriptedBlocks, arena: Arena, ground: Ground) -> Self {
         blocks.forget();
         Self {
-            // Vectors use their arena sparsely and once: a huge page is one fault instead of 512.
-            memory: Arc::new(PhysMemory::with_hint(HugePages::Always)),
+            ground: ground.cleaned(),
             arena,
             blocks,
             mems: BTreeMap::new(),
@@ -91,7 +90,7 @@ impl<P: Verified> Machine<P> {
     pub fn crc(&self, addr: PhysAddr, bytes: u64) -> Result<u64, PageError> {
         let buffer = &mut *self.buffer.borrow_mut();
         resize(buffer, bytes);
-        self.memory.read(addr, buffer)?;
+        self.ground.memory.read(addr, buffer)?;
         Ok(u64::from(crc32fast::hash(buffer)))
     }
 
@@ -100,7 +99,7 @@ impl<P: Verified> Machine<P> {
         let buffer = &mut *self.buffer.borrow_mut();
         resize(buffer, bytes);
         fill_pattern(buffer, seed);
-        self.memory.write(addr, buffer)
+        self.ground.memory.write(addr, buffer)
     }
 
     /// The number of the pool that starts at `base`.
@@ -123,6 +122,7 @@ impl<P: Verified> Machine<P> {
                 let number = i64::try_from(self.bases.len()).unwrap_or(i64::MAX);
                 self.bases.push(base);
                 self.live.insert(base, number);
+                self.ground.dirty(PhysAddr(base), pool.nslabs << IO_TLB_SHIFT);
                 added.push(PoolAdded { pool: number, ..pool });
             }
         }
@@ -175,9 +175,9 @@ pub fn area_state<P: Verified>(pool: &Pool<P>, area: AreaIndex) -> Area {
     Area { idx: u64::from(area.0), used: pool.area_used(area), index: u64::from(pool.area_index(area)) }
 }
 
-/// Gives the buffer a length; what it holds does not matter. The caller's `bytes` fit into a mapping.
+/// Gives the buffer a length; what it holds does not matter. `bytes` is at most [`MAX_SPAN`].
 fn resize(buffer: &mut Vec<u8>, bytes: u64) {
-    let len = usize::try_from(bytes.min(IO_TLB_MAX_BYTES)).unwrap_or(0);
+    let len = usize::try_from(bytes.min(MAX_SPAN)).unwrap_or(0);
     debug_assert_eq!(len as u64, bytes);
     buffer.resize(len, 0);
 }

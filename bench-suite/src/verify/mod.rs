@@ -1,6 +1,7 @@
 //! `verify`: golden vectors of the real kernel against a policy.
 
 mod compare;
+mod ground;
 pub(crate) mod limits;
 mod machine;
 mod run;
@@ -8,9 +9,11 @@ pub(crate) mod script;
 mod steps;
 
 pub use compare::{Difference, left_out};
+pub use ground::Ground;
 pub use run::{PolicyResult, run as run_all};
 
 use crate::policies::Verified;
+use core::mem::take;
 use machine::Machine;
 use script::ScriptedBlocks;
 use std::path::{Path, PathBuf};
@@ -83,11 +86,12 @@ pub struct FileResult {
     pub mismatch: Option<Mismatch>,
 }
 
-/// Runs the vectors of `path` against `P` and stops at the first mismatch.
+/// Runs the vectors of `path` against `P` and stops at the first mismatch. The machine stands on `ground`,
+/// whatever was there before.
 ///
 /// # Errors
 /// The file cannot be read or is no file of golden vectors.
-pub fn run_file<P: Verified>(path: &Path) -> Result<FileResult, FileError> {
+pub fn run_file<P: Verified>(ground: &mut Ground, path: &Path) -> Result<FileResult, FileError> {
     let declared = reproduces::<P>();
     let blocks = if declared.placement { ScriptedBlocks::scripted() } else { ScriptedBlocks::free_running() };
     let file = GoldenFile::open(path)?;
@@ -95,7 +99,7 @@ pub fn run_file<P: Verified>(path: &Path) -> Result<FileResult, FileError> {
     if arena.size > limits::MAX_ARENA || !PhysMemory::in_space(PhysAddr(arena.base), arena.size) {
         return Err(FileError::Arena { path: path.to_owned(), base: arena.base, bytes: arena.size });
     }
-    let mut machine = Machine::<P>::new(blocks, arena);
+    let mut machine = Machine::<P>::new(blocks, arena, take(ground));
     let mut result = FileResult::default();
     for step in file {
         let step = step?;
@@ -112,10 +116,11 @@ pub fn run_file<P: Verified>(path: &Path) -> Result<FileResult, FileError> {
                     differences,
                     broken,
                 });
-                return Ok(result);
+                break;
             }
         }
     }
+    *ground = machine.ground;
     Ok(result)
 }
 
@@ -131,7 +136,7 @@ fn run_step<P: Verified>(machine: &mut Machine<P>, step: &Step, declared: Reprod
     }
     if matches!(step.op, Op::Init(_)) {
         // Before the script is loaded: what the old machine gives back belongs to no operation.
-        *machine = Machine::new(machine.blocks.clone(), machine.arena);
+        *machine = Machine::new(machine.blocks.clone(), machine.arena, take(&mut machine.ground));
     }
     machine.blocks.expect(&step.out.pages);
     let got = match steps::run(machine, &step.op) {

@@ -1,7 +1,7 @@
 //! Running one operation of a vector: what it did, in the vectors' own terms.
 
 use crate::policies::Verified;
-use crate::verify::limits::{MAX_ALLOCATORS, MAX_DEVICES, at_most, inside_arena, inside_mapping};
+use crate::verify::limits::{MAX_ALLOCATORS, MAX_DEVICES, MAX_SPAN, at_most, inside_arena, inside_mapping};
 use crate::verify::machine::{Handle, Machine, area_state, broken_rule};
 use swiotlb_core::addr::{AreaIndex, PhysAddr, SlotIndex};
 use swiotlb_core::boot::{BootParam, Geometry};
@@ -13,7 +13,7 @@ use swiotlb_core::mem::{Device as MemDevice, IoTlbMem, Permissions};
 use swiotlb_core::phys::{NoEncryption, PoolPages};
 use swiotlb_core::pool::Pool;
 use swiotlb_core::probe::{self, Counters};
-use swiotlb_core::rules::{IO_TLB_MAX_BYTES, nr_slots};
+use swiotlb_core::rules::nr_slots;
 use swiotlb_core::setup::Setup;
 use swiotlb_core::walk::HasAreas;
 use workloads::golden::{
@@ -98,7 +98,7 @@ fn init<P: Verified>(machine: &mut Machine<P>, op: &Init) -> Result<Out, Refusal
     let phys_limit = PhysAddr(if op.any { OBSERVED_TOP } else { u64::from(u32::MAX) });
     let permissions = Permissions { can_grow: op.can_grow, phys_limit, ..Permissions::default() };
     let pages = PoolPages::new(machine.blocks.clone(), NoEncryption, None);
-    let (memory, base) = (machine.memory.clone(), op.base);
+    let (memory, base) = (machine.ground.memory.clone(), op.base);
     let setup = match op.mode {
         InitMode::Early => {
             let mut fails = op.memblock_fail;
@@ -149,7 +149,7 @@ fn device<P: Verified>(machine: &mut Machine<P>, op: &Device) -> Result<Out, Ref
     {
         machine.may_reserve(nslabs)?;
         let pages = PoolPages::new(machine.blocks.clone(), NoEncryption, None);
-        let mem = IoTlbMem::<P>::restricted(PhysAddr(base), nslabs, machine.memory.clone(), pages);
+        let mem = IoTlbMem::<P>::restricted(PhysAddr(base), nslabs, machine.ground.memory.clone(), pages);
         machine.mems.insert(op.mem, mem.map_err(in_words)?);
     }
     let mem = machine.mems.get(&op.mem).ok_or_else(|| format!("there is no allocator {}", op.mem))?;
@@ -181,7 +181,8 @@ fn golden_notes(probe: &Counters) -> Vec<Note> {
 fn map<P: Verified>(machine: &mut Machine<P>, op: &Map) -> Result<Out, Refusal> {
     inside_arena(machine.arena, op.orig, op.size)?;
     if let Some(seed) = op.fill {
-        at_most("the size", op.size, IO_TLB_MAX_BYTES)?;
+        at_most("the size", op.size, MAX_SPAN)?;
+        machine.ground.dirty(PhysAddr(op.orig), op.size);
         machine.fill(PhysAddr(op.orig), op.size, seed).map_err(in_words)?;
     }
     let device = device_of(machine, op.dev)?;
@@ -199,6 +200,8 @@ fn map<P: Verified>(machine: &mut Machine<P>, op: &Map) -> Result<Out, Refusal> 
                 return Err(rule);
             }
             let out = described_map(machine, &session, device, op, addr)?;
+            // An unmap or sync of too many bytes writes to the original up to the allocation's end.
+            machine.ground.dirty(PhysAddr(op.orig), out.alloc_left.unwrap_or(0));
             (out, Some(handle))
         }
         Err(MapError::ZeroLength) => {
