@@ -1,6 +1,7 @@
 //! The runner behind `swiotlb-bench`: verification, replay, measuring.
 
 pub mod cli;
+pub mod nearest;
 pub mod policies;
 pub mod replay;
 pub mod verify;

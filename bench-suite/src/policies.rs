@@ -4,9 +4,10 @@
 //! in an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
 //! and one line here.
 
+use crate::nearest::distance;
 use crate::replay::{self, ReplayError, ReplayJob, Replayed};
 use crate::verify::script::ScriptedBlocks;
-use crate::verify::{self, FileError, FileResult};
+use crate::verify::{self, FileError, FileResult, Ground};
 use std::path::Path;
 use swiotlb_core::area::Locked;
 use swiotlb_core::lock::{Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
@@ -41,8 +42,8 @@ pub struct Entry {
     pub label: fn() -> String,
     /// What it declares to reproduce.
     pub reproduces: Reproduces,
-    /// Runs one file of golden vectors.
-    pub verify: fn(&Path) -> Result<FileResult, FileError>,
+    /// Runs one file of golden vectors, on ground that may be used again.
+    pub verify: fn(&mut Ground, &Path) -> Result<FileResult, FileError>,
     /// Replays one trace.
     pub replay: fn(&ReplayJob<'_>) -> Result<Replayed, ReplayError>,
 }
@@ -113,9 +114,10 @@ pub fn chosen(names: &[String]) -> Result<Vec<Entry>, String> {
 /// The entry called `name`.
 ///
 /// # Errors
-/// An unknown name, with the names there are.
+/// An unknown name, with the names there are, those most like it first.
 pub fn by_name(name: &str) -> Result<Entry, String> {
-    let known: Vec<&str> = all().iter().map(|entry| entry.name).collect();
+    let mut known: Vec<&str> = all().iter().map(|entry| entry.name).collect();
+    known.sort_by_cached_key(|known| distance(name, known));
     let unknown = || format!("there is no policy {name:?}; there are {}", known.join(", "));
     all().into_iter().find(|entry| entry.name == name).ok_or_else(unknown)
 }
@@ -130,6 +132,12 @@ mod tests {
         let names: BTreeSet<_> = all().iter().map(|entry| entry.name).collect();
         let labels: BTreeSet<_> = all().iter().map(|entry| (entry.label)()).collect();
         assert_eq!((names.len(), labels.len()), (all().len(), all().len()));
+    }
+
+    #[test]
+    fn an_unknown_name_is_met_with_the_nearest() {
+        let error = by_name("lock-tiket").err().unwrap_or_default();
+        assert!(error.starts_with("there is no policy \"lock-tiket\"; there are lock-ticket, "), "{error}");
     }
 
     #[test]

@@ -2,11 +2,14 @@
 //!
 //! Data goes to standard output, diagnostics to standard error. A closed pipe ends the program quietly.
 
+mod out;
 mod replay;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use reports::text::visible;
 use std::fmt;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 /// What a run ended with; the numbers are documented in the README and never change.
@@ -82,10 +85,21 @@ pub fn main() -> ExitCode {
     match done {
         Ok(exit) => code(exit),
         Err(failure) => {
-            eprintln!("swiotlb-bench: {}", failure.message);
+            complain(&failure.message);
             code(failure.exit)
         }
     }
+}
+
+/// A message on standard error, safe to show. That nobody may be reading it is no reason to stop.
+fn complain(message: impl fmt::Display) {
+    let mut text = String::from("swiotlb-bench: ");
+    for (i, line) in message.to_string().lines().enumerate() {
+        text.push_str(if i > 0 { "\n  " } else { "" });
+        text.push_str(&visible(line));
+    }
+    text.push('\n');
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn code(exit: Exit) -> ExitCode {
