@@ -122,6 +122,16 @@ fn the_environment_names_policies_too() {
 }
 
 #[test]
+fn help_says_what_the_exit_codes_mean() {
+    let output = command().arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    for words in ["Exit codes:", "SWIOTLB_BENCH_POLICY", "<PATH>..."] {
+        assert!(help.contains(words), "{help}");
+    }
+}
+
+#[test]
 fn a_closed_pipe_ends_quietly() {
     let mut child = command()
         .args(["--policy", "kernel"])

@@ -26,13 +26,14 @@ pub(super) struct Args {
     policies: Vec<String>,
 }
 
+// A paragraph is one line: clap wraps it to the terminal's width.
 const AFTER_HELP: &str = "\
-Runs the operations of every file against every policy and compares each answer with what Linux did. A file
-is left at its first mismatch, because what follows builds on it. The table has a line for each policy. The
-last line counts the files, and over all policies the operations that were run and the mismatches.
+Runs the operations of every file against every policy and compares each answer with what Linux did. \
+A file is left at its first mismatch, because what follows builds on it. \
+The table has a line for each policy. \
+The last line counts the files, and over all policies the operations that were run and the mismatches.
 
-Exit codes: 0 all agree, 1 a file could not be read (the others still run), 2 wrong command line,
-4 a mismatch.";
+Exit codes: 0 all agree; 1 a file could not be read (the others still run); 2 wrong command line; 4 a mismatch.";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let policies = policies::chosen(&args.policies).map_err(Failure::usage)?;

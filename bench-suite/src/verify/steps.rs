@@ -80,7 +80,6 @@ fn handle_of<P: Verified>(machine: &Machine<P>, h: u64) -> Result<Handle, Refusa
 }
 
 /// An error of a layer below as a refusal.
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn in_words(error: impl core::fmt::Display) -> Refusal {
     error.to_string()
 }
