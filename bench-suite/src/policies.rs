@@ -4,7 +4,7 @@
 //! in an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
 //! and one line here.
 
-use crate::replay::{self, ReplayError, ReplayJob, Replayed};
+use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed};
 use crate::verify::script::ScriptedBlocks;
 use crate::verify::{self, FileError, FileResult};
 use std::path::Path;
@@ -46,7 +46,7 @@ pub struct Entry {
 }
 
 /// The entry of policy `P`, compiled for every kind of run.
-fn entry<P: With>(name: &'static str, changes: &'static str) -> Entry {
+fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
     Entry {
         name,
         changes,
