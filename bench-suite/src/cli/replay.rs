@@ -134,7 +134,6 @@ fn replay_one(
     for entry in entries {
         let job = ReplayJob { script: &script, clock, check: args.check };
         let mut replayed = (entry.replay)(&job).map_err(fault)?;
-        replayed.record.machine.clone_from(&output.machine);
         replayed.record.parameters.insert("policy".to_owned(), entry.name.to_owned());
         output.show(&script, entry, &replayed)?;
         output.keep(&script, entry, &replayed).map_err(Stop::Output)?;
@@ -162,8 +161,9 @@ impl Output {
 
     /// Prints the tables.
     fn show(&self, script: &Script, entry: &Entry, replayed: &Replayed) -> io::Result<()> {
-        let mut page = text::visible(&format!("{}; policy {}", script.headline(), entry.name));
-        page.push_str("\n\n");
+        let label = &replayed.record.policy.label;
+        let mut page = text::visible(&script.headline());
+        page += &format!("\npolicy {}: {label}\n\n", entry.name);
         for table in replayed.tables() {
             page += &terminal::render(&table);
             page.push('\n');
@@ -179,9 +179,8 @@ impl Output {
     /// Keeps the record and the figure; what was kept before stays whatever happens.
     fn keep(&mut self, script: &Script, entry: &Entry, replayed: &Replayed) -> Result<(), Failure> {
         let Some((folder, store)) = &mut self.kept else { return Ok(()) };
-        store.append(&replayed.record).map_err(Failure::error)?;
-        let latencies = &replayed.record.latencies;
-        let series: Vec<_> = latencies.iter().map(|(name, latency)| Series { name, latency }).collect();
+        store.append(&replayed.kept(&self.machine)).map_err(Failure::error)?;
+        let series: Vec<_> = replayed.timed().map(|(name, latency)| Series { name, latency }).collect();
         let title = format!("{} under {}", script.name, entry.name);
         let form = replayed.record.parameters.get("form").map_or("", String::as_str);
         let path = folder.join(file_name(&[&script.name, form, entry.name]));

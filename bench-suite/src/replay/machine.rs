@@ -48,14 +48,15 @@ impl<P: Replayable> Machine<P> {
     }
 
     /// Touches what the trace uses, so that no operation waits for the host to find a page: originals, the
-    /// first pool, and, where there may be some, a window for transient pools.
+    /// first pool, and, where there may be some, a window each of grown and transient pools.
     pub(super) fn touch(&self, script: &Script) -> Result<(), ReplayError> {
         let memory = self.mem.memory();
-        let transient = script.layout.transient.filter(|_| script.first.can_grow);
+        let layout = script.layout;
+        let later = [layout.transient, layout.grown].into_iter().flatten().filter(|_| script.first.can_grow);
         let ranges = script.touched.0.iter().copied();
         let ranges = ranges
             .chain([(script.first.base, script.first.bytes().min(1 << 30))])
-            .chain(transient.map(|(start, bytes)| (start, bytes.min(WINDOW))));
+            .chain(later.map(|(start, bytes)| (start, bytes.min(WINDOW))));
         for (start, bytes) in ranges {
             memory.touch(start, bytes).map_err(|source| no_memory(script.path.clone(), source))?;
         }

@@ -1,13 +1,15 @@
 //! The record and the tables that a replay becomes.
 
 use super::check::Checked;
+use super::clock::as_f64;
 use super::counted::Tally;
 use super::grouped::{BatchMean, Grouped};
 use super::script::{Remarks, Script};
 use super::timed::Timed;
 use super::{BATCH, ReplayJob};
-use reports::latency::Latency;
-use reports::quantile::{Cell, Quantile};
+use reports::latency::{Latency, MAX_NS};
+use reports::machine::Machine;
+use reports::quantile::{BEYOND, Cell, Quantile};
 use reports::record::{Kind, PolicyName, RunRecord};
 use reports::table::{Column, Table, Unit, Value};
 use reports::{summary, units};
@@ -16,48 +18,109 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use swiotlb_core::policy::{Policy, axes, label};
 use workloads::trace::SourceKind;
 
+/// The operations in the order of a mapping's life.
+const ORDER: [&str; 5] = ["map", "map_failed", "unmap", "sync", "find_pool"];
+
 /// What one replay of one trace under one policy gave.
 pub struct Replayed {
-    /// The record, without the machine's facts. It holds the latencies of operations that are long enough
-    /// to be timed one by one.
+    /// The record, without the machine's facts. It holds every histogram whole; what of them can be printed
+    /// is for [`Replayed::tables`] to say.
     pub record: RunRecord,
     /// What each operation costs, measured by the batch.
     pub means: Vec<BatchMean>,
     /// How the placement compares with the recorded one, if that was asked for.
     pub checked: Option<Checked>,
+    /// The time, in ns, below which an operation is too short to be timed one by one.
+    pub shortest_ns: f64,
 }
 
 impl Replayed {
-    /// Everything that is printed.
+    /// Everything that is printed below the headline, but the line on placement.
     #[must_use]
     pub fn tables(&self) -> Vec<Table> {
-        let mut tables = summary::tables(&self.record);
-        let steps = tables.iter().position(|table| table.title.starts_with("Steps"));
-        tables.insert(steps.unwrap_or(tables.len()), self.mean_table());
-        tables
+        let mut counts = summary::counts(&self.record);
+        let placement = self.record.placement.map(|placement| placement.to_string());
+        counts.notes.retain(|note| Some(note) != placement.as_ref());
+        let steps = summary::counters(&self.record);
+        let titled = [("Counts", counts), ("Latency", self.latencies()), ("Steps", steps)];
+        let titled = titled.map(|(title, mut table)| {
+            title.clone_into(&mut table.title);
+            table
+        });
+        titled.into()
     }
 
-    fn mean_table(&self) -> Table {
-        let columns = vec![
-            Column::text("operation"),
-            Column::number("mean", Unit::Named("ns".to_owned())),
-            Column::number("batches", Unit::None),
-            Column::number("operations", Unit::None),
-        ];
-        let mut table = Table::new(format!("Batch means: {}", self.record.scenario), columns);
-        for mean in &self.means {
-            table.push(vec![
-                Value::Text(mean.operation.to_owned()),
-                mean.median_ns.map_or(Value::Missing, |ns| Value::Real(ns, 1)),
-                Value::Count(mean.batches),
-                Value::Count(mean.operations),
-            ]);
+    /// The record as it is kept, with the machine's facts and the batch means.
+    #[must_use]
+    pub fn kept(&self, machine: &Machine) -> RunRecord {
+        let mut record = self.record.clone();
+        record.machine.clone_from(machine);
+        record.notes.extend(self.means.iter().filter_map(mean_note));
+        record
+    }
+
+    /// Operations that can be timed one by one: their median is at least ten readings of the clock.
+    pub fn timed(&self) -> impl Iterator<Item = (&str, &Latency)> {
+        let latencies = self.record.latencies.iter();
+        latencies
+            .filter(|(_, latency)| !too_short(latency, self.shortest_ns))
+            .map(|(name, l)| (name.as_str(), l))
+    }
+
+    /// Every operation with its batch mean and its quantiles. A quantile is a number if the sample rule
+    /// allows it and if it is at least ten readings of the clock.
+    fn latencies(&self) -> Table {
+        let mut columns =
+            vec![Column::text("operation"), Column::number("batch mean", Unit::Named("ns".to_owned()))];
+        columns.extend(Quantile::TABLE.iter().map(|q| Column::number(q.to_string(), Unit::Time)));
+        columns.extend([Column::number("max", Unit::Time), Column::number("N", Unit::None)]);
+        let mut table = Table::new("Latency", columns);
+        for name in ORDER {
+            let Some(latency) = self.record.latencies.get(name) else { continue };
+            let quantiles = latency.quantiles();
+            let mean = self.mean(name).map_or(Value::Missing, |ns| Value::Real(ns, 1));
+            let mut row = vec![Value::Text(name.to_owned()), mean];
+            row.extend(quantiles.cells.into_iter().chain([quantiles.max]).map(|cell| self.shown(cell)));
+            row.push(Value::Count(quantiles.samples));
+            table.push(row);
         }
-        table.notes.push(format!(
-            "Median of the batches' means, less one reading of the clock for each batch: a pass of its own \
-             does the {BATCH} operations of a batch kind by kind."
-        ));
+        table.notes = self.latency_notes();
         table
+    }
+
+    fn shown(&self, cell: Cell) -> Value {
+        match cell {
+            Cell::Value(ns) if as_f64(ns) < self.shortest_ns => {
+                Value::Text(format!("< {:.0} ns", self.shortest_ns))
+            }
+            cell => Value::Quantile(cell),
+        }
+    }
+
+    fn latency_notes(&self) -> Vec<String> {
+        let mut notes = vec![format!("n/a (N): of N samples fewer than {BEYOND} lie beyond the quantile.")];
+        notes.extend(self.record.clock.as_ref().map(|clock| {
+            let (name, cost) = (&clock.name, clock.overhead_ns);
+            format!(
+                "Clock {name}: a reading costs {cost:.1} ns, not subtracted; < {:.0} ns: under ten readings, too \
+                 short to be timed one by one, so only the batch mean counts.",
+                self.shortest_ns
+            )
+        }));
+        notes.push(format!(
+            "Batch mean: median of the means of batches of {BATCH} operations, in a pass of its own that does a \
+             batch's maps, lookups, syncs and unmaps kind by kind, less one reading of the clock for each kind."
+        ));
+        let overflown = self.record.latencies.iter().filter(|(_, latency)| latency.overflow() > 0);
+        notes.extend(overflown.map(|(name, latency)| {
+            let (n, limit) = (units::count(latency.overflow()), units::time(MAX_NS));
+            format!("{name}: {n} above {limit}, counted and not in the histogram.")
+        }));
+        notes
+    }
+
+    fn mean(&self, operation: &str) -> Option<f64> {
+        self.means.iter().find(|mean| mean.operation == operation)?.median_ns
     }
 }
 
@@ -82,19 +145,10 @@ pub(super) fn replayed<P: Policy>(
     record.placement = checked.map(|checked| checked.placement());
     record.clock = Some(job.clock.described());
     record.notes = notes(script, tally, checked.as_ref());
-    let Timed { mut latencies, .. } = timed;
-    latencies.insert("find_pool", grouped.find_pool);
-    for (name, latency) in latencies {
-        if latency.samples() == 0 {
-            continue;
-        }
-        if too_short(&latency, job.clock.shortest_ns()) {
-            record.notes.push(short_note(name, &grouped.means, job.clock.overhead_ns()));
-        } else {
-            record.latencies.insert(name.to_owned(), latency);
-        }
-    }
-    Replayed { record, means: grouped.means, checked }
+    let found = [("find_pool", grouped.find_pool)].into_iter().filter(|(_, latency)| latency.samples() > 0);
+    record.latencies =
+        timed.latencies.into_iter().chain(found).map(|(name, l)| (name.to_owned(), l)).collect();
+    Replayed { record, means: grouped.means, checked, shortest_ns: job.clock.shortest_ns() }
 }
 
 /// Whether the median is under ten readings of the clock; where there are too few samples for a median, the
@@ -105,16 +159,14 @@ fn too_short(latency: &Latency, shortest_ns: f64) -> bool {
         Some(Cell::Value(ns) | Cell::Above(ns)) => ns,
         Some(Cell::TooFew(_)) | None => latency.max_ns().unwrap_or(0),
     };
-    super::clock::as_f64(ns) < shortest_ns
+    as_f64(ns) < shortest_ns
 }
 
-fn short_note(name: &str, means: &[BatchMean], overhead_ns: f64) -> String {
-    let mean = means.iter().find(|mean| mean.operation == name).and_then(|mean| mean.median_ns);
-    let mean = mean.map_or("too few operations in any batch".to_owned(), |ns| format!("{ns:.1} ns"));
-    format!(
-        "{name}: its median is under ten readings of the clock (of {overhead_ns:.1} ns each), so there are \
-         no quantiles; batch mean: {mean}"
-    )
+/// A batch mean for the record, which has no place of its own for it.
+fn mean_note(mean: &BatchMean) -> Option<String> {
+    let BatchMean { operation, median_ns, batches, operations } = mean;
+    let ns = median_ns.as_ref()?;
+    Some(format!("{operation}: batch mean {ns:.1} ns ({batches} batches, {operations} operations)"))
 }
 
 fn parameters(script: &Script) -> BTreeMap<String, String> {
