@@ -185,7 +185,7 @@ impl Output {
         let form = replayed.record.parameters.get("form").map_or("", String::as_str);
         let path = folder.join(file_name(&[&script.name, form, entry.name]));
         match by_quantile(&title, &series) {
-            Ok(svg) => std::fs::write(&path, svg)
+            Ok(svg) => write_whole(&path, &svg)
                 .map_err(|error| Failure::error(format!("{}: cannot be written: {error}", path.display()))),
             Err(error) => {
                 complain(&format!("{title}: no figure: {error}"));
@@ -193,6 +193,17 @@ impl Output {
             }
         }
     }
+}
+
+/// Writes a file whole or not at all: beside its place first, so that a full disk leaves no half of it.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let beside = path.with_extension("svg.part");
+    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        // Best effort: the error that matters is the one above.
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
 }
 
 /// A name for a figure: letters, digits, `-`, `_` and `.` of each part, none of them too long.
