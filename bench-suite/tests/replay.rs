@@ -137,10 +137,11 @@ fn a_trace_with_holes_is_replayed_and_says_what_was_skipped() {
     let holes: Vec<_> = all.into_iter().zip(1..).filter(|(_, i)| i % 7 != 0).map(|(line, _)| line).collect();
     let made = written(&holes, true);
     let shown = shown(&["--check", &made.path]);
-    for what in ["unmap without a map: ", "sync outside a mapping: ", "map over a live mapping"] {
+    for what in ["unmap without a map: ", "sync outside a mapping: "] {
         assert!(shown.contains(what), "{what}: {shown}");
     }
-    assert!(placement(&shown).ends_with("identical"));
+    assert!(count(&shown, "live_at_end_of_trace") > 263, "{shown}");
+    assert!(placement(&shown).ends_with(" of 4990 identical"), "{shown}");
 }
 
 #[test]
@@ -225,7 +226,7 @@ fn hostile_records_are_survived() {
         r#"{"t_ns":5,"cpu":0,"op":"unmap","dev":"unknown","size":262144,"dir":1,"attrs":0,"tlb":"0x1000"}"#.to_owned(),
     ];
     // Maps that are never undone, each in a window of its own.
-    hostile.extend((0..3000_u64).map(|i| map(0x8000_0000 + (i << 18), i << 28, 262_144, 0)));
+    hostile.extend((0..300_u64).map(|i| map(0x8000_0000 + (i << 18), i << 28, 262_144, 0)));
     let made = written(&hostile, true);
     for flags in [&[][..], &["--grow"], &["--swiotlb", "1"], &["--swiotlb", "512,64", "--no-grow"]] {
         for policy in ["kernel", "search-bitmap", "lookup-sorted"] {
