@@ -5,7 +5,7 @@
 //! and one line here.
 
 use crate::nearest::distance;
-use crate::replay::{self, ReplayError, ReplayJob, Replayed};
+use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed};
 use crate::verify::script::ScriptedBlocks;
 use crate::verify::{self, FileError, FileResult, Ground};
 use std::path::Path;
@@ -49,7 +49,7 @@ pub struct Entry {
 }
 
 /// The entry of policy `P`, compiled for every kind of run.
-fn entry<P: With>(name: &'static str, changes: &'static str) -> Entry {
+fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
     Entry {
         name,
         changes,
