@@ -113,11 +113,11 @@ mod tests {
         let plan = parameters.plan(&common, 2).unwrap();
         plan.check().unwrap();
         let curve = Curve::of_plan(&plan);
-        let at = |share: f64| curve.at((plan.end_ns() as f64 * share) as u64).maps;
+        let at = |eighths: u64| curve.at(plan.end_ns() * eighths / 8).maps;
         assert_eq!(curve.most().maps, 1024);
-        assert_eq!(at(0.5), 1024);
-        assert!((400..620).contains(&at(0.125)), "{}", at(0.125));
-        assert!((400..620).contains(&at(0.875)), "{}", at(0.875));
+        assert_eq!(at(4), 1024);
+        assert!((400..620).contains(&at(1)), "{}", at(1));
+        assert!((400..620).contains(&at(7)), "{}", at(7));
     }
 
     #[test]
