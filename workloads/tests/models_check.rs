@@ -37,11 +37,10 @@ fn sync(handle: u32, offset: u32, len: u32) -> Action {
 }
 
 fn plan(handles: u32, threads: &[&[(u64, Action)]]) -> Plan {
-    let op = |&(at_ns, action)| Op { at_ns, action };
     let thread = |(ops, cpu): (&&[(u64, Action)], u32)| ThreadPlan {
         role: Role::Mapper,
         cpu,
-        ops: ops.iter().map(op).collect(),
+        ops: ops.iter().map(|&(at_ns, action)| Op { at_ns, action }).collect(),
     };
     Plan {
         model: "test".to_owned(),
