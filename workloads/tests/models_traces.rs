@@ -46,8 +46,11 @@ fn a_fit_is_near_its_trace() {
             let bound = if draw == Draw::Shuffled { 0.02 } else { 0.08 };
             assert!(size < bound && lifetime < bound, "{}: {distances}", trace.name);
             assert!(gap < 0.1 && burst < 0.2, "{}: {distances}", trace.name);
-            let mean = distances.occupancy.mean_second / distances.occupancy.mean_first;
-            assert!((0.5..2.0).contains(&mean), "{}: {distances}", trace.name);
+            let occupancy = distances.occupancy;
+            if draw == Draw::Shuffled {
+                let mean = occupancy.mean_second / occupancy.mean_first;
+                assert!((0.6..1.7).contains(&mean), "{}: {distances}", trace.name);
+            }
         }
     }
 }
@@ -75,7 +78,7 @@ fn recorded_order(trace: &Trace, threads: u32) -> Vec<Vec<(bool, u32)>> {
         let Some(map) = op.map else { continue };
         match (op.action, record.event.name()) {
             (PairedAction::Call, "map") => {
-                let handle = handles.len() as u32;
+                let handle = u32::try_from(handles.len()).unwrap();
                 handles.insert(map, handle);
                 own.push((true, handle));
             }
@@ -137,7 +140,7 @@ fn run(plan: &Plan, seed: u64) -> Vec<&Op> {
         assert!(!able.is_empty(), "locked up after {} ops", order.len());
         // One thread runs on as long as it may, so that it gets as far ahead as the bound allows.
         if !able.contains(&favourite) || rng.random_bool(0.01) {
-            favourite = able[rng.random_range(0..able.len() as u64) as usize];
+            favourite = able[usize::try_from(rng.random_range(0..able.len() as u64)).unwrap()];
         }
         let op = head(favourite).unwrap();
         match op.action {

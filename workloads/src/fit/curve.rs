@@ -137,7 +137,7 @@ impl Curve {
         behind.checked_sub(1).map_or(Live::default(), |last| self.steps[last].1)
     }
 
-    /// High-water marks, each at its own time.
+    /// High-water marks, each at its own time; what lasts for no time is left out.
     #[must_use]
     pub fn most(&self) -> Live {
         let all = self.steps.iter().map(|step| step.1);

@@ -18,7 +18,7 @@ pub struct DeviceDistance {
     pub maps: (usize, usize),
     /// Sizes, bytes.
     pub size: Distance,
-    /// Lifetimes of mappings that end, ns.
+    /// Lifetimes, ns.
     pub lifetime: Distance,
     /// Gaps between maps, ns.
     pub gap: Distance,
@@ -71,8 +71,8 @@ fn burst_maps(times: &[u64], rule: BurstRule) -> Vec<u64> {
 }
 
 impl Distances {
-    /// Compares a plan with the trace that it was fitted to. Devices are matched by name. Lifetimes are
-    /// those of mappings that the trace ends, against those that end before the plan's last instant.
+    /// Compares a plan with the trace that it was fitted to. Devices are matched by name; recorded
+    /// lifetimes are cut off at the trace's end.
     #[must_use]
     pub fn between(trace: &Trace, plan: &Plan, rule: BurstRule) -> Self {
         let profile = Profile::of(trace);
@@ -82,7 +82,7 @@ impl Distances {
             for mapping in &device.mappings {
                 recorded.times.push(mapping.at_ns);
                 recorded.sizes.push(u64::from(mapping.size));
-                recorded.lifetimes.extend(mapping.lifetime_ns);
+                recorded.lifetimes.push(mapping.lifetime_ns);
             }
             let planned = planned.entry(device.name.clone()).or_default();
             recorded.distance(planned, &device.name, rule)
@@ -106,9 +106,8 @@ impl Distances {
     }
 }
 
-/// What a plan asks for, by device. What ends with the plan was not ended by its model's lifetime.
+/// What a plan asks for, by device.
 fn planned(plan: &Plan) -> BTreeMap<String, Facts> {
-    let end_ns = plan.end_ns();
     let mut facts: Vec<Facts> = vec![Facts::default(); plan.devices.len()];
     let mut mapped = vec![(0_usize, 0_u64); plan.handles as usize];
     for placed in plan.in_time_order() {
@@ -119,7 +118,7 @@ fn planned(plan: &Plan) -> BTreeMap<String, Facts> {
                 facts[device].times.push(placed.op.at_ns);
                 facts[device].sizes.push(u64::from(size));
             }
-            Action::Unmap { handle, .. } if placed.op.at_ns < end_ns => {
+            Action::Unmap { handle, .. } => {
                 let (device, at_ns) = mapped[handle.0 as usize];
                 facts[device].lifetimes.push(placed.op.at_ns - at_ns);
             }
