@@ -43,11 +43,19 @@ fn a_fit_is_near_its_trace() {
                 trace.name
             );
             println!("{distances}");
-            let bound = if draw == Draw::Shuffled { 0.02 } else { 0.08 };
-            assert!(size < bound && lifetime < bound, "{}: {distances}", trace.name);
-            assert!(gap < 0.1 && burst < 0.2, "{}: {distances}", trace.name);
+            let shuffled = draw == Draw::Shuffled;
+            // Stated for the traces in this crate; others may press harder on their queues.
+            let bundled = path.starts_with(env!("CARGO_MANIFEST_DIR"));
+            let bound = match (shuffled, bundled) {
+                (true, true) => [0.001, 0.001, 0.02, 0.08],
+                (false, true) => [0.05, 0.05, 0.08, 0.2],
+                (true, false) => [0.001, 0.001, 0.2, 0.3],
+                (false, false) => [0.05, 0.05, 0.5, 0.6],
+            };
+            let near = [size, lifetime, gap, burst].iter().zip(bound).all(|(ks, bound)| *ks < bound);
+            assert!(near, "{}: {distances}", trace.name);
             let occupancy = distances.occupancy;
-            if draw == Draw::Shuffled {
+            if shuffled && bundled {
                 let mean = occupancy.mean_second / occupancy.mean_first;
                 assert!((0.6..1.7).contains(&mean), "{}: {distances}", trace.name);
             }
@@ -66,6 +74,23 @@ fn a_fit_can_be_longer_faster_and_reproduces() {
     assert!((15_000..15_010).contains(&plan.handles), "{}", plan.handles);
     assert_eq!(plan, parameters.plan(&common, 4).unwrap());
     assert_ne!(plan.threads, parameters.plan_from(&trace, &common, 5).unwrap().threads);
+}
+
+/// FNV-1a over everything that a plan says.
+fn hash(plan: &Plan) -> u64 {
+    let text = format!("{plan:?}");
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
+}
+
+#[test]
+fn plans_from_traces_reproduce_to_the_bit() {
+    let path = common::folders("traces")[0].join("boot_probe.jsonl.gz");
+    let trace = open(&path);
+    let fit = |draw| fitted::Parameters { draw, ..fitted::Parameters::new(&path) };
+    let fitted = |draw| hash(&fit(draw).plan_from(&trace, &threads(2), 1).unwrap());
+    let replay = parallel_replay::Parameters::new(&path).plan_from(&trace, &threads(4), 1).unwrap();
+    let found = [fitted(Draw::Shuffled), fitted(Draw::Independent), hash(&replay.0)];
+    assert_eq!(found, [0xece11448273ec852, 0xd5393f8dd67eb61a, 0xe80e70819aea56ca]);
 }
 
 /// Maps and ends of each recorded CPU's records, in order.

@@ -6,7 +6,7 @@ use std::fmt;
 use super::curve::Curve;
 use super::profile::{self, BurstRule, Profile};
 use super::sample::{Distance, Sample};
-use crate::op::{Action, Plan};
+use crate::op::{Action, Op, Plan};
 use crate::trace::Trace;
 
 /// Distances of one device.
@@ -31,7 +31,7 @@ pub struct DeviceDistance {
 pub struct Distances {
     /// Device by device, in the trace's order.
     pub devices: Vec<DeviceDistance>,
-    /// Live slots, weighted by time.
+    /// Live slots, weighted by time: of the whole trace, and of the plan until its last map.
     pub occupancy: Distance,
     /// High-water marks, slots: recorded and planned.
     pub most_slots: (u64, u64),
@@ -91,7 +91,7 @@ impl Distances {
         let (recorded, made) = (Curve::of_trace(trace), Curve::of_plan(plan));
         Self {
             devices,
-            occupancy: recorded.slot_sample().distance(&made.slot_sample()),
+            occupancy: recorded.slot_sample().distance(&made.until(last_map_ns(plan)).slot_sample()),
             most_slots: (recorded.most().slots, made.most().slots),
         }
     }
@@ -126,6 +126,12 @@ fn planned(plan: &Plan) -> BTreeMap<String, Facts> {
         }
     }
     plan.devices.iter().map(|device| device.name.clone()).zip(facts).collect()
+}
+
+fn last_map_ns(plan: &Plan) -> u64 {
+    let maps = |op: &&Op| matches!(op.action, Action::Map { .. });
+    let last = plan.threads.iter().filter_map(|thread| thread.ops.iter().rev().find(maps));
+    last.map(|op| op.at_ns).max().unwrap_or(0)
 }
 
 impl fmt::Display for Distances {
