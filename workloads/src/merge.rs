@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::op::{Op, Plan};
+use crate::op::{Action, Op, Plan};
 
 /// An op and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,21 @@ impl Plan {
             .collect();
         TimeOrder { plan: self, heads }
     }
+
+    /// Most mappings that are live at once, in time order.
+    #[must_use]
+    pub fn most_live(&self) -> u64 {
+        let (mut live, mut most) = (0_u64, 0);
+        for placed in self.in_time_order() {
+            match placed.op.action {
+                Action::Map { .. } => live += 1,
+                Action::Unmap { .. } => live = live.saturating_sub(1),
+                _ => {}
+            }
+            most = most.max(live);
+        }
+        most
+    }
 }
 
 impl<'p> Iterator for TimeOrder<'p> {
@@ -56,7 +71,7 @@ impl<'p> Iterator for TimeOrder<'p> {
 mod tests {
     use super::*;
     use crate::arena::ARENA_BASE;
-    use crate::op::{Action, Bounds, DeviceTouch, Handle, Role, ThreadPlan};
+    use crate::op::{Bounds, DeviceTouch, Handle, Role, ThreadPlan};
 
     fn thread(cpu: u32, times: &[u64]) -> ThreadPlan {
         let op = |&at_ns| Op { at_ns, action: Action::AwaitUnmap { handle: Handle(0) } };

@@ -43,11 +43,22 @@ fn a_fit_is_near_its_trace() {
                 trace.name
             );
             println!("{distances}");
-            let bound = if draw == Draw::Shuffled { 0.02 } else { 0.08 };
-            assert!(size < bound && lifetime < bound, "{}: {distances}", trace.name);
-            assert!(gap < 0.1 && burst < 0.2, "{}: {distances}", trace.name);
-            let mean = distances.occupancy.mean_second / distances.occupancy.mean_first;
-            assert!((0.5..2.0).contains(&mean), "{}: {distances}", trace.name);
+            let shuffled = draw == Draw::Shuffled;
+            // Stated for the traces in this crate; others may press harder on their queues.
+            let bundled = path.starts_with(env!("CARGO_MANIFEST_DIR"));
+            let bound = match (shuffled, bundled) {
+                (true, true) => [0.001, 0.001, 0.02, 0.08],
+                (false, true) => [0.05, 0.05, 0.08, 0.2],
+                (true, false) => [0.001, 0.001, 0.2, 0.3],
+                (false, false) => [0.05, 0.05, 0.5, 0.6],
+            };
+            let near = [size, lifetime, gap, burst].iter().zip(bound).all(|(ks, bound)| *ks < bound);
+            assert!(near, "{}: {distances}", trace.name);
+            let occupancy = distances.occupancy;
+            if shuffled && bundled {
+                let mean = occupancy.mean_second / occupancy.mean_first;
+                assert!((0.6..1.7).contains(&mean), "{}: {distances}", trace.name);
+            }
         }
     }
 }
@@ -65,6 +76,23 @@ fn a_fit_can_be_longer_faster_and_reproduces() {
     assert_ne!(plan.threads, parameters.plan_from(&trace, &common, 5).unwrap().threads);
 }
 
+/// FNV-1a over everything that a plan says.
+fn hash(plan: &Plan) -> u64 {
+    let text = format!("{plan:?}");
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
+}
+
+#[test]
+fn plans_from_traces_reproduce_to_the_bit() {
+    let path = common::folders("traces")[0].join("boot_probe.jsonl.gz");
+    let trace = open(&path);
+    let fit = |draw| fitted::Parameters { draw, ..fitted::Parameters::new(&path) };
+    let fitted = |draw| hash(&fit(draw).plan_from(&trace, &threads(2), 1).unwrap());
+    let replay = parallel_replay::Parameters::new(&path).plan_from(&trace, &threads(4), 1).unwrap();
+    let found = [fitted(Draw::Shuffled), fitted(Draw::Independent), hash(&replay.0)];
+    assert_eq!(found, [0xece11448273ec852, 0xd5393f8dd67eb61a, 0xe80e70819aea56ca]);
+}
+
 /// Maps and ends of each recorded CPU's records, in order.
 fn recorded_order(trace: &Trace, threads: u32) -> Vec<Vec<(bool, u32)>> {
     let mut order = vec![Vec::new(); threads as usize];
@@ -75,7 +103,7 @@ fn recorded_order(trace: &Trace, threads: u32) -> Vec<Vec<(bool, u32)>> {
         let Some(map) = op.map else { continue };
         match (op.action, record.event.name()) {
             (PairedAction::Call, "map") => {
-                let handle = handles.len() as u32;
+                let handle = u32::try_from(handles.len()).unwrap();
                 handles.insert(map, handle);
                 own.push((true, handle));
             }
@@ -137,7 +165,7 @@ fn run(plan: &Plan, seed: u64) -> Vec<&Op> {
         assert!(!able.is_empty(), "locked up after {} ops", order.len());
         // One thread runs on as long as it may, so that it gets as far ahead as the bound allows.
         if !able.contains(&favourite) || rng.random_bool(0.01) {
-            favourite = able[rng.random_range(0..able.len() as u64) as usize];
+            favourite = able[usize::try_from(rng.random_range(0..able.len() as u64)).unwrap()];
         }
         let op = head(favourite).unwrap();
         match op.action {

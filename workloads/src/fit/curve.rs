@@ -137,7 +137,15 @@ impl Curve {
         behind.checked_sub(1).map_or(Live::default(), |last| self.steps[last].1)
     }
 
-    /// High-water marks, each at its own time.
+    /// The curve up to a time, ns.
+    #[must_use]
+    pub fn until(&self, end_ns: u64) -> Self {
+        let mut steps = self.steps[..self.steps.partition_point(|step| step.0 < end_ns)].to_vec();
+        steps.push((end_ns, self.at(end_ns)));
+        Self { steps }
+    }
+
+    /// High-water marks, each at its own time; what lasts for no time is left out.
     #[must_use]
     pub fn most(&self) -> Live {
         let all = self.steps.iter().map(|step| step.1);
@@ -210,6 +218,7 @@ mod tests {
         let at = [0, 9, 10, 19, 20, 99].map(|at| curve.at(at).slots);
         assert_eq!(at, [0, 0, 1, 1, 4, 4]);
         assert_eq!(curve.slot_sample().mean(), 1.0);
+        assert_eq!(curve.until(13).steps(), [(10, curve.at(10)), (13, curve.at(10))]);
     }
 
     #[test]

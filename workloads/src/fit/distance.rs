@@ -6,7 +6,7 @@ use std::fmt;
 use super::curve::Curve;
 use super::profile::{self, BurstRule, Profile};
 use super::sample::{Distance, Sample};
-use crate::op::{Action, Plan};
+use crate::op::{Action, Op, Plan};
 use crate::trace::Trace;
 
 /// Distances of one device.
@@ -18,7 +18,7 @@ pub struct DeviceDistance {
     pub maps: (usize, usize),
     /// Sizes, bytes.
     pub size: Distance,
-    /// Lifetimes of mappings that end, ns.
+    /// Lifetimes, ns.
     pub lifetime: Distance,
     /// Gaps between maps, ns.
     pub gap: Distance,
@@ -31,7 +31,7 @@ pub struct DeviceDistance {
 pub struct Distances {
     /// Device by device, in the trace's order.
     pub devices: Vec<DeviceDistance>,
-    /// Live slots, weighted by time.
+    /// Live slots, weighted by time: of the whole trace, and of the plan until its last map.
     pub occupancy: Distance,
     /// High-water marks, slots: recorded and planned.
     pub most_slots: (u64, u64),
@@ -71,8 +71,8 @@ fn burst_maps(times: &[u64], rule: BurstRule) -> Vec<u64> {
 }
 
 impl Distances {
-    /// Compares a plan with the trace that it was fitted to. Devices are matched by name. Lifetimes are
-    /// those of mappings that the trace ends, against those that end before the plan's last instant.
+    /// Compares a plan with the trace that it was fitted to. Devices are matched by name; recorded
+    /// lifetimes are cut off at the trace's end.
     #[must_use]
     pub fn between(trace: &Trace, plan: &Plan, rule: BurstRule) -> Self {
         let profile = Profile::of(trace);
@@ -82,7 +82,7 @@ impl Distances {
             for mapping in &device.mappings {
                 recorded.times.push(mapping.at_ns);
                 recorded.sizes.push(u64::from(mapping.size));
-                recorded.lifetimes.extend(mapping.lifetime_ns);
+                recorded.lifetimes.push(mapping.lifetime_ns);
             }
             let planned = planned.entry(device.name.clone()).or_default();
             recorded.distance(planned, &device.name, rule)
@@ -91,7 +91,7 @@ impl Distances {
         let (recorded, made) = (Curve::of_trace(trace), Curve::of_plan(plan));
         Self {
             devices,
-            occupancy: recorded.slot_sample().distance(&made.slot_sample()),
+            occupancy: recorded.slot_sample().distance(&made.until(last_map_ns(plan)).slot_sample()),
             most_slots: (recorded.most().slots, made.most().slots),
         }
     }
@@ -106,9 +106,8 @@ impl Distances {
     }
 }
 
-/// What a plan asks for, by device. What ends with the plan was not ended by its model's lifetime.
+/// What a plan asks for, by device.
 fn planned(plan: &Plan) -> BTreeMap<String, Facts> {
-    let end_ns = plan.end_ns();
     let mut facts: Vec<Facts> = vec![Facts::default(); plan.devices.len()];
     let mut mapped = vec![(0_usize, 0_u64); plan.handles as usize];
     for placed in plan.in_time_order() {
@@ -119,7 +118,7 @@ fn planned(plan: &Plan) -> BTreeMap<String, Facts> {
                 facts[device].times.push(placed.op.at_ns);
                 facts[device].sizes.push(u64::from(size));
             }
-            Action::Unmap { handle, .. } if placed.op.at_ns < end_ns => {
+            Action::Unmap { handle, .. } => {
                 let (device, at_ns) = mapped[handle.0 as usize];
                 facts[device].lifetimes.push(placed.op.at_ns - at_ns);
             }
@@ -127,6 +126,12 @@ fn planned(plan: &Plan) -> BTreeMap<String, Facts> {
         }
     }
     plan.devices.iter().map(|device| device.name.clone()).zip(facts).collect()
+}
+
+fn last_map_ns(plan: &Plan) -> u64 {
+    let maps = |op: &&Op| matches!(op.action, Action::Map { .. });
+    let last = plan.threads.iter().filter_map(|thread| thread.ops.iter().rev().find(maps));
+    last.map(|op| op.at_ns).max().unwrap_or(0)
 }
 
 impl fmt::Display for Distances {

@@ -1,7 +1,7 @@
 //! What a trace says of each device: its mappings, one by one, and the bursts that they come in.
 //!
 //! A burst is a run of maps of one device with no gap above [`BurstRule::gap_ns`] and of no more than
-//! [`BurstRule::maps`] maps. Mappings that the trace never ends have no lifetime.
+//! [`BurstRule::maps`] maps. The lifetime of a mapping that the trace never ends is cut off at its last record.
 
 use swiotlb_core::device::{DeviceLimits, Direction};
 
@@ -28,8 +28,10 @@ impl Default for BurstRule {
 pub struct Observed {
     /// When it was mapped, ns from the trace's first record.
     pub at_ns: u64,
-    /// Until it ended, ns; `None` if the trace does not end it.
-    pub lifetime_ns: Option<u64>,
+    /// Until it ended, ns, or until the trace did.
+    pub lifetime_ns: u64,
+    /// Whether the trace ends it.
+    pub ended: bool,
     /// Bytes.
     pub size: u32,
     /// Alignment of the allocation, a mask.
@@ -65,6 +67,7 @@ impl Profile {
     #[must_use]
     pub fn of(trace: &Trace) -> Self {
         let start_ns = trace.records.first().map_or(0, |record| record.t_ns);
+        let last_ns = trace.records.last().map_or(0, |record| record.t_ns - start_ns);
         let mut devices: Vec<DeviceProfile> = trace.devices.iter().map(empty).collect();
         // Where each map's record went: device and place.
         let mut places = vec![None; trace.records.len()];
@@ -75,12 +78,13 @@ impl Profile {
                 (PairedAction::Call, Event::Map(call)) => {
                     let device = call.dev.0 as usize;
                     places[op.record as usize] = Some((device, devices[device].mappings.len()));
-                    devices[device].mappings.push(observed(&call, at_ns, record.cpu));
+                    devices[device].mappings.push(observed(&call, at_ns, last_ns, record.cpu));
                 }
                 (PairedAction::Call, Event::Unmap(_)) | (PairedAction::End, _) => {
                     if let Some((device, place)) = op.map.and_then(|map| places[map as usize]) {
                         let mapping = &mut devices[device].mappings[place];
-                        mapping.lifetime_ns = Some(at_ns - mapping.at_ns);
+                        mapping.lifetime_ns = at_ns - mapping.at_ns;
+                        mapping.ended = true;
                     }
                 }
                 _ => {}
@@ -106,11 +110,12 @@ fn empty(device: &crate::trace::TraceDevice) -> DeviceProfile {
     DeviceProfile { name: device.name.clone(), limits, mappings: Vec::new() }
 }
 
-fn observed(call: &MapCall, at_ns: u64, cpu: u32) -> Observed {
+fn observed(call: &MapCall, at_ns: u64, last_ns: u64, cpu: u32) -> Observed {
     let low_bits = (call.orig.0 & 0xffff) as u32;
     Observed {
         at_ns,
-        lifetime_ns: None,
+        lifetime_ns: last_ns - at_ns,
+        ended: false,
         size: call.size,
         alloc_align_mask: call.alloc_align_mask,
         low_bits,

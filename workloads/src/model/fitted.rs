@@ -8,30 +8,32 @@
 //! and when: each map's size, direction and lifetime are drawn from all of the device's, and pauses with
 //! replacement. [`Distances`] says how far either is from the trace.
 //!
+//! A device's live slots never pass its recorded high-water mark: a map waits for an end instead, which is
+//! where gaps differ from the recorded ones (`deal.rs`).
+//!
 //! Maps are shared out over devices as recorded, `threads` x `ops_per_thread` in all, the recorded number by
 //! default. A mapping is made and ended on thread (recorded CPU modulo threads); ends on other CPUs are not
 //! modelled (`cross_cpu` and `parallel_replay` are for that). Low address bits are kept.
 //!
 //! Times: a device begins when it did; within a burst gaps are the recorded ones, then comes a pause. A
-//! mapping ends when its recorded lifetime is up, or with the plan if the trace does not end it. `speed`
-//! divides all times.
+//! mapping ends when its recorded lifetime is up; one that the trace does not end lives as long as it was seen
+//! to. `speed` divides all times.
 
 use std::path::PathBuf;
 
-use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use swiotlb_core::rules;
 
+use super::arrivals;
 use super::builder::{Mapping, PlanBuilder, Request, ThreadBuilder};
 use super::common::{Common, MAX_DEPTH, MAX_THREADS, few_enough};
+use super::deal::{Deal, Planned};
 use super::error::{self, ModelError};
 use super::live::{Ends, LiveSet};
-use super::random::{Purpose, Stream, stream};
-use crate::fit::{BurstRule, Distances, Observed, Profile};
+use super::random::{Purpose, stream};
+use crate::fit::{BurstRule, Distances, Profile};
 use crate::op::{DeviceIndex, Plan, PlanDevice, Role};
 use crate::trace::{Trace, TraceOptions};
-
-use super::deck::Deck;
 
 /// The model's name.
 pub const NAME: &str = "fitted";
@@ -79,14 +81,6 @@ fn default_maps() -> u32 {
 
 const fn default_speed() -> f64 {
     1.0
-}
-
-/// A map that will be made.
-#[derive(Clone, Copy, Debug)]
-struct Planned {
-    at_ns: u64,
-    device: u16,
-    of: Observed,
 }
 
 impl Parameters {
@@ -137,17 +131,18 @@ impl Parameters {
         for (device, number) in devices {
             let share = u128::from(maps) * device.mappings.len() as u128;
             let share = share.div_ceil(u128::from(recorded));
-            let deal = Deal { parameters: self, seed, number };
-            deal.device(&device.mappings, &device.bursts(self.rule()), share as usize, &mut planned);
+            let share = usize::try_from(share).unwrap_or(usize::MAX);
+            let independent = self.draw == Draw::Independent;
+            Deal { seed, number, rule: self.rule(), independent }.device(device, share, &mut planned);
         }
-        planned.sort_by_key(|map: &Planned| (map.at_ns, map.device));
+        planned.iter_mut().for_each(|map| self.scale(map));
+        planned.sort_by_key(|map| (map.at_ns, map.device));
         let named = |d: &crate::fit::DeviceProfile| PlanDevice { name: d.name.clone(), limits: d.limits };
         let devices = profile.devices.iter().map(named).collect();
         let mut plan = PlanBuilder::new(NAME, seed, common.touch, devices);
-        let end_ns = planned.iter().map(|map| map.at_ns + self.lifetime(map).unwrap_or(0)).max();
         for cpu in 0..threads {
             let own = planned.iter().filter(|map| map.of.cpu % threads == cpu);
-            self.thread(plan.thread(Role::Mapper, cpu), own, &profile, end_ns.unwrap_or(0))?;
+            map_all(plan.thread(Role::Mapper, cpu), own, &profile)?;
         }
         Ok(plan.finish_held(1, None))
     }
@@ -158,38 +153,42 @@ impl Parameters {
         Distances::between(trace, plan, self.rule())
     }
 
-    fn lifetime(&self, map: &Planned) -> Option<u64> {
-        map.of.lifetime_ns.map(|life| scaled(life, self.speed))
+    fn scale(&self, map: &mut Planned) {
+        map.at_ns = self.scaled(map.at_ns);
+        map.of.lifetime_ns = self.scaled(map.of.lifetime_ns);
     }
 
-    fn thread<'a>(
-        &self,
-        mut thread: ThreadBuilder<'_>,
-        maps: impl Iterator<Item = &'a Planned>,
-        profile: &Profile,
-        end_ns: u64,
-    ) -> Result<(), ModelError> {
-        let mut live: LiveSet<Mapping> = LiveSet::new(Ends::Fifo, stream(0, 0, Purpose::Ends));
-        for map in maps {
-            while live.next_deadline().is_some_and(|deadline| deadline <= map.at_ns) {
-                end_next(&mut thread, &mut live, end_ns);
-            }
-            let mask = profile.devices[usize::from(map.device)].limits.min_align_mask.min(0xffff);
-            let mapping = thread.map(map.at_ns, request(map, mask))?;
-            // What the trace does not end lives on until the plan's end.
-            let deadline = self.lifetime(map).map_or(u64::MAX, |life| map.at_ns.saturating_add(life));
-            live.add_until(Some(deadline), mapping);
-        }
-        while live.len() > 0 {
-            end_next(&mut thread, &mut live, end_ns);
-        }
-        thread.finish()
+    fn scaled(&self, ns: u64) -> u64 {
+        #[expect(clippy::cast_precision_loss, reason = "below 2^53 ns, 104 days")]
+        let scaled = ns as f64 / self.speed;
+        arrivals::ns(scaled)
     }
 }
 
-fn end_next(thread: &mut ThreadBuilder<'_>, live: &mut LiveSet<Mapping>, end_ns: u64) {
+fn map_all<'a>(
+    mut thread: ThreadBuilder<'_>,
+    maps: impl Iterator<Item = &'a Planned>,
+    profile: &Profile,
+) -> Result<(), ModelError> {
+    let mut live: LiveSet<Mapping> = LiveSet::new(Ends::Fifo, stream(0, 0, Purpose::Ends));
+    for map in maps {
+        while live.next_deadline().is_some_and(|deadline| deadline <= map.at_ns) {
+            end_next(&mut thread, &mut live);
+        }
+        let mask = profile.devices[usize::from(map.device)].limits.min_align_mask.min(0xffff);
+        let mapping = thread.map(map.at_ns, request(map, mask))?;
+        let deadline = map.at_ns.saturating_add(map.of.lifetime_ns);
+        live.add_until(Some(deadline), mapping);
+    }
+    while live.len() > 0 {
+        end_next(&mut thread, &mut live);
+    }
+    thread.finish()
+}
+
+fn end_next(thread: &mut ThreadBuilder<'_>, live: &mut LiveSet<Mapping>) {
     if let Some((deadline, mapping)) = live.take() {
-        thread.unmap(deadline.unwrap_or(end_ns).min(end_ns), mapping);
+        thread.unmap(deadline.unwrap_or(thread.now()), mapping);
     }
 }
 
@@ -203,64 +202,4 @@ fn request(map: &Planned, min_align_mask: u64) -> Request {
         alloc_align_mask: map.of.alloc_align_mask,
         dir: map.of.dir,
     }
-}
-
-fn scaled(ns: u64, speed: f64) -> u64 {
-    #[expect(clippy::cast_precision_loss, reason = "below 2^53 ns, 104 days")]
-    let scaled = ns as f64 / speed;
-    super::arrivals::ns(scaled)
-}
-
-/// Draws one device's maps.
-struct Deal<'a> {
-    parameters: &'a Parameters,
-    seed: u64,
-    number: u16,
-}
-
-impl Deal<'_> {
-    fn device(
-        &self,
-        recorded: &[Observed],
-        bursts: &[std::ops::Range<usize>],
-        maps: usize,
-        planned: &mut Vec<Planned>,
-    ) {
-        let rng = |purpose| stream(self.seed, u32::from(self.number), purpose);
-        let independent = self.parameters.draw == Draw::Independent;
-        let mut order = Deck::new(bursts.len(), independent, rng(Purpose::Choice));
-        let gap =
-            |pair: &[std::ops::Range<usize>]| recorded[pair[1].start].at_ns - recorded[pair[0].end - 1].at_ns;
-        let mut pauses: Vec<u64> = bursts.windows(2).map(gap).collect();
-        if pauses.is_empty() {
-            pauses.push(self.parameters.burst_gap_ns.saturating_add(1));
-        }
-        let mut pause = Deck::new(pauses.len(), independent, rng(Purpose::Arrivals));
-        let mut bodies = rng(Purpose::Requests);
-        let mut begin = recorded.first().map_or(0, |first| first.at_ns);
-        let mut left = maps;
-        while left > 0 {
-            let burst = &recorded[bursts[order.draw()].clone()];
-            let burst = &burst[..burst.len().min(left)];
-            let (Some(first), Some(last)) = (burst.first(), burst.last()) else { return };
-            for map in burst {
-                let at_ns = begin + (map.at_ns - first.at_ns);
-                let of = if independent { body(recorded, &mut bodies) } else { *map };
-                let of = Observed { cpu: map.cpu, ..of };
-                planned.push(Planned {
-                    at_ns: scaled(at_ns, self.parameters.speed),
-                    device: self.number,
-                    of,
-                });
-            }
-            begin = begin.saturating_add(last.at_ns - first.at_ns).saturating_add(pauses[pause.draw()]);
-            left -= burst.len();
-        }
-    }
-}
-
-fn body(recorded: &[Observed], rng: &mut Stream) -> Observed {
-    #[expect(clippy::cast_possible_truncation, reason = "below a length")]
-    let which = rng.random_range(0..recorded.len() as u64) as usize;
-    recorded[which]
 }

@@ -24,6 +24,7 @@ mod builder;
 mod churn;
 pub mod common;
 pub mod cross_cpu;
+mod deal;
 mod deck;
 mod error;
 pub mod fitted;

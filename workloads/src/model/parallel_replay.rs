@@ -24,7 +24,6 @@ use super::builder::PlanBuilder;
 use super::common::{Common, MAX_THREADS, few_enough};
 use super::error::{self, ModelError};
 use crate::arena::{Class, Extent};
-use crate::fit::Curve;
 use crate::op::{Action, Bounds, DeviceIndex, Handle, Op, Plan, PlanDevice, Role, ThreadPlan};
 use crate::trace::{Event, MapCall, Paired, PairedAction, PairedOp, Trace, TraceOptions, pair};
 
@@ -304,7 +303,7 @@ impl<'a> Replay<'a> {
         self.notes.live_at_end = live_at_end;
         let bounds = Bounds { live: 0, live_at_end, skew_ns: Some(self.parameters.skew_ns) };
         let mut plan = self.plan.finish(bounds);
-        plan.bounds.live = Curve::of_plan(&plan).most().maps;
+        plan.bounds.live = plan.most_live();
         Ok((plan, self.notes))
     }
 }
