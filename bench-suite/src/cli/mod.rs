@@ -51,9 +51,13 @@ impl Failure {
     }
 }
 
-/// Measures Linux's software IO TLB, in user space.
+/// The command line.
 #[derive(Parser)]
-#[command(name = "swiotlb-bench", version, about)]
+#[command(
+    name = "swiotlb-bench",
+    version,
+    about = "Linux's software IO TLB in user space: checked and measured"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

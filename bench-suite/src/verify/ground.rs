@@ -12,6 +12,9 @@ use swiotlb_core::rules::PAGE_SIZE;
 /// Windows that are kept; a ground with more is replaced.
 const MAX_WINDOWS: usize = 48;
 
+/// Ranges that are remembered; ground with more is replaced.
+const MAX_DIRTY: usize = 1 << 16;
+
 /// Memory, and where it may not be zero.
 pub struct Ground {
     /// The memory.
@@ -29,13 +32,18 @@ impl Ground {
     /// Says that `[addr, addr + bytes)` may be written, and the pages around it.
     pub fn dirty(&self, addr: PhysAddr, bytes: u64) {
         let start = PhysAddr(addr.0.saturating_sub(PAGE_SIZE));
-        self.dirty.borrow_mut().push((start, bytes.saturating_add(2 * PAGE_SIZE)));
+        let mut dirty = self.dirty.borrow_mut();
+        if dirty.len() < MAX_DIRTY {
+            dirty.push((start, bytes.saturating_add(2 * PAGE_SIZE)));
+        }
     }
 
     /// The same ground, all zero. What the host refuses to clean is replaced by new memory.
     pub fn cleaned(self) -> Self {
         let Self { memory, dirty } = self;
-        let clean = dirty.take().into_iter().all(|(addr, bytes)| memory.zero(addr, bytes).is_ok());
+        let dirty = dirty.into_inner();
+        let clean = dirty.len() < MAX_DIRTY
+            && dirty.into_iter().all(|(addr, bytes)| memory.zero(addr, bytes).is_ok());
         if clean && memory.mapped_windows() <= MAX_WINDOWS {
             Self { memory, dirty: RefCell::default() }
         } else {
@@ -59,6 +67,14 @@ mod tests {
         ground.memory.read(PhysAddr(0x2000), &mut seen).unwrap();
         assert!(seen.iter().all(|&byte| byte == 0));
         assert_eq!(ground.memory.mapped_windows(), 1);
+    }
+
+    #[test]
+    fn ground_with_too_much_to_clean_is_replaced() {
+        let ground = Ground::default();
+        ground.memory.ensure(PhysAddr(0), 1).unwrap();
+        (0..MAX_DIRTY + 1).for_each(|_| ground.dirty(PhysAddr(0), 1));
+        assert_eq!(ground.cleaned().memory.mapped_windows(), 0);
     }
 
     #[test]

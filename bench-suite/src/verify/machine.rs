@@ -15,7 +15,6 @@ use swiotlb_core::error::PageError;
 use swiotlb_core::lookup::PoolRange;
 use swiotlb_core::mem::{Device, IoTlbMem};
 use swiotlb_core::pool::Pool;
-use swiotlb_core::rules::IO_TLB_SHIFT;
 use swiotlb_core::walk::HasAreas;
 use workloads::golden::{Area, Arena, PoolAdded, fill_pattern};
 
@@ -122,7 +121,6 @@ impl<P: Verified> Machine<P> {
                 let number = i64::try_from(self.bases.len()).unwrap_or(i64::MAX);
                 self.bases.push(base);
                 self.live.insert(base, number);
-                self.ground.dirty(PhysAddr(base), pool.nslabs << IO_TLB_SHIFT);
                 added.push(PoolAdded { pool: number, ..pool });
             }
         }

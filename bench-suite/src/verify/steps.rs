@@ -199,8 +199,10 @@ fn map<P: Verified>(machine: &mut Machine<P>, op: &Map) -> Result<Out, Refusal> 
                 return Err(rule);
             }
             let out = described_map(machine, &session, device, op, addr)?;
-            // An unmap or sync of too many bytes writes to the original up to the allocation's end.
-            machine.ground.dirty(PhysAddr(op.orig), out.alloc_left.unwrap_or(0));
+            // An unmap or sync of too many bytes copies up to the allocation's end.
+            let bytes = out.alloc_left.unwrap_or(0);
+            machine.ground.dirty(PhysAddr(op.orig), bytes);
+            machine.ground.dirty(addr, bytes);
             (out, Some(handle))
         }
         Err(MapError::ZeroLength) => {
@@ -406,6 +408,7 @@ fn ralloc<P: Verified>(machine: &mut Machine<P>, op: &Ralloc) -> Result<Out, Ref
         ..ok(true)
     };
     let dir = swiotlb_core::device::Direction::Bidirectional;
+    machine.ground.dirty(addr, op.size);
     drop(session);
     drop(caller);
     machine.mappings.insert(op.h, Handle { dev: op.dev, orig: 0, size: op.size, dir, addr });
