@@ -5,6 +5,7 @@
 //! and one line here.
 
 use crate::replay::{self, ReplayError, ReplayJob, Replayed};
+use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::verify::script::ScriptedBlocks;
 use crate::verify::{self, FileError, FileResult};
 use std::path::Path;
@@ -43,6 +44,8 @@ pub struct Entry {
     pub verify: fn(&Path) -> Result<FileResult, FileError>,
     /// Replays one trace.
     pub replay: fn(&ReplayJob<'_>) -> Result<Replayed, ReplayError>,
+    /// Prepares a measured scenario.
+    pub prepare: fn(&Scenario) -> Result<Box<dyn Prepared>, ScenarioError>,
 }
 
 /// The entry of policy `P`, compiled for every kind of run.
@@ -55,6 +58,7 @@ fn entry<P: With>(name: &'static str, changes: &'static str) -> Entry {
         reproduces: reproduces::<P>(),
         verify: verify::run_file::<OnVectors<P>>,
         replay: replay::run::<P, Counted<P>>,
+        prepare: scenario::prepare::<P>,
     }
 }
 
