@@ -60,18 +60,19 @@ const SLOT_SEARCH: [(Occupancy, u32, Option<f64>); 21] = {
 };
 
 /// `find_pool` in one read section: pools, Linux's figure for a hit in the last.
-const LAST_OF: [(u32, f64); 6] =
-    [(1, 1.2), (4, 2.3), (16, 7.6), (64, 55.0), (256, 321.0), (1_024, 1_704.0)];
+const LAST_OF: [(u32, f64); 6] = [(1, 1.2), (4, 2.3), (16, 7.6), (64, 55.0), (256, 321.0), (1_024, 1_704.0)];
 
 /// Every cell, in the order of the tables.
 #[must_use]
 pub fn all() -> Vec<Cell> {
     let mut cells: Vec<_> =
         SLOT_SEARCH.iter().map(|&(occupancy, slots, linux)| search(occupancy, slots, linux)).collect();
-    cells.extend([search_failing(50, 8), search_failing(50, 128)]);
+    cells.extend([search_failing(50, 128), search_failing(90, 32)]);
     cells.extend([copying(Occupancy::Empty, 370.0), copying(Occupancy::Fragmented(90), 162.0)]);
     cells.extend([two_threads(1, 457.0), two_threads(2, 180.0)]);
-    cells.extend(LAST_OF.map(|(pools, linux)| find_pool(pools, Address::Tail, Section::PerBatch, Some(linux))));
+    cells.extend(
+        LAST_OF.map(|(pools, linux)| find_pool(pools, Address::Tail, Section::PerBatch, Some(linux))),
+    );
     cells.push(find_pool(1_024, Address::Miss, Section::PerBatch, Some(2_271.0)));
     cells.push(find_pool(1_024, Address::Head, Section::PerBatch, None));
     cells.push(find_pool(1_024, Address::Random, Section::PerBatch, None));

@@ -67,20 +67,19 @@ impl<P: Measurable> State<P> {
 }
 
 impl<P: Measurable> Prepared for State<P> {
-    fn run(&mut self, batches: usize, ops: u64) -> Result<Vec<Duration>, ScenarioError> {
+    fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let before = self.rig.mem.stats().used;
-        let mut times = Vec::with_capacity(batches);
         for _ in 0..batches {
             let (trips, reclaim, failed) = self.batch(ops);
             if failed > 0 {
                 return Err(ScenarioError::Unverified { wrong: failed, ops });
             }
-            times.push(match self.part {
+            each(match self.part {
                 FallbackPart::RoundTrip => trips,
                 FallbackPart::Reclaim => reclaim,
             });
         }
         let now = self.rig.mem.stats().used;
-        if now == before { Ok(times) } else { Err(ScenarioError::Leaked { before, now }) }
+        if now == before { Ok(()) } else { Err(ScenarioError::Leaked { before, now }) }
     }
 }

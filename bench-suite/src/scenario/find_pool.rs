@@ -89,12 +89,7 @@ impl<P: Measurable> State<P> {
 
 /// `ops` lookups of one address in one read section; how many found a pool.
 #[inline(never)]
-fn same_address<P: Measurable>(
-    caller: &Caller<'_, P>,
-    device: &Device<P>,
-    addr: PhysAddr,
-    ops: u64,
-) -> u64 {
+fn same_address<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr: PhysAddr, ops: u64) -> u64 {
     let session = caller.enter();
     let mut found = 0;
     for _ in 0..ops {
@@ -105,12 +100,7 @@ fn same_address<P: Measurable>(
 
 /// The same with a read section for each.
 #[inline(never)]
-fn section_each<P: Measurable>(
-    caller: &Caller<'_, P>,
-    device: &Device<P>,
-    addr: PhysAddr,
-    ops: u64,
-) -> u64 {
+fn section_each<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr: PhysAddr, ops: u64) -> u64 {
     let mut found = 0;
     for _ in 0..ops {
         let session = caller.enter();
@@ -140,10 +130,9 @@ fn dependent<P: Measurable>(
 }
 
 impl<P: Measurable> Prepared for State<P> {
-    fn run(&mut self, batches: usize, ops: u64) -> Result<Vec<Duration>, ScenarioError> {
+    fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let caller = self.rig.mem.caller(0);
         let (device, targets) = (&self.rig.device, &self.targets[..]);
-        let mut times = Vec::with_capacity(batches);
         for _ in 0..batches {
             let start = Instant::now();
             let found = match (targets, self.section) {
@@ -151,12 +140,13 @@ impl<P: Measurable> Prepared for State<P> {
                 (&[addr], Section::PerLookup) => section_each(&caller, device, addr, ops),
                 (targets, _) => dependent(&caller, device, targets, ops),
             };
-            times.push(start.elapsed());
+            let took = start.elapsed();
             let expected = if self.hits { ops } else { 0 };
             if found != expected {
                 return Err(ScenarioError::Unverified { wrong: found.abs_diff(expected), ops });
             }
+            each(took);
         }
-        Ok(times)
+        Ok(())
     }
 }

@@ -1,26 +1,21 @@
-//! Many batches, one number: the median of the batch means.
+//! Many batches, one number: the median of the batch means, over the batches that were taken while the
+//! machine was quiet.
 
+use super::control::Controls;
 use super::{Prepared, ScenarioError};
+use std::time::{Duration, Instant};
 
 /// How much to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
     /// Batches before those that count.
     pub warm_up: usize,
-    /// Batches that count.
+    /// Quiet batches that are wanted.
     pub batches: usize,
     /// Operations of a batch.
     pub ops: u64,
-}
-
-impl Effort {
-    /// The effort that spends about the same time on operations of `ns` nanoseconds each: batches of 512
-    /// where an operation is short, shorter batches where it is long.
-    #[must_use]
-    pub fn for_op_of(self, ns: u64) -> Self {
-        let ops = (self.ops * 100 / ns.max(1)).clamp(64, self.ops);
-        Self { ops, ..self }
-    }
+    /// How long to wait for quiet batches.
+    pub patience: Duration,
 }
 
 /// What was measured. Times in ns per operation.
@@ -32,24 +27,107 @@ pub struct Measured {
     pub lower: f64,
     /// Three quarters of the batch means are at or below it.
     pub upper: f64,
-    /// Batches.
+    /// Batches that the numbers are of.
     pub batches: usize,
+    /// Batches that were dropped because a control beside them was slow.
+    pub dropped: usize,
+    /// Whether too few batches were quiet: then none was dropped, and the numbers are of a busy machine.
+    pub busy: bool,
 }
 
-/// Measures a prepared state. The batches before those that count are thrown away.
-///
-/// # Errors
-/// [`ScenarioError`] if an operation did not end as the scenario promises.
-pub fn measure(prepared: &mut dyn Prepared, effort: Effort) -> Result<Measured, ScenarioError> {
-    prepared.run(effort.warm_up, effort.ops)?;
-    let times = prepared.run(effort.batches, effort.ops)?;
-    let mut means: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e9 / effort.ops as f64).collect();
-    means.sort_by(f64::total_cmp);
-    let at = |quarter: usize| means.get((means.len() * quarter / 4).min(means.len().saturating_sub(1))).copied();
-    Ok(Measured {
-        median: at(2).unwrap_or(f64::NAN),
-        lower: at(1).unwrap_or(f64::NAN),
-        upper: at(3).unwrap_or(f64::NAN),
-        batches: means.len(),
-    })
+/// Measures prepared states, and remembers how fast the control can be.
+#[derive(Debug)]
+pub struct Meter {
+    effort: Effort,
+    fastest: Duration,
+}
+
+impl Meter {
+    /// A meter that makes `effort` for each state.
+    #[must_use]
+    pub fn new(effort: Effort) -> Self {
+        let mut controls = Controls::default();
+        (0..200).for_each(|_| controls.take());
+        Self { effort, fastest: controls.fastest() }
+    }
+
+    /// Measures `prepared`.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] if an operation did not end as the scenario promises.
+    pub fn measure(&mut self, prepared: &mut dyn Prepared) -> Result<Measured, ScenarioError> {
+        let Effort { warm_up, batches, ops, patience } = self.effort;
+        prepared.run(warm_up, ops, &mut |_| {})?;
+        let until = Instant::now() + patience;
+        let (mut quiet, mut all) = (Vec::new(), Vec::new());
+        while quiet.len() < batches && (all.is_empty() || Instant::now() < until) {
+            let round = self.round(prepared, batches)?;
+            all.extend(round.iter().map(|&(mean, _)| mean));
+            quiet.extend(round.iter().filter(|(_, quiet)| *quiet).map(|&(mean, _)| mean));
+        }
+        let busy = quiet.len() < batches.div_ceil(10);
+        let dropped = if busy { 0 } else { all.len() - quiet.len() };
+        let mut means = if busy { all } else { quiet };
+        means.sort_by(f64::total_cmp);
+        let at = |quarter: usize| means[means.len() * quarter / 4];
+        Ok(Measured { median: at(2), lower: at(1), upper: at(3), batches: means.len(), dropped, busy })
+    }
+
+    /// Some batches: the mean of each, and whether the machine was quiet.
+    fn round(
+        &mut self,
+        prepared: &mut dyn Prepared,
+        batches: usize,
+    ) -> Result<Vec<(f64, bool)>, ScenarioError> {
+        let ops = self.effort.ops;
+        let alone = prepared.runs_alone();
+        let mut controls = Controls::default();
+        let mut means = Vec::with_capacity(batches);
+        controls.take();
+        prepared.run(batches, ops, &mut |time| {
+            means.push(time.as_secs_f64() * 1e9 / ops as f64);
+            if alone {
+                controls.take();
+            }
+        })?;
+        if !alone {
+            return Ok(means.into_iter().map(|mean| (mean, true)).collect());
+        }
+        self.fastest = self.fastest.min(controls.fastest());
+        let quiet = controls.quiet(self.fastest);
+        Ok(means.into_iter().zip(quiet).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes the times that it is told, over and over.
+    struct Told(Vec<u64>);
+
+    impl Prepared for Told {
+        fn run(
+            &mut self,
+            batches: usize,
+            ops: u64,
+            each: &mut dyn FnMut(Duration),
+        ) -> Result<(), ScenarioError> {
+            let times = self.0.iter().cycle().take(batches);
+            times.for_each(|&ns| each(Duration::from_nanos(ns * ops)));
+            Ok(())
+        }
+
+        fn runs_alone(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn the_middle_of_the_batch_means() {
+        let effort = Effort { warm_up: 1, batches: 100, ops: 64, patience: Duration::ZERO };
+        let measured = Meter::new(effort).measure(&mut Told(vec![10, 20, 30, 40]));
+        let quarters = measured.map(|m| (m.lower, m.median, m.upper, m.batches)).ok();
+        assert_eq!(quarters, Some((20.0, 30.0, 40.0, 100)));
+    }
 }

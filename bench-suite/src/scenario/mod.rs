@@ -8,6 +8,7 @@
 //! scenario promises, or there is no number: `run` says what went wrong instead.
 
 pub mod cells;
+mod control;
 mod error;
 mod fallback;
 mod find_pool;
@@ -22,7 +23,7 @@ mod two_threads;
 pub use error::ScenarioError;
 pub use fallback::{Fallback, FallbackPart};
 pub use find_pool::{Address, FindPool, Section};
-pub use median::{Effort, Measured, measure};
+pub use median::{Effort, Measured, Meter};
 pub use occupancy::Occupancy;
 pub use rig::KernelPages;
 pub use slot_search::SlotSearch;
@@ -50,11 +51,17 @@ pub enum Scenario {
 
 /// A prepared state with its loop.
 pub trait Prepared {
-    /// Runs `batches` batches of `ops` operations; the time that each took (per thread).
+    /// Runs `batches` batches of `ops` operations and calls `each` with the time that each took, per
+    /// thread, once the batch is over.
     ///
     /// # Errors
     /// [`ScenarioError`] if an operation did not end as the scenario promises.
-    fn run(&mut self, batches: usize, ops: u64) -> Result<Vec<Duration>, ScenarioError>;
+    fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError>;
+
+    /// Whether one thread does it all, so that a control between batches can tell a quiet machine.
+    fn runs_alone(&self) -> bool {
+        true
+    }
 }
 
 /// `P` with the pages that all scenarios use.

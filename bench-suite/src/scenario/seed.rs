@@ -52,9 +52,6 @@ mod tests {
     #[test]
     fn the_reference_sequence() {
         let mut seeded = Seeded::new(1_234_567);
-        assert_eq!(
-            [seeded.next(), seeded.next()],
-            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]
-        );
+        assert_eq!([seeded.next(), seeded.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
     }
 }

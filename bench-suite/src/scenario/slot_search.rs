@@ -91,20 +91,20 @@ pub(super) fn round_trips<P: Measurable>(
 }
 
 impl<P: Measurable> Prepared for State<P> {
-    fn run(&mut self, batches: usize, ops: u64) -> Result<Vec<Duration>, ScenarioError> {
+    fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let caller = self.rig.mem.caller(0);
         let before = self.rig.mem.stats().used;
-        let mut times = Vec::with_capacity(batches);
         for _ in 0..batches {
             let start = Instant::now();
             let failed = round_trips(&caller, &self.rig.device, &self.request, ops);
-            times.push(start.elapsed());
+            let took = start.elapsed();
             let wrong = if self.fails { ops - failed } else { failed };
             if wrong > 0 {
                 return Err(ScenarioError::Unverified { wrong, ops });
             }
+            each(took);
         }
         let now = self.rig.mem.stats().used;
-        if now == before { Ok(times) } else { Err(ScenarioError::Leaked { before, now }) }
+        if now == before { Ok(()) } else { Err(ScenarioError::Leaked { before, now }) }
     }
 }

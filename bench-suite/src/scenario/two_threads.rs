@@ -1,10 +1,13 @@
 //! Two threads, each on a core of its own, mapping and unmapping without pause.
+//!
+//! A batch counts only if the other thread came about as far during it: where a thread was preempted, the
+//! other one ran alone, and that is not what is measured.
 
 use super::pin::{cores, pin_to};
 use super::rig::Rig;
 use super::slot_search::round_trips;
-use super::{Measurable, Prepared, ScenarioError};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use super::{Measurable, PER_SECTION, Prepared, ScenarioError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use swiotlb_core::device::MapRequest;
@@ -32,87 +35,118 @@ pub(super) struct State<P: Measurable> {
     cores: Vec<usize>,
 }
 
+/// What one thread brings back.
+struct Part {
+    counted: Vec<Duration>,
+    failed: u64,
+}
+
 impl<P: Measurable> State<P> {
     pub(super) fn new(cell: &TwoThreads) -> Result<Self, ScenarioError> {
         let cores = cores();
         if cores.len() < THREADS {
             return Err(ScenarioError::TooFewCores { wanted: THREADS, cores: cores.len() });
         }
-        Ok(Self {
-            rig: Rig::new(NSLABS, cell.areas, false)?,
-            request: Rig::<P>::request(cell.slots),
-            cores,
-        })
+        let rig = Rig::new(NSLABS, cell.areas, false)?;
+        Ok(Self { rig, request: Rig::<P>::request(cell.slots), cores })
     }
 
     /// One thread's part: its own batches, between a common start and a common end.
-    fn work(&self, cpu: u32, batches: usize, ops: u64, gate: &Gate) -> (Vec<Duration>, u64) {
-        let caller = self.rig.mem.caller(cpu);
-        let device = &self.rig.device;
-        let mut times = Vec::with_capacity(batches);
-        let mut failed = round_trips(&caller, device, &self.request, WARM_UP);
+    fn work(&self, me: usize, batches: usize, ops: u64, gate: &Gate) -> Part {
+        let caller = self.rig.mem.caller(u32::try_from(me).unwrap_or(0));
+        let mut counted = Vec::with_capacity(batches);
+        let sections = |ops: u64| {
+            let mut failed = 0;
+            for done in (0..ops).step_by(usize::try_from(PER_SECTION).unwrap_or(1)) {
+                let section = PER_SECTION.min(ops - done);
+                failed += round_trips(&caller, &self.rig.device, &self.request, section);
+                gate.advance(me, section);
+            }
+            failed
+        };
+        let mut failed = sections(WARM_UP);
         gate.meet();
         for _ in 0..batches {
-            let start = Instant::now();
-            failed += round_trips(&caller, device, &self.request, ops);
-            times.push(start.elapsed());
+            let (start, before) = (Instant::now(), gate.progress(1 - me));
+            failed += sections(ops);
+            let (took, after) = (start.elapsed(), gate.progress(1 - me));
+            if (ops / 2..=ops * 2).contains(&(after - before)) {
+                counted.push(took);
+            }
         }
         // Whoever is done first keeps the other company, outside its own clock.
         gate.leave();
         while !gate.all_left() {
-            failed += round_trips(&caller, device, &self.request, 64);
+            failed += sections(PER_SECTION);
         }
-        (times, failed)
+        Part { counted, failed }
     }
 }
 
 impl<P: Measurable> Prepared for State<P> {
-    fn run(&mut self, batches: usize, ops: u64) -> Result<Vec<Duration>, ScenarioError> {
+    fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let gate = Gate::default();
         let (this, gate) = (&*self, &gate);
-        let done: Vec<_> = thread::scope(|scope| {
-            let threads: Vec<_> = (0_u32..)
-                .zip(&this.cores[..THREADS])
-                .map(|(cpu, &core)| {
+        let parts: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|me| {
                     scope.spawn(move || {
-                        pin_to(core);
-                        this.work(cpu, batches, ops, gate)
+                        pin_to(this.cores[me]);
+                        this.work(me, batches, ops, gate)
                     })
                 })
                 .collect();
             threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
         });
-        let mut times = Vec::with_capacity(THREADS * batches);
-        for thread in done {
-            let (of_one, failed) = thread.map_err(|_| ScenarioError::ThreadPanicked)?;
+        for part in parts {
+            let Part { counted, failed } = part.map_err(|_| ScenarioError::ThreadPanicked)?;
             if failed > 0 {
                 return Err(ScenarioError::Unverified { wrong: failed, ops: ops * batches as u64 });
             }
-            times.extend(of_one);
+            counted.into_iter().for_each(&mut *each);
         }
-        Ok(times)
+        Ok(())
+    }
+
+    fn runs_alone(&self) -> bool {
+        false
     }
 }
 
-/// Where the threads meet before the clock and wait for each other after it.
+/// Where the threads meet before the clock, see how far the other is, and wait for each other after it.
+/// Relaxed throughout: only the moment matters; no data is passed.
 #[derive(Default)]
 struct Gate {
     arrived: AtomicUsize,
     left: AtomicUsize,
+    progress: [Line; THREADS],
 }
+
+/// A counter on cache lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Line(AtomicU64);
 
 impl Gate {
     /// Spins until every thread is here.
     fn meet(&self) {
-        // Relaxed: only the moment matters; no data is passed.
         self.arrived.fetch_add(1, Ordering::Relaxed);
         while self.arrived.load(Ordering::Relaxed) < THREADS {
             core::hint::spin_loop();
         }
     }
 
+    fn advance(&self, me: usize, ops: u64) {
+        let progress = &self.progress[me].0;
+        // Not a read-modify-write: only this thread writes it.
+        progress.store(progress.load(Ordering::Relaxed) + ops, Ordering::Relaxed);
+    }
+
+    fn progress(&self, of: usize) -> u64 {
+        self.progress[of].0.load(Ordering::Relaxed)
+    }
+
     fn leave(&self) {
-        // Relaxed: as in `meet`.
         self.left.fetch_add(1, Ordering::Relaxed);
     }
 
