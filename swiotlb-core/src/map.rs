@@ -73,7 +73,8 @@ impl<P: Policy> Session<'_, P> {
         }
     }
 
-    #[inline]
+    // Part of both calls above, however many callers they have.
+    #[inline(always)]
     fn map_slots(&self, dev: &Device<P>, req: &MapRequest) -> Result<PhysAddr, MapError> {
         if !self.is_mine(dev) {
             return Err(MapError::ForeignDevice);

@@ -65,7 +65,7 @@ impl SlotSearch for Bitmap {
         self.segment_from(index).trailing_ones()
     }
 
-    #[inline]
+    #[inline(always)]
     fn find<C: Probe>(
         &self,
         slots: &[Slot<()>],

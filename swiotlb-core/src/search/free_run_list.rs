@@ -54,7 +54,7 @@ impl SlotSearch for FreeRunList {
         u32::from(count(&slots[index as usize]))
     }
 
-    #[inline]
+    #[inline(always)]
     fn find<C: Probe>(
         &self,
         slots: &[Slot<AtomicU16>],

@@ -19,7 +19,9 @@ pub use free_run_list::FreeRunList;
 use crate::addr::PhysAddr;
 use crate::device::DeviceLimits;
 use crate::probe::Probe;
-use crate::rules::{IO_TLB_SHIFT, IO_TLB_SIZE, PAGE_SIZE, boundary_slots, nr_slots, spans_boundary};
+use crate::rules::{
+    IO_TLB_SHIFT, IO_TLB_SIZE, MAX_POOL_SLABS, PAGE_SIZE, boundary_slots, nr_slots, spans_boundary,
+};
 use crate::slot::{Mark, Slot};
 
 /// The slots of one area: `[first, first + len)` of its pool.
@@ -36,11 +38,11 @@ pub struct AreaRange {
 pub struct SlotRequest {
     /// Slots wanted in a row.
     pub nslots: u32,
-    /// Slots from one candidate to the next after one that is aligned but does not serve.
+    /// Slots from one candidate to the next after one that is aligned but does not serve; at most 2^31.
     pub stride: u32,
     /// Address bits that must be 0.
     pub align: u64,
-    /// Address bits that must equal [`SlotRequest::kept`].
+    /// Address bits that must equal [`SlotRequest::kept`]; none of them is in `align`.
     pub keep: u64,
     /// The original's address bits under `keep`.
     pub kept: u64,
@@ -53,6 +55,10 @@ pub struct SlotRequest {
     /// Bytes by which the buffer starts inside its first slot.
     pub slot_offset: u64,
 }
+
+/// A longer stride leads past the end of any area, as this one does.
+const MAX_STRIDE: u32 = 1 << 31;
+const _: () = assert!(MAX_POOL_SLABS < MAX_STRIDE as u64);
 
 impl SlotRequest {
     /// The search for `alloc_size` bytes (1 byte to 256 KiB) for a buffer at `orig`.
@@ -71,7 +77,7 @@ impl SlotRequest {
         let alloc_align_mask = if unmasked_page { PAGE_SIZE - 1 } else { alloc_align_mask };
         let align = alloc_align_mask | (IO_TLB_SIZE - 1);
         let keep = min & !align;
-        let stride = (align.max(keep) >> IO_TLB_SHIFT).saturating_add(1);
+        let stride = (align.max(keep) >> IO_TLB_SHIFT).saturating_add(1).min(u64::from(MAX_STRIDE));
         Self {
             // At most 128: `alloc_size` is at most a segment.
             nslots: saturating_u32(nr_slots(alloc_size)),
@@ -107,7 +113,8 @@ impl SlotRequest {
     #[must_use]
     pub const fn aligned(&self, at: InWindow, index: u32) -> bool {
         let addr = at.base.wrapping_add((index as u64) << IO_TLB_SHIFT);
-        addr & self.align == 0 && addr & self.keep == self.kept
+        // Both conditions in one, because the bits are disjoint.
+        addr & (self.align | self.keep) == self.kept
     }
 
     /// Whether the run from slot `index` would cross a boundary of the device.
@@ -185,7 +192,9 @@ pub trait SlotSearch: Send + Sync + 'static {
 /// that is aligned but does not serve costs a stride; a step to or past the end goes to the first slot
 /// and still counts in full, so that with an alignment the last candidates may stay unseen.
 /// `run_is(index, n)` says whether at least `n` slots are free from `index` on.
-#[inline]
+// One loop with the search's own look at a slot in it: inlined, or its eight numbers go through memory at
+// every step.
+#[inline(always)]
 pub fn stepped_walk<C: Probe>(
     area: AreaRange,
     at: InWindow,
@@ -206,8 +215,9 @@ pub fn stepped_walk<C: Probe>(
         } else {
             req.stride
         };
-        stepped = stepped.saturating_add(step);
-        within = within.saturating_add(step);
+        // Below 2^32: an area has at most 2^25 slots, a stride at most 2^31.
+        stepped += step;
+        within += step;
         if within >= area.len {
             within = 0;
         }
