@@ -3,7 +3,7 @@
 use super::{Exit, Failure};
 use crate::policies::{self, Entry};
 use crate::scenario::cells::{self, AIM, Cell};
-use crate::scenario::{Effort, Meter, ScenarioError};
+use crate::scenario::{Effort, Meter};
 use reports::machine::Machine;
 use reports::table::{Column, Table, Unit, Value};
 use reports::terminal;
