@@ -2,14 +2,15 @@
 
 mod common;
 
-use bench_suite::scenario::{Fallback, FallbackPart, Occupancy, Scenario, SlotSearch};
+use bench_suite::scenario::{Fallback, FallbackPart, NSLABS, Occupancy, Scenario, SlotSearch};
 use criterion::Criterion;
 
 fn benches(criterion: &mut Criterion) {
     let mut group = common::group(criterion, "fallback");
     for entry in common::named(&["kernel", "lookup-sorted"]) {
         for slots in [2, 128] {
-            let hit = SlotSearch { occupancy: Occupancy::Empty, slots, copy: true, fails: false };
+            let hit =
+                SlotSearch { nslabs: NSLABS, occupancy: Occupancy::Empty, slots, copy: true, fails: false };
             let cells = [
                 ("slots found", Scenario::SlotSearch(hit)),
                 ("transient pool", Scenario::Fallback(Fallback { slots, part: FallbackPart::RoundTrip })),

@@ -2,7 +2,7 @@
 
 mod common;
 
-use bench_suite::scenario::{Occupancy, Scenario, SlotSearch};
+use bench_suite::scenario::{NSLABS, Occupancy, Scenario, SlotSearch};
 use criterion::Criterion;
 
 /// The strategies of the two axes that a slot search consists of.
@@ -19,7 +19,8 @@ const CELLS: [(Occupancy, u32, &[&str]); 4] = [
 fn benches(criterion: &mut Criterion) {
     let mut group = common::group(criterion, "slot_search");
     for (occupancy, slots, policies) in CELLS {
-        let scenario = Scenario::SlotSearch(SlotSearch { occupancy, slots, copy: false, fails: false });
+        let scenario =
+            Scenario::SlotSearch(SlotSearch { nslabs: NSLABS, occupancy, slots, copy: false, fails: false });
         for entry in common::named(policies) {
             common::bench(&mut group, &format!("{slots} slots, {occupancy}"), &entry, &scenario);
         }

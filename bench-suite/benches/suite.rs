@@ -5,8 +5,8 @@
 
 use bench_suite::policies::{self, Entry};
 use bench_suite::scenario::{
-    Address, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, Occupancy, Scenario, ScenarioError,
-    Section, SlotSearch,
+    Address, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Scenario,
+    ScenarioError, Section, SlotSearch,
 };
 use reports::table::{Column, Table, Unit, Value};
 use reports::terminal;
@@ -100,11 +100,12 @@ fn cells() -> Vec<Cell> {
         (Occupancy::Fragmented(90), 2),
         (Occupancy::Aged(90), 32),
     ] {
-        let scenario = Scenario::SlotSearch(SlotSearch { occupancy, slots, copy: false, fails: false });
+        let scenario =
+            Scenario::SlotSearch(SlotSearch { nslabs: NSLABS, occupancy, slots, copy: false, fails: false });
         cells.push(("slot search", SLOT_SEARCH, format!("{slots} slots, {occupancy}"), scenario));
     }
     for slots in [1, 2, 32, 128] {
-        let hit = SlotSearch { occupancy: Occupancy::Empty, slots, copy: true, fails: false };
+        let hit = SlotSearch { nslabs: NSLABS, occupancy: Occupancy::Empty, slots, copy: true, fails: false };
         let trip = Fallback { slots, part: FallbackPart::RoundTrip };
         let reclaim = Fallback { slots, part: FallbackPart::Reclaim };
         cells.push(("fallback", FALLBACK, format!("{slots} slots, found"), Scenario::SlotSearch(hit)));

@@ -4,7 +4,7 @@
 //! project's kind, copying off unless the cell says on. They were taken apart from ours, so a ratio says
 //! "about as fast", not "faster by so much".
 
-use super::{Address, FindPool, Occupancy, Scenario, Section, SlotSearch, TwoThreads};
+use super::{Address, FindPool, NSLABS, Occupancy, Scenario, Section, SlotSearch, TwoThreads};
 
 /// The ratio to Linux's own code that counts as the same algorithm: slower is a straw man, faster is
 /// another algorithm.
@@ -67,6 +67,11 @@ const LAST_OF: [(u32, f64); 6] = [(1, 1.2), (4, 2.3), (16, 7.6), (64, 55.0), (25
 pub fn all() -> Vec<Cell> {
     let mut cells: Vec<_> =
         SLOT_SEARCH.iter().map(|&(occupancy, slots, linux)| search(occupancy, slots, linux)).collect();
+    cells.extend([
+        small(Occupancy::Empty, 2),
+        small(Occupancy::Empty, 128),
+        small(Occupancy::Taken(90), 128),
+    ]);
     cells.extend([search_failing(50, 128), search_failing(90, 32)]);
     cells.extend([copying(Occupancy::Empty, 370.0), copying(Occupancy::Fragmented(90), 162.0)]);
     cells.extend([two_threads(1, 457.0), two_threads(2, 180.0)]);
@@ -81,7 +86,7 @@ pub fn all() -> Vec<Cell> {
 }
 
 fn search(occupancy: Occupancy, slots: u32, linux_ns: Option<f64>) -> Cell {
-    let cell = SlotSearch { occupancy, slots, copy: false, fails: false };
+    let cell = SlotSearch { nslabs: NSLABS, occupancy, slots, copy: false, fails: false };
     Cell {
         group: "slot search",
         name: format!("{slots} x 2 KiB, {occupancy}"),
@@ -90,9 +95,22 @@ fn search(occupancy: Occupancy, slots: u32, linux_ns: Option<f64>) -> Cell {
     }
 }
 
+/// In a pool of a quarter of the slots: descriptors that fit into a cache of 512 KiB, which those of the
+/// full pool do not.
+fn small(occupancy: Occupancy, slots: u32) -> Cell {
+    let nslabs = NSLABS / 4;
+    let cell = SlotSearch { nslabs, occupancy, slots, copy: false, fails: false };
+    Cell {
+        group: "slot search",
+        name: format!("{slots} x 2 KiB, {occupancy}, {nslabs} slots"),
+        scenario: Scenario::SlotSearch(cell),
+        linux_ns: None,
+    }
+}
+
 fn search_failing(percent: u32, slots: u32) -> Cell {
     let occupancy = Occupancy::Fragmented(percent);
-    let cell = SlotSearch { occupancy, slots, copy: false, fails: true };
+    let cell = SlotSearch { nslabs: NSLABS, occupancy, slots, copy: false, fails: true };
     Cell {
         group: "slot search",
         name: format!("{slots} x 2 KiB, {occupancy}: fails"),
@@ -102,7 +120,7 @@ fn search_failing(percent: u32, slots: u32) -> Cell {
 }
 
 fn copying(occupancy: Occupancy, linux: f64) -> Cell {
-    let cell = SlotSearch { occupancy, slots: 2, copy: true, fails: false };
+    let cell = SlotSearch { nslabs: NSLABS, occupancy, slots: 2, copy: true, fails: false };
     Cell {
         group: "with copying",
         name: format!("4 KiB, {occupancy}"),

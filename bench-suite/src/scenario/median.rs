@@ -1,7 +1,7 @@
 //! Many batches, one number: the median of the batch means, over the batches that were taken while the
 //! machine was quiet.
 
-use super::control::Controls;
+use super::control::{control, quiet_below};
 use super::{Prepared, ScenarioError};
 use std::time::{Duration, Instant};
 
@@ -46,9 +46,8 @@ impl Meter {
     /// A meter that makes `effort` for each state.
     #[must_use]
     pub fn new(effort: Effort) -> Self {
-        let mut controls = Controls::default();
-        (0..200).for_each(|_| controls.take());
-        Self { effort, fastest: controls.fastest() }
+        let fastest = (0..200).map(|_| control()).min().unwrap_or(Duration::MAX);
+        Self { effort, fastest }
     }
 
     /// Measures `prepared`.
@@ -59,44 +58,49 @@ impl Meter {
         let Effort { warm_up, batches, ops, patience } = self.effort;
         prepared.run(warm_up, ops, &mut |_| {})?;
         let until = Instant::now() + patience;
-        let (mut quiet, mut all) = (Vec::new(), Vec::new());
+        let mut all: Vec<Batch> = Vec::new();
+        let mut quiet = Vec::new();
         while quiet.len() < batches && (all.is_empty() || Instant::now() < until) {
-            let round = self.round(prepared, batches)?;
-            all.extend(round.iter().map(|&(mean, _)| mean));
-            quiet.extend(round.iter().filter(|(_, quiet)| *quiet).map(|&(mean, _)| mean));
+            self.round(prepared, batches, &mut all)?;
+            // Anew each time: a control faster than all before shows that those were slow.
+            let most = quiet_below(self.fastest);
+            quiet = all.iter().filter(|batch| batch.control <= most).map(|batch| batch.mean).collect();
         }
         let busy = quiet.len() < batches.div_ceil(10);
         let dropped = if busy { 0 } else { all.len() - quiet.len() };
-        let mut means = if busy { all } else { quiet };
+        let mut means = if busy { all.iter().map(|batch| batch.mean).collect() } else { quiet };
         means.sort_by(f64::total_cmp);
-        let at = |quarter: usize| means[means.len() * quarter / 4];
+        let at = |quarter: usize| means.get(means.len() * quarter / 4).copied().unwrap_or(f64::NAN);
         Ok(Measured { median: at(2), lower: at(1), upper: at(3), batches: means.len(), dropped, busy })
     }
 
-    /// Some batches: the mean of each, and whether the machine was quiet.
+    /// Some batches more.
     fn round(
         &mut self,
         prepared: &mut dyn Prepared,
         batches: usize,
-    ) -> Result<Vec<(f64, bool)>, ScenarioError> {
+        all: &mut Vec<Batch>,
+    ) -> Result<(), ScenarioError> {
         let ops = self.effort.ops;
         let alone = prepared.runs_alone();
-        let mut controls = Controls::default();
-        let mut means = Vec::with_capacity(batches);
-        controls.take();
+        let mut before = if alone { control() } else { Duration::ZERO };
         prepared.run(batches, ops, &mut |time| {
-            means.push(time.as_secs_f64() * 1e9 / ops as f64);
+            let after = if alone { control() } else { Duration::ZERO };
+            all.push(Batch { mean: time.as_secs_f64() * 1e9 / ops as f64, control: before.max(after) });
+            before = after;
             if alone {
-                controls.take();
+                self.fastest = self.fastest.min(after);
             }
-        })?;
-        if !alone {
-            return Ok(means.into_iter().map(|mean| (mean, true)).collect());
-        }
-        self.fastest = self.fastest.min(controls.fastest());
-        let quiet = controls.quiet(self.fastest);
-        Ok(means.into_iter().zip(quiet).collect())
+        })
     }
+}
+
+/// One batch.
+struct Batch {
+    /// ns per operation.
+    mean: f64,
+    /// The slower of the controls before and after it.
+    control: Duration,
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub use find_pool::{Address, FindPool, Section};
 pub use median::{Effort, Measured, Meter};
 pub use occupancy::Occupancy;
 pub use rig::KernelPages;
-pub use slot_search::SlotSearch;
+pub use slot_search::{NSLABS, SlotSearch};
 pub use two_threads::TwoThreads;
 
 use std::time::Duration;

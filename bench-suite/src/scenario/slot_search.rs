@@ -10,12 +10,14 @@ use swiotlb_core::device::MapRequest;
 use swiotlb_core::error::{MapError, UnmapError};
 use swiotlb_core::mem::Device;
 
-/// Slots of the one pool.
-const NSLABS: u64 = 32_768;
+/// Slots of the one pool in the published tables.
+pub const NSLABS: u64 = 32_768;
 
-/// A cell of the slot-search tables: one area, 32,768 slots, no growth, no masks.
+/// A cell of the slot-search tables: one area, no growth, no masks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotSearch {
+    /// Slots of the one pool, a multiple of 128.
+    pub nslabs: u64,
     /// What the pool holds before.
     pub occupancy: Occupancy,
     /// Slots of the buffer.
@@ -35,11 +37,11 @@ pub(super) struct State<P: Measurable> {
 
 impl<P: Measurable> State<P> {
     pub(super) fn new(cell: &SlotSearch) -> Result<Self, ScenarioError> {
-        let rig = Rig::new(NSLABS, 1, false)?;
+        let rig = Rig::new(cell.nslabs, 1, false)?;
         if cell.copy {
-            rig.touch(NSLABS, cell.slots)?;
+            rig.touch(cell.nslabs, cell.slots)?;
         }
-        cell.occupancy.make(&rig, NSLABS)?;
+        cell.occupancy.make(&rig, cell.nslabs)?;
         Ok(Self { rig, request: Rig::<P>::request(cell.slots), fails: cell.fails })
     }
 }

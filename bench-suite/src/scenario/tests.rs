@@ -37,7 +37,7 @@ fn fallbacks_and_rival_lookups_run() {
 
 #[test]
 fn a_search_that_should_fail_and_does_not_gives_no_number() {
-    let cell = SlotSearch { occupancy: Occupancy::Empty, slots: 1, copy: false, fails: true };
+    let cell = SlotSearch { nslabs: NSLABS, occupancy: Occupancy::Empty, slots: 1, copy: false, fails: true };
     let state = prepare::<Kernel>(&Scenario::SlotSearch(cell));
     let run = state.and_then(|mut state| batches(&mut *state, 1, 10));
     assert!(matches!(run, Err(ScenarioError::Unverified { wrong: 10, ops: 10 })));

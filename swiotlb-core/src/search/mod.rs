@@ -128,7 +128,7 @@ impl SlotRequest {
 /// A pool's start as the device's boundary window sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct InWindow {
-    /// The pool's start modulo the window, in bytes.
+    /// The pool's start modulo the window, in bytes; whole slots, as a pool starts on a page.
     pub base: u64,
     /// The same in slots, rounded up.
     pub shift: u64,
@@ -191,9 +191,12 @@ pub trait SlotSearch: Send + Sync + 'static {
 /// many slots were stepped over as the area has. A candidate that is not aligned costs one slot, one
 /// that is aligned but does not serve costs a stride; a step to or past the end goes to the first slot
 /// and still counts in full, so that with an alignment the last candidates may stay unseen.
-/// `run_is(index, n)` says whether at least `n` slots are free from `index` on.
-// One loop with the search's own look at a slot in it: inlined, or its eight numbers go through memory at
-// every step.
+/// `run_is(within, n)` says whether at least `n` slots are free from slot `within` of the area on.
+///
+/// The same questions as [`SlotRequest::aligned`] and [`SlotRequest::crosses`], asked in slots instead of
+/// bytes, and with all that does not change worked out before the loop: a pool and so each of its slots
+/// starts at a multiple of a slot, hence both ask about the low bits of one number. Inlined, so that all of
+/// it stays in registers.
 #[inline(always)]
 pub fn stepped_walk<C: Probe>(
     area: AreaRange,
@@ -203,18 +206,27 @@ pub fn stepped_walk<C: Probe>(
     probe: &C,
     run_is: impl Fn(u32, u32) -> bool,
 ) -> Option<u32> {
+    debug_assert!(at.base.is_multiple_of(IO_TLB_SIZE) && req.window.is_power_of_two());
+    let SlotRequest { nslots, stride, .. } = *req;
+    let origin = at.shift.wrapping_add(u64::from(area.first));
+    let (fixed, kept) = ((req.align | req.keep) >> IO_TLB_SHIFT, req.kept >> IO_TLB_SHIFT);
+    let in_window = req.window - 1;
+    // Negative if no place in the window is far enough from its end. Both fit: a window is at most 2^53.
+    let last = req.window.cast_signed() - i64::from(nslots);
     let mut within = from;
     let mut stepped = 0;
     while stepped < area.len {
-        let index = area.first + within;
-        let step = if !req.aligned(at, index) {
-            1
-        } else if !req.crosses(at, index) && run_is(index, req.nslots) {
-            probe.slots_scanned(stepped);
-            return Some(index);
-        } else {
-            req.stride
-        };
+        let place = origin.wrapping_add(u64::from(within));
+        let mut step = 1;
+        if place & fixed == kept {
+            let crosses = (place & in_window).cast_signed() > last;
+            if !crosses && run_is(within, nslots) {
+                debug_assert!(req.aligned(at, area.first + within) && !req.crosses(at, area.first + within));
+                probe.slots_scanned(stepped);
+                return Some(area.first + within);
+            }
+            step = stride;
+        }
         // Below 2^32: an area has at most 2^25 slots, a stride at most 2^31.
         stepped += step;
         within += step;
