@@ -4,4 +4,5 @@ pub mod cli;
 pub mod nearest;
 pub mod policies;
 pub mod replay;
+pub mod scenario;
 pub mod verify;

@@ -6,6 +6,7 @@
 
 use crate::nearest::distance;
 use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed};
+use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::verify::script::ScriptedBlocks;
 use crate::verify::{self, FileError, FileResult, Ground};
 use std::path::Path;
@@ -46,6 +47,8 @@ pub struct Entry {
     pub verify: fn(&mut Ground, &Path) -> Result<FileResult, FileError>,
     /// Replays one trace.
     pub replay: fn(&ReplayJob<'_>) -> Result<Replayed, ReplayError>,
+    /// Prepares a measured scenario.
+    pub prepare: fn(&Scenario) -> Result<Box<dyn Prepared>, ScenarioError>,
 }
 
 /// The entry of policy `P`, compiled for every kind of run.
@@ -58,6 +61,7 @@ fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Ent
         reproduces: reproduces::<P>(),
         verify: verify::run_file::<OnVectors<P>>,
         replay: replay::run::<P, Counted<P>>,
+        prepare: scenario::prepare::<P>,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, diagnostics to standard error. A closed pipe ends the program quietly.
 
+mod cells;
 mod out;
 mod replay;
 mod verify;
@@ -69,6 +70,8 @@ enum Command {
     Verify(verify::Args),
     /// Replay a recorded trace.
     Replay(replay::Args),
+    /// Measure the slot-search tables beside what Linux's own code took.
+    Cells(cells::Args),
 }
 
 /// Parses the command line, runs the sub-command and says how it ended.
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Verify(args) => verify::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Cells(args) => cells::run(&args),
     };
     match done {
         Ok(exit) => code(exit),
