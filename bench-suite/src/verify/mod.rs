@@ -6,6 +6,7 @@ pub(crate) mod limits;
 mod machine;
 mod run;
 pub(crate) mod script;
+mod set_up;
 mod steps;
 
 pub use compare::{Difference, left_out};

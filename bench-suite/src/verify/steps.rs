@@ -1,42 +1,36 @@
 //! Running one operation of a vector: what it did, in the vectors' own terms.
 
+use super::set_up;
 use crate::policies::Verified;
-use crate::verify::limits::{MAX_ALLOCATORS, MAX_DEVICES, MAX_SPAN, at_most, inside_arena, inside_mapping};
+use crate::verify::limits::{MAX_ALLOCATORS, MAX_SPAN, at_most, inside_arena, inside_mapping};
 use crate::verify::machine::{Handle, Machine, area_state, broken_rule};
 use swiotlb_core::addr::{AreaIndex, PhysAddr, SlotIndex};
-use swiotlb_core::boot::{BootParam, Geometry};
 use swiotlb_core::caller::{Caller, Session};
 use swiotlb_core::error::MapError;
 use swiotlb_core::grow::Grown;
 use swiotlb_core::lookup::PoolRange;
-use swiotlb_core::mem::{Device as MemDevice, IoTlbMem, Permissions};
-use swiotlb_core::phys::{NoEncryption, PoolPages};
+use swiotlb_core::mem::{Device as MemDevice, IoTlbMem};
 use swiotlb_core::pool::Pool;
 use swiotlb_core::probe::{self, Counters};
-use swiotlb_core::rules::nr_slots;
-use swiotlb_core::setup::Setup;
 use swiotlb_core::walk::HasAreas;
 use workloads::golden::{
-    Api, Bug, Device, FindAt, FindPool, Init, InitMode, Map, Note, Op, Out, OutError, PoolSnapshot, Pools,
-    Ralloc, Rfree, Span, Sync, Unmap, Write,
+    Api, Bug, FindAt, FindPool, Map, Note, Op, Out, OutError, PoolSnapshot, Pools, Ralloc, Rfree, Span, Sync,
+    Unmap, Write,
 };
 
 /// Why a step could not be run at all.
 pub type Refusal = String;
 
-/// The top of memory of the machine that the vectors were observed on (an input, see their README).
-const OBSERVED_TOP: u64 = 10_737_418_239;
-
 /// Runs `op` and says what it did. Pool and page changes are filled in by the caller.
 pub fn run<P: Verified>(machine: &mut Machine<P>, op: &Op) -> Result<Out, Refusal> {
     match op {
-        Op::Init(init) => self::init(machine, init),
+        Op::Init(init) => set_up::init(machine, init),
         Op::Restricted(op) => {
             machine.declared.insert(op.mem, (op.base, op.nslabs));
             at_most("the number of allocators", machine.declared.len() as u64, MAX_ALLOCATORS)?;
             Ok(Out { rc: Some(0), ..Out::default() })
         }
-        Op::Device(op) => device(machine, op),
+        Op::Device(op) => set_up::device(machine, op),
         Op::Map(op) => map(machine, op),
         Op::Unmap(op) => unmap(machine, op),
         Op::SyncDev(op) => sync(machine, op, true),
@@ -80,90 +74,13 @@ fn handle_of<P: Verified>(machine: &Machine<P>, h: u64) -> Result<Handle, Refusa
 }
 
 /// An error of a layer below as a refusal.
-fn in_words(error: impl core::fmt::Display) -> Refusal {
+pub fn in_words(error: impl core::fmt::Display) -> Refusal {
     error.to_string()
 }
 
-fn narrow(what: &str, value: u64) -> Result<u32, Refusal> {
+/// A number that the allocator holds in 32 bits.
+pub fn narrow(what: &str, value: u64) -> Result<u32, Refusal> {
     u32::try_from(value).map_err(|_| format!("{what} is {value}, more than {}", u32::MAX))
-}
-
-fn init<P: Verified>(machine: &mut Machine<P>, op: &Init) -> Result<Out, Refusal> {
-    let nareas = op.nareas.map(|n| narrow("nareas", n)).transpose()?;
-    let param = BootParam { nslabs: op.nslabs, nareas, force: None };
-    let geometry = Geometry::new(param, narrow("cpus", op.cpus)?, op.adjust_size).map_err(in_words)?;
-    let late_slots = if let InitMode::Late { late_size } = op.mode { nr_slots(late_size) } else { 0 };
-    machine.may_reserve(geometry.nslabs.max(late_slots))?;
-    let phys_limit = PhysAddr(if op.any { OBSERVED_TOP } else { u64::from(u32::MAX) });
-    let permissions = Permissions { can_grow: op.can_grow, phys_limit, ..Permissions::default() };
-    let pages = PoolPages::new(machine.blocks.clone(), NoEncryption, None);
-    let (memory, base) = (machine.ground.memory.clone(), op.base);
-    let setup = match op.mode {
-        InitMode::Early => {
-            let mut fails = op.memblock_fail;
-            let reserve = &mut |_bytes| {
-                let failed = fails > 0;
-                fails = fails.saturating_sub(1);
-                if failed { None } else { base.map(PhysAddr) }
-            };
-            IoTlbMem::<P>::early(geometry, permissions, None, memory, pages, reserve)
-        }
-        InitMode::Late { late_size } => IoTlbMem::<P>::late(late_size, geometry, permissions, memory, pages),
-    };
-    let setup = setup.map_err(in_words)?;
-    let out = described_setup(&setup, op.mode);
-    machine.mems.insert(0, setup.mem);
-    Ok(out)
-}
-
-fn described_setup<P: Verified>(setup: &Setup<P>, mode: InitMode) -> Out {
-    let caller = setup.mem.caller(0);
-    let session = caller.enter();
-    let pool = session.pools().next();
-    let of_pool = |value: fn(&Pool<P>) -> u64| Some(pool.map_or(0, value));
-    let (rc, notes) = match mode {
-        InitMode::Early => (None, vec![Note::MemblockFailed; setup.retries as usize]),
-        InitMode::Late { .. } if setup.failed.is_some() => (Some(-12), Vec::new()),
-        InitMode::Late { .. } if setup.retries > 0 => (Some(0), vec![Note::LateShrunk]),
-        InitMode::Late { .. } => (Some(0), Vec::new()),
-    };
-    Out {
-        nslabs: of_pool(|p| u64::from(p.nslabs())),
-        nareas: of_pool(|p| u64::from(p.nareas())),
-        area_nslabs: of_pool(|p| u64::from(p.area_nslabs())),
-        base: of_pool(|p| p.start().0),
-        default_nslabs: Some(setup.mem.default_geometry().nslabs),
-        default_nareas: Some(u64::from(setup.mem.default_geometry().nareas)),
-        can_grow: Some(setup.mem.permissions().can_grow),
-        phys_limit: Some(setup.mem.permissions().phys_limit.0),
-        rc,
-        notes,
-        ..Out::default()
-    }
-}
-
-fn device<P: Verified>(machine: &mut Machine<P>, op: &Device) -> Result<Out, Refusal> {
-    if !machine.mems.contains_key(&op.mem)
-        && let Some(&(base, nslabs)) = machine.declared.get(&op.mem)
-    {
-        machine.may_reserve(nslabs)?;
-        let pages = PoolPages::new(machine.blocks.clone(), NoEncryption, None);
-        let mem = IoTlbMem::<P>::restricted(PhysAddr(base), nslabs, machine.ground.memory.clone(), pages);
-        machine.mems.insert(op.mem, mem.map_err(in_words)?);
-    }
-    let mem = machine.mems.get(&op.mem).ok_or_else(|| format!("there is no allocator {}", op.mem))?;
-    let device = mem.device(op.limits).map_err(in_words)?;
-    let out = Out {
-        max_mapping_size: Some(device.limits().max_mapping_size()),
-        active: Some(mem.is_active()),
-        force_bounce: Some(mem.permissions().force_bounce),
-        for_alloc: Some(mem.permissions().for_alloc),
-        rc: (op.mem != 0).then_some(0),
-        ..Out::default()
-    };
-    machine.devices.insert(op.dev, (op.mem, device));
-    at_most("the number of devices", machine.devices.len() as u64, MAX_DEVICES)?;
-    Ok(out)
 }
 
 fn golden_notes(probe: &Counters) -> Vec<Note> {

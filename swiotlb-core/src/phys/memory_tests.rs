@@ -218,3 +218,14 @@ fn refusal_in_a_child() {
     assert_eq!(memory.lost_bytes(), 32);
     assert_eq!(read(&memory, 0, 32), [[1; 8], [0; 8], [0; 8], [1; 8]].concat());
 }
+
+#[test]
+fn ranges_that_overlap_are_copied_as_if_they_did_not() {
+    for (from, to) in [(0, 3), (3, 0), (5, 5)] {
+        let memory = PhysMemory::new();
+        memory.write(PhysAddr(from), b"abcdefgh").unwrap();
+        // SAFETY: no other thread knows this memory.
+        unsafe { memory.copy(PhysAddr(from), PhysAddr(to), 8) };
+        assert_eq!(read(&memory, to, 8), b"abcdefgh");
+    }
+}
