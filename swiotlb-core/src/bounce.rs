@@ -60,6 +60,10 @@ fn part_of<P: Policy>(dev: &Device<P>, pool: &Pool<P>, addr: PhysAddr, bytes: u6
     // second or later slot is named before that byte. Both terms are below a slot.
     let here = addr.0 & (IO_TLB_SIZE - 1);
     let there = align_offset(dev.limits.min_align_mask, 0, orig);
+    if here < there && slot.start().is_some() {
+        // Before the mapping's first byte.
+        return None;
+    }
     let left = (slot.alloc_size() + there).checked_sub(here)?;
     Some(Part { orig: orig.wrapping_add(here).wrapping_sub(there), bytes: bytes.min(left) })
 }
@@ -109,7 +113,7 @@ impl<P: Policy> Session<'_, P> {
         if !self.is_mine(dev) {
             return Err(SyncError::ForeignDevice);
         }
-        let Some(pool) = self.find_pool(dev, addr) else { return Err(SyncError::NotBounced { addr }) };
+        let Some(pool) = self.find_own_pool(dev, addr) else { return Err(SyncError::NotBounced { addr }) };
         let mapped = pool.slot(pool.slot_of(addr)).start().and_then(|start| start.dir);
         if let Some(mapped) = mapped
             && mapped != dir
@@ -159,9 +163,10 @@ impl<P: Policy> Session<'_, P> {
             CopyTo::Device => (orig, addr),
             CopyTo::Cpu => (addr, orig),
         };
-        // SAFETY: the original was checked at map to lie in the address space (its rounding padding, up to
-        // a slot or an alignment more, is checked by `copy` itself), the bounce range lies in the pool. The
-        // ranges do not overlap: pools are not handed out as originals, which is a documented precondition.
+        // SAFETY: `copy` checks both ranges itself and bears with an overlap. What it leaves to its caller is
+        // that nobody else writes either range meanwhile: the bounce range belongs to this live mapping, and
+        // that no other thread works on the original while it is mapped, synced or unmapped is the documented
+        // precondition of these calls (docs/INVARIANTS.md), as it is in the kernel.
         unsafe { self.mem().memory.copy(from, to, bytes) };
     }
 }

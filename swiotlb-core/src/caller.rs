@@ -143,8 +143,16 @@ impl<P: Policy> Session<'_, P> {
 
     /// The pool that holds `addr` for `dev` (`swiotlb_find_pool`): none without a search if the device
     /// never had a bounce buffer; else the allocator's pools first, then the device's transient ones.
+    /// None for a device of another allocator: this session guards nothing of that one.
     #[inline]
     pub fn find_pool<'a>(&'a self, dev: &'a Device<P>, addr: PhysAddr) -> Option<&'a Pool<P>> {
+        if self.is_mine(dev) { self.find_own_pool(dev, addr) } else { None }
+    }
+
+    /// [`Session::find_pool`] for a device that is known to be this allocator's.
+    #[inline]
+    pub(crate) fn find_own_pool<'a>(&'a self, dev: &'a Device<P>, addr: PhysAddr) -> Option<&'a Pool<P>> {
+        debug_assert!(self.is_mine(dev));
         self.probe().lookup();
         // Acquire fence: pairs with the SeqCst fence in `published`. Whoever passed `addr` on with any
         // atomic makes the two synchronize; without it the two reads below could be older than `addr`.
@@ -155,9 +163,10 @@ impl<P: Policy> Session<'_, P> {
         self.look_up(dev, addr)
     }
 
-    /// The search behind [`Session::find_pool`].
+    /// The search behind [`Session::find_pool`]. The device must be this allocator's.
     #[inline]
     pub(crate) fn look_up<'a>(&'a self, dev: &'a Device<P>, addr: PhysAddr) -> Option<&'a Pool<P>> {
+        debug_assert!(self.is_mine(dev));
         let mem: &'a IoTlbMem<P> = &dev.mem;
         if let Some(pool) = mem.pools.find(&self.guard, addr, self.probe()) {
             return Some(pool);
@@ -187,8 +196,8 @@ impl<P: Policy> Session<'_, P> {
         self.caller.mem.pools.iter(&self.guard)
     }
 
-    /// The device's transient pools, newest first.
+    /// The device's transient pools, newest first; none for a device of another allocator.
     pub fn transient_pools<'a>(&'a self, dev: &'a Device<P>) -> impl Iterator<Item = &'a Pool<P>> {
-        dev.transient.iter(&self.guard)
+        self.is_mine(dev).then(|| dev.transient.iter(&self.guard)).into_iter().flatten()
     }
 }

@@ -148,8 +148,11 @@ impl Worker {
         while !stop.load(Ordering::Acquire) {
             run(&caller);
             caller.advance();
+            // Asked before the list is drained: what expires after the question is left for another round,
+            // because the question was then answered with no.
+            let settled = mem.retired.settled();
             mem.retired.drain(&mem.memory, &mem.pages);
-            if mem.retired.past_grace() == mem.retired.retired() {
+            if settled {
                 thread::park();
             } else {
                 thread::park_timeout(Self::TICK);

@@ -24,8 +24,11 @@ pub struct Mapping<'a, P: Policy> {
 }
 
 impl<P: Policy> Session<'_, P> {
-    /// The live mapping, or page allocation, that starts at `addr`.
+    /// The live mapping, or page allocation, that starts in the slot of `addr`.
     pub fn mapping<'a>(&'a self, dev: &'a Device<P>, addr: PhysAddr) -> Option<Mapping<'a, P>> {
+        if !self.is_mine(dev) {
+            return None;
+        }
         let pool = self.look_up(dev, addr)?;
         let slot = pool.slot_of(addr);
         let start = pool.slot(slot).start()?;

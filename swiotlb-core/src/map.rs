@@ -85,6 +85,9 @@ impl<P: Policy> Session<'_, P> {
         if !PhysMemory::in_space(req.orig, req.size) {
             return Err(MapError::NoSuchMemory { orig: req.orig, size: req.size });
         }
+        if req.alloc_align_mask > PAGE_SIZE - 1 {
+            self.probe().note(Note::AlignMaskAbovePage);
+        }
         let search = self.slot_request(dev, req.orig, req.size, req.alloc_align_mask)?;
         let found = self.find_slots(dev, &search)?;
         Ok(self.begin_mapping(dev, req, &search, &found))
@@ -101,9 +104,6 @@ impl<P: Policy> Session<'_, P> {
     ) -> Result<SlotRequest, MapError> {
         if mask & mask.wrapping_add(1) != 0 {
             return Err(MapError::BadMask { mask });
-        }
-        if mask > PAGE_SIZE - 1 {
-            self.probe().note(Note::AlignMaskAbovePage);
         }
         let offset = align_offset(dev.limits.min_align_mask, mask, orig);
         let wanted = alloc_size(size, offset, mask).unwrap_or(u64::MAX);

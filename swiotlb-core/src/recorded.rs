@@ -5,12 +5,14 @@ use crate::bounce::CopyTo;
 use crate::caller::{Caller, Session};
 use crate::device::MapRequest;
 use crate::error::{InitError, MapError};
+use crate::lookup::PoolRange;
 use crate::map::Found;
 use crate::mem::{Device, IoTlbMem};
 use crate::phys::PhysMemory;
 use crate::policy::Policy;
+use crate::pool::Pool;
 use crate::reclaim::Reclaim;
-use crate::rules::{IO_TLB_SHIFT, align_offset};
+use crate::rules::{IO_TLB_SEGSIZE, IO_TLB_SHIFT, align_offset};
 use crate::setup::reserved;
 
 impl<P: Policy> Caller<'_, P> {
@@ -19,13 +21,19 @@ impl<P: Policy> Caller<'_, P> {
     /// # Errors
     /// [`InitError::Placement`] or [`InitError::TooLarge`]; nothing is added then.
     pub fn insert_pool(&self, base: PhysAddr, nslabs: u64, nareas: u32) -> Result<(), InitError> {
-        let divides = nareas != 0 && nslabs.is_multiple_of(u64::from(nareas));
-        let whole = nareas == 1 || (divides && (nslabs / u64::from(nareas)).is_multiple_of(128));
-        if !whole {
-            let bytes = nslabs.saturating_mul(1 << IO_TLB_SHIFT);
-            return Err(InitError::Placement { base, bytes, what: "its areas are not whole segments" });
+        let bytes = nslabs.saturating_mul(1 << IO_TLB_SHIFT);
+        let refuse = |what| Err(InitError::Placement { base, bytes, what });
+        let segments_per_area = nslabs / u64::from(IO_TLB_SEGSIZE) / u64::from(nareas.max(1));
+        let whole = segments_per_area * u64::from(IO_TLB_SEGSIZE) * u64::from(nareas) == nslabs;
+        if nareas != 1 && !(nareas.is_power_of_two() && whole) {
+            return refuse("its areas are not a power of two of whole segments");
         }
-        let memory = reserved(&self.mem().memory, base, nslabs.saturating_mul(1 << IO_TLB_SHIFT))?;
+        let end = base.0.saturating_add(bytes);
+        let overlaps = |pool: &Pool<P>| base < pool.end() && pool.start().0 < end;
+        if self.enter().pools().any(overlaps) {
+            return refuse("it overlaps a pool");
+        }
+        let memory = reserved(&self.mem().memory, base, bytes)?;
         let pool = IoTlbMem::<P>::build_pool(memory, nslabs, nareas, false)?;
         self.mem().add_pool(&P::Reclaim::enter(self.local()), pool);
         Ok(())
@@ -39,6 +47,9 @@ impl<P: Policy> Session<'_, P> {
     /// # Errors
     /// [`MapError`] for a request that is wrong in itself.
     pub fn map_at(&self, dev: &Device<P>, req: &MapRequest, addr: PhysAddr) -> Result<bool, MapError> {
+        if !self.is_mine(dev) {
+            return Err(MapError::ForeignDevice);
+        }
         if !PhysMemory::in_space(req.orig, req.size) {
             return Err(MapError::NoSuchMemory { orig: req.orig, size: req.size });
         }

@@ -3,11 +3,11 @@
 use crate::addr::PhysAddr;
 use crate::caller::Session;
 use crate::error::{AllocError, MapError};
-use crate::lookup::PoolRange;
 use crate::mem::Device;
 use crate::policy::Policy;
-use crate::rules::{IO_TLB_MAX_BYTES, IO_TLB_SIZE, PAGE_SIZE, page_order};
+use crate::rules::{IO_TLB_MAX_BYTES, PAGE_SIZE, page_order};
 use crate::slot::MappingStart;
+use crate::unmap::live_start;
 
 impl<P: Policy> Session<'_, P> {
     /// Pages of at least `bytes` bytes, aligned to `bytes` rounded up to a power of two of pages; only
@@ -48,14 +48,9 @@ impl<P: Policy> Session<'_, P> {
         if !self.is_mine(dev) {
             return false;
         }
-        let Some(pool) = self.find_pool(dev, addr) else { return false };
-        let slot = pool.slot(pool.slot_of(addr));
-        match slot.start() {
-            Some(start) if addr.wrapping_offset_from(pool.start()) & (IO_TLB_SIZE - 1) == 0 => {
-                self.end_mapping(dev, pool, addr, start);
-                true
-            }
-            _ => false,
-        }
+        let Some(pool) = self.find_own_pool(dev, addr) else { return false };
+        let Ok(start) = live_start(dev, pool, addr) else { return false };
+        self.end_mapping(dev, pool, addr, start);
+        true
     }
 }

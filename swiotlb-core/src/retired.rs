@@ -52,9 +52,11 @@ impl<P: Policy> Retired<P> {
         guard: &<P::Reclaim as Reclaim>::Guard<'_>,
         pool: NonNull<Pool<P>>,
     ) -> bool {
-        // Relaxed: a number, nothing is read through it.
-        let number = self.retired.fetch_add(1, Ordering::Relaxed);
-        let idle = self.past_grace.load(Ordering::Relaxed) == number;
+        // SeqCst, as in `settled`: of this increment followed by this load, and the worker's two loads, one
+        // sees the other. Either the worker sees the new number and stays awake, or we see that all before
+        // had settled and wake it.
+        let number = self.retired.fetch_add(1, Ordering::SeqCst);
+        let idle = self.past_grace.load(Ordering::SeqCst) == number;
         let (sink, pool) = (Arc::clone(self), Unlinked::<P>(pool));
         // SAFETY: the closure owns a share of the list and the pool; both live until it has run.
         unsafe { P::Reclaim::defer(guard, move || sink.expire(number, pool)) };
@@ -63,13 +65,20 @@ impl<P: Policy> Retired<P> {
 
     fn expire(&self, number: u64, pool: Unlinked<P>) {
         self.expired.lock().push((number, pool.into_box()));
-        // Release: whoever sees the count (Acquire in `outstanding`) finds the pool in the list.
-        self.past_grace.fetch_add(1, Ordering::Release);
+        // SeqCst: Release, so that whoever sees the count finds the pool in the list; and in the one order with
+        // the loads of `retire` and `settled`.
+        self.past_grace.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Pools ever retired.
     pub(crate) fn retired(&self) -> u64 {
         self.retired.load(Ordering::Relaxed)
+    }
+
+    /// Whether the grace period of every retired pool is over.
+    pub(crate) fn settled(&self) -> bool {
+        // SeqCst: see `retire`.
+        self.past_grace.load(Ordering::SeqCst) == self.retired.load(Ordering::SeqCst)
     }
 
     /// Pools whose grace period is over.

@@ -107,7 +107,10 @@ impl<P: Policy> IoTlbMem<P> {
             let bytes = PAGE_SIZE << order;
             match pages.alloc(&memory, bytes, permissions.phys_limit, Context::MayBlock) {
                 Ok(block) => {
-                    memory.zero(block.base, bytes)?;
+                    if let Err(error) = memory.zero(block.base, bytes) {
+                        pages.free(&memory, block);
+                        return Err(error.into());
+                    }
                     let nslabs = slabs_of(order);
                     let nareas = limit_nareas(geometry.nareas, nslabs);
                     let sized = Sized { nslabs, nareas, memory: block };

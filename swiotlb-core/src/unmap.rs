@@ -34,7 +34,7 @@ impl<P: Policy> Session<'_, P> {
         if !self.is_mine(dev) {
             return Err(UnmapError::ForeignDevice);
         }
-        let Some(pool) = self.find_pool(dev, addr) else { return Err(UnmapError::NotBounced { addr }) };
+        let Some(pool) = self.find_own_pool(dev, addr) else { return Err(UnmapError::NotBounced { addr }) };
         let start = live_start(dev, pool, addr)?;
         match start.dir {
             Some(mapped) if mapped == dir => {}
@@ -94,7 +94,7 @@ impl<P: Policy> Session<'_, P> {
 
 /// The start word of the live mapping that starts at `addr`.
 #[inline]
-fn live_start<P: Policy>(
+pub(crate) fn live_start<P: Policy>(
     dev: &Device<P>,
     pool: &Pool<P>,
     addr: PhysAddr,

@@ -22,9 +22,13 @@ struct Seen {
 }
 
 impl<P: Policy> Session<'_, P> {
-    /// Why no pool has room for `req`. `None` if the request is wrong in itself (zero bytes, a bad mask).
+    /// Why no pool has room for `req`. `None` if the request is wrong in itself (zero bytes, a bad mask, a foreign
+    /// device).
     /// Exact while no other thread maps or unmaps; otherwise what the pools look like now.
     pub fn why_full(&self, dev: &Device<P>, req: &MapRequest) -> Option<FullReason> {
+        if !self.is_mine(dev) {
+            return None;
+        }
         let search = match self.slot_request(dev, req.orig, req.size, req.alloc_align_mask) {
             Ok(search) => search,
             Err(MapError::TooLarge { .. }) => return Some(FullReason::TooLarge),

@@ -55,6 +55,17 @@ fn syncs_that_are_wrong<P: Testable>() {
     );
     unmap(&session, &dev, addr, 3000);
     assert_eq!(session.sync_for_cpu(&dev, addr, 1, BIDI), Err(SyncError::NotLive { addr }));
+    // Before the first byte of a mapping that starts inside its slot.
+    let strict = mem.device(DeviceLimits { min_align_mask: 0x7ff, ..DeviceLimits::default() }).unwrap();
+    let inside = MapRequest::new(orig(1).wrapping_add(0x100), 0xf01, BIDI);
+    let addr = session.map(&strict, &inside).unwrap();
+    let before = PhysAddr(addr.0 - 1);
+    assert_eq!(session.sync_for_cpu(&strict, before, 1, BIDI), Err(SyncError::NotLive { addr: before }));
+    assert_eq!(session.sync_for_cpu(&strict, addr, 1, BIDI), Ok(()));
+    let slot = PhysAddr(addr.0 & !0x7ff);
+    assert!(!session.free_pages(&strict, slot), "no pages start there");
+    assert_eq!(session.unmap(&strict, addr, 0xf01, BIDI, Attrs::default()), Ok(()));
+    assert_eq!(mem.stats().used, 0);
 }
 
 fn maps_that_are_wrong<P: Testable>() {
@@ -66,6 +77,10 @@ fn maps_that_are_wrong<P: Testable>() {
     let session = caller.enter();
     let request = MapRequest::new(orig(0), 100, BIDI);
     assert_eq!(session.map(&foreign, &request), Err(MapError::ForeignDevice));
+    let theirs = map(&foreign_mem.caller(0).enter(), &foreign, 0, 100);
+    assert!(!session.is_swiotlb_buffer(&foreign, theirs));
+    assert!(session.mapping(&foreign, theirs).is_none());
+    assert_eq!(session.why_full(&foreign, &request), None);
     assert_eq!(session.map(&dev, &MapRequest { size: 0, ..request }), Err(MapError::ZeroLength));
     let mask = 0xffe;
     let masked = MapRequest { alloc_align_mask: mask, ..request };
@@ -129,9 +144,13 @@ fn pools_that_cannot_be_are_refused() {
     }
     let mem = mem::<P>(256, 2, false);
     let caller = mem.caller(0);
-    for (base, nslabs, nareas) in
-        [(0x40_0000, 256, 0), (0x40_0000, 256, 3), (0x40_0000, 192, 2), (0x123, 128, 1)]
-    {
+    for (base, nslabs, nareas) in [
+        (0x40_0000, 256, 0),
+        (0x40_0000, 256, 3),
+        (0x40_0000, 192, 2),
+        (0x123, 128, 1),
+        (common::POOL.0 + 0x1000, 128, 1),
+    ] {
         assert!(caller.insert_pool(PhysAddr(base), nslabs, nareas).is_err(), "{base:#x} {nslabs} {nareas}");
     }
     assert_eq!(mem.stats().pools, 1);

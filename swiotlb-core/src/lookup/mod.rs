@@ -60,7 +60,8 @@ pub trait PoolIndex<T: PoolRange, R: Reclaim>: Default + Send + Sync {
     ///
     /// # Safety
     /// `pool` must be valid until it was removed and every guard that existed at that time has gone, or
-    /// until the index is dropped; and it may be in no other index.
+    /// until the index is dropped; and it may be in no other index. Every guard that is ever given to this
+    /// index must be of the one collector whose grace period the pool is kept for.
     unsafe fn insert(&self, guard: &R::Guard<'_>, pool: NonNull<T>);
 
     /// Takes a pool out; later readers do not find it. `false` if it was not in.
