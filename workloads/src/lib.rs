@@ -8,6 +8,7 @@
 //! | [`lines`] | bounded lines from a plain or gzip file |
 //! | [`golden`] | vectors in `swiotlb-golden/1`: operations and what Linux did |
 //! | [`trace`] | recordings of real kernels, as JSON Lines or as ftrace's text |
+//! | [`suite`] | what to measure: suite files, their cells |
 //!
 //! Everything streams: memory is bounded by the longest line that is allowed and by the records kept,
 //! whatever the file says. Input is never trusted: what cannot be used is an error with file and line,
@@ -17,4 +18,5 @@ pub mod golden;
 mod json;
 pub mod lines;
 pub mod op;
+pub mod suite;
 pub mod trace;
