@@ -4,6 +4,7 @@
 //! in an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
 //! and one line here.
 
+use crate::cell::{self, CellError, CellOutcome, CellSpec};
 use crate::replay::{self, ReplayError, ReplayJob, Replayed};
 use crate::verify::script::ScriptedBlocks;
 use crate::verify::{self, FileError, FileResult};
@@ -43,6 +44,8 @@ pub struct Entry {
     pub verify: fn(&Path) -> Result<FileResult, FileError>,
     /// Replays one trace.
     pub replay: fn(&ReplayJob<'_>) -> Result<Replayed, ReplayError>,
+    /// Runs one cell of a suite.
+    pub cell: fn(&CellSpec) -> Result<CellOutcome, CellError>,
 }
 
 /// The entry of policy `P`, compiled for every kind of run.
@@ -55,6 +58,7 @@ fn entry<P: With>(name: &'static str, changes: &'static str) -> Entry {
         reproduces: reproduces::<P>(),
         verify: verify::run_file::<OnVectors<P>>,
         replay: replay::run::<P, Counted<P>>,
+        cell: cell::backend::run::<P>,
     }
 }
 

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod latency;
 pub mod machine;
 pub mod markdown;
+pub mod metric;
 pub mod quantile;
 pub mod record;
 pub mod stats;

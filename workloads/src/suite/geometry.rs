@@ -46,6 +46,11 @@ pub fn check(sort: Sort, values: &BTreeMap<String, String>, limits: Limits) -> R
             ));
         }
     }
+    if let (Some(first), Some(nslabs)) = (number("pool_slots"), number("nslabs"))
+        && first != nslabs
+    {
+        return Err(format!("the model counts on a pool of {first} slots and the pool has {nslabs}"));
+    }
     if sort == Sort::SlotSearch && number("nareas") > Some(number("threads").unwrap_or(1)) {
         return Err("more areas than threads in a slot search: areas are for threads here".to_owned());
     }

@@ -1,6 +1,7 @@
 //! The scenarios that a suite may name, and the parameters that each takes.
 
 use super::error::unknown;
+use super::model_keys;
 use super::value::Kind;
 use swiotlb_core::rules::{MAX_AREAS, MAX_POOL_SLABS};
 
@@ -47,20 +48,9 @@ const SORTS: [(Sort, &str, bool); 8] = [
 ];
 
 /// The workload models, by name.
-pub const MODELS: [&str; 12] = [
-    "nvme",
-    "storage",
-    "net_rx",
-    "net_tx",
-    "storm",
-    "growth",
-    "fragmentation",
-    "cross_cpu",
-    "lookup",
-    "many_devices",
-    "fitted",
-    "parallel_replay",
-];
+pub fn models() -> impl Iterator<Item = &'static str> {
+    model_keys::MODELS.iter().map(|(name, _)| *name)
+}
 
 impl Sort {
     /// The word that a suite writes.
@@ -92,8 +82,12 @@ impl Scenario {
             return Err(format!("`{}`: nothing may follow", text.escape_debug()));
         }
         match model {
-            Some(name) if !MODELS.contains(&name) => Err(unknown("workload model", name, MODELS)),
-            None if wants_model => Err(format!("`{word}` wants a workload model: {}", MODELS.join(", "))),
+            Some(name) if models().all(|model| model != name) => {
+                Err(unknown("workload model", name, models()))
+            }
+            None if wants_model => {
+                Err(format!("`{word}` wants a workload model: {}", models().collect::<Vec<_>>().join(", ")))
+            }
             model => Ok(Self { sort, model: model.map(str::to_owned) }),
         }
     }
@@ -108,8 +102,9 @@ impl core::fmt::Display for Scenario {
     }
 }
 
-/// What a pool's slots are before a slot search: `empty`, `aged`, `taken-50`, `fragmented-90`.
-pub const STATES: [&str; 9] = [
+/// What a pool's slots are before a slot search, in percent; `failing-F` is F % fragmented and every
+/// search is meant to fail (the buffer is longer than any free run).
+pub const STATES: [&str; 11] = [
     "empty",
     "taken-10",
     "taken-50",
@@ -117,8 +112,10 @@ pub const STATES: [&str; 9] = [
     "fragmented-10",
     "fragmented-50",
     "fragmented-90",
-    "aged",
-    "failing",
+    "aged-50",
+    "aged-90",
+    "failing-50",
+    "failing-90",
 ];
 
 const SLOTS: Kind = Kind::Count(1, 128);
@@ -138,9 +135,9 @@ const LOOP: [(&str, Kind); 5] = [
 ];
 const MACHINE: [(&str, Kind); 2] = [("pin", Kind::Flag), ("huge_pages", Kind::Flag)];
 
-/// The parameters of a sort of run, the model's own left out.
-fn own(sort: Sort) -> Vec<(&'static str, Kind)> {
-    let threads = ("threads", Kind::Count(1, 4_096));
+/// The parameters of a scenario.
+fn own(scenario: &Scenario) -> Vec<(&'static str, Kind)> {
+    let sort = scenario.sort;
     let mut keys = match sort {
         Sort::SlotSearch => vec![
             ("state", Kind::Word(&STATES)),
@@ -155,13 +152,16 @@ fn own(sort: Sort) -> Vec<(&'static str, Kind)> {
             ("section", Kind::Word(&["per-batch", "per-lookup"])),
         ],
         Sort::Fallback => vec![("slots", SLOTS), ("part", Kind::Word(&["round-trip", "reclaim"]))],
-        Sort::Model | Sort::Virtual => vec![threads],
+        Sort::Model | Sort::Virtual => {
+            let model = scenario.model.as_deref().map(model_keys::own).unwrap_or_default();
+            model_keys::COMMON.iter().chain(model).copied().collect()
+        }
         Sort::Replay => vec![("trace", Kind::Any), ("pace", Kind::Word(&["closed", "open"]))],
         Sort::Control => vec![],
         Sort::Dummy => vec![
             ("service", Kind::Time),
             ("stall", Kind::Time),
-            ("stall_every", Kind::Count(1, 1 << 32)),
+            ("stall_every", Kind::Time),
             ("rate", Kind::Rate),
             ("arrivals", Kind::Word(&["poisson", "constant"])),
             ("operations", Kind::Count(1, 1 << 32)),
@@ -176,22 +176,14 @@ fn own(sort: Sort) -> Vec<(&'static str, Kind)> {
     keys
 }
 
-/// Parameters beside a runner's own: each model's. A model refuses what it does not know when the cell
-/// is checked, which is before anything runs.
-#[must_use]
-pub fn takes_any(sort: Sort) -> bool {
-    matches!(sort, Sort::Model | Sort::Virtual)
-}
-
 /// The kind of parameter `key` of `scenario`.
 ///
 /// # Errors
 /// An unknown key, with the nearest known ones.
 pub fn kind(scenario: &Scenario, key: &str) -> Result<Kind, String> {
-    let keys = own(scenario.sort);
+    let keys = own(scenario);
     match keys.iter().find(|(name, _)| *name == key) {
         Some((_, kind)) => Ok(*kind),
-        None if takes_any(scenario.sort) => Ok(Kind::Any),
         None => Err(unknown("parameter", key, keys.iter().map(|(name, _)| *name).chain(["policy"]))),
     }
 }
@@ -199,7 +191,7 @@ pub fn kind(scenario: &Scenario, key: &str) -> Result<Kind, String> {
 /// The parameters of a scenario that are known here, for help.
 #[must_use]
 pub fn known(scenario: &Scenario) -> Vec<&'static str> {
-    own(scenario.sort).into_iter().map(|(name, _)| name).collect()
+    own(scenario).into_iter().map(|(name, _)| name).collect()
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 //! [`Suite`]; [`expand::cells`] turns it into [`Cell`]s, each with an id that never changes and a seed
 //! that follows from it. Nothing here runs anything.
 //!
-//! Bottom to top: [`error`], [`value`] and [`range`] are texts; [`filter`] chooses cells; [`keys`] is
-//! what scenarios take; [`expect`] is what may be expected; `read` and [`expand`] put them together.
+//! Bottom to top: [`error`], [`value`] and [`range`] are texts; [`filter`] chooses cells; [`keys`] and
+//! [`model_keys`] are what scenarios take; [`expect`] is what may be expected; `read` and [`expand`] put them together.
 
 pub mod error;
 pub mod expand;
@@ -15,6 +15,7 @@ pub mod expect;
 pub mod filter;
 mod geometry;
 pub mod keys;
+pub mod model_keys;
 pub mod range;
 mod read;
 mod table;
@@ -22,7 +23,7 @@ pub mod value;
 
 pub use error::SuiteError;
 pub use expand::{Cell, Changes, Mode, cells};
-pub use geometry::Limits;
+pub use geometry::{Limits, pool_bytes};
 pub use read::read;
 
 use expect::{Claim, Expect};

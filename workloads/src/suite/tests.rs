@@ -171,11 +171,10 @@ fn impossible_geometry_is_refused_before_anything_runs() {
     };
     let refused = |parameters: &str, memory_bytes| {
         let limits = Limits { memory_bytes, cores: Some(2) };
-        let text = match suite(parameters) {
+        match suite(parameters) {
             Ok(suite) => cells(&suite, &Changes::default(), &POLICIES, limits).unwrap_err().to_string(),
             Err(error) => error.to_string(),
-        };
-        text
+        }
     };
     assert!(refused("nslabs = 0", None).contains("x.toml:7:10: `0` is not within 1 to"));
     assert!(refused("nareas = 70000", None).contains("is not within 1 to 65536"));

@@ -173,11 +173,11 @@ fn plain(text: &str) -> Result<String, String> {
         // A fraction without a unit (a share) stays as it is written.
         return Ok(quantity.to_string());
     }
-    let fits = |c: char| c.is_ascii_alphanumeric() || "._-/+".contains(c);
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-/+%".contains(c);
     if !text.is_empty() && text.len() <= 200 && text.chars().all(fits) {
         return Ok(text.to_owned());
     }
-    Err(format!("`{}` holds what no id may hold (letters, digits and ._-/+ may)", text.escape_debug()))
+    Err(format!("`{}` holds what no id may hold (letters, digits and ._-/+% may)", text.escape_debug()))
 }
 
 #[cfg(test)]
