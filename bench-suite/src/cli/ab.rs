@@ -82,9 +82,6 @@ fn plan(args: &Args, limits: Limits) -> Result<RunPlan, Failure> {
         one(suite, &changes, limits)
     };
     let (a, b) = (of(&args.a)?, of(&args.b)?);
-    if !a.suite.scenario.sort.has_policy() {
-        return Err(Failure::usage(format!("{suite} has no policy under test")));
-    }
     let b_of = |cell: &Cell| {
         let scenario = paired::scenario_of(&cell.id);
         b.cells.iter().find(|other| paired::scenario_of(&other.id) == scenario).cloned()

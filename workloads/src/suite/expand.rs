@@ -131,6 +131,9 @@ fn changed_axes(
 
 fn set_values(scenario: &Scenario, key: &str, values: &str) -> Result<Vec<String>, SuiteError> {
     let error = |message| SuiteError { source_name: format!("--set {key}={values}"), place: None, message };
+    if key == "policy" {
+        return Err(error(format!("`{scenario}` has no policy under test")));
+    }
     let kind = keys::kind(scenario, key).map_err(error)?;
     let mut all: Vec<String> = Vec::new();
     for text in values.split(',') {

@@ -191,6 +191,10 @@ fn a_suite_without_a_policy_has_cells_too() {
     let suite = read("control.toml", text).unwrap();
     let all = cells(&suite, &Changes::default(), &POLICIES, Limits::default()).unwrap();
     assert_eq!((all.len(), all[0].id.as_str()), (1, "control/policy=none"));
+    let set = vec![("policy".to_owned(), "kernel".to_owned())];
+    let refused = cells(&suite, &Changes { set, ..Changes::default() }, &POLICIES, Limits::default());
+    let says = refused.unwrap_err().to_string();
+    assert_eq!(says, "--set policy=kernel: `control` has no policy under test");
     assert!(read("x", &format!("{text}policies = [\"kernel\"]")).is_err());
 }
 
