@@ -3,6 +3,8 @@
 pub mod cell;
 pub mod cli;
 pub mod measure;
+pub mod nearest;
 pub mod policies;
 pub mod replay;
+pub mod scenario;
 pub mod verify;

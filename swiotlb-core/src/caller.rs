@@ -38,7 +38,7 @@ impl<'m, P: Policy> Caller<'m, P> {
         Self {
             mem,
             local: mem.reclaim.register(),
-            shard: <P::Stats as Stats>::Shard::default(),
+            shard: mem.stats.shard(),
             probe: P::Probe::default(),
             cpu: Cell::new(cpu),
         }
@@ -76,7 +76,7 @@ impl<'m, P: Policy> Caller<'m, P> {
     pub fn quiesce(&mut self) -> usize {
         let retired = &self.mem.retired;
         let target = retired.retired();
-        while retired.past_grace() < target {
+        while P::Reclaim::FREES && retired.past_grace() < target {
             self.advance();
             std::thread::yield_now();
         }

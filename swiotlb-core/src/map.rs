@@ -73,7 +73,8 @@ impl<P: Policy> Session<'_, P> {
         }
     }
 
-    #[inline]
+    // Part of both calls above, however many callers they have.
+    #[inline(always)]
     fn map_slots(&self, dev: &Device<P>, req: &MapRequest) -> Result<PhysAddr, MapError> {
         if !self.is_mine(dev) {
             return Err(MapError::ForeignDevice);
@@ -90,7 +91,7 @@ impl<P: Policy> Session<'_, P> {
     }
 
     /// Steps 1 and 2 of a map: what to search for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn slot_request(
         &self,
         dev: &Device<P>,
@@ -116,7 +117,8 @@ impl<P: Policy> Session<'_, P> {
     }
 
     /// Step 3: slots from the pools, else from a transient pool (`swiotlb_find_slots`).
-    #[inline]
+    // Part of its callers, as in the kernel: out of line, the request would go through memory.
+    #[inline(always)]
     pub(crate) fn find_slots<'a>(
         &'a self,
         dev: &'a Device<P>,

@@ -249,7 +249,7 @@ impl<P: Policy> Drop for Device<P> {
         let guard = P::Reclaim::enter(&local);
         let left: u64 = self.transient.iter(&guard).map(|pool| u64::from(pool.nslabs())).sum();
         drop(guard);
-        mem.stats.sub_used(&<P::Stats as Stats>::Shard::default(), left);
+        mem.stats.sub_used(&mem.stats.shard(), left);
         mem.stats.sub_transient(left);
         free_all(&self.transient, &mem);
     }

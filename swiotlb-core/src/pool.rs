@@ -112,7 +112,7 @@ impl<P: Policy> Pool<P> {
     }
 
     /// Searches one area; the first slot claimed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_in_area<C: Probe>(
         &self,
         area: AreaIndex,

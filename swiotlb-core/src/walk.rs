@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`AreaMajor`] | 6.12's: the caller's own area of every pool before any neighbour's |
 //! | [`PoolMajor`] | 6.6's: all areas of the newest pool first; with one pool the same |
+//! | [`HomeOnly`] | the caller's own area of every pool and no other: full sooner, never a neighbour's lock |
 
 use crate::addr::AreaIndex;
 
@@ -92,6 +93,24 @@ impl Walk for PoolMajor {
     }
 }
 
+/// The caller's own area of every pool, and no neighbour's.
+pub struct HomeOnly;
+
+impl Walk for HomeOnly {
+    const NAME: &'static str = "home-only";
+    const KEEPS_PLACEMENT: bool = false;
+
+    #[inline]
+    fn search<'g, T: HasAreas + 'g, I: Iterator<Item = &'g T>, A>(
+        pools: impl Fn() -> I,
+        cpu: u32,
+        _default_nareas: u32,
+        mut try_area: impl FnMut(&'g T, AreaIndex) -> Option<A>,
+    ) -> Option<A> {
+        pools().find_map(|pool| try_area(pool, area_at(cpu, 0, pool.nareas())))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +147,11 @@ mod tests {
     #[test]
     fn area_major_is_bounded_by_the_default_area_count() {
         assert_eq!(order::<AreaMajor>(&[Areas(4)], 0, 2), [(4, 0), (4, 1)]);
+    }
+
+    #[test]
+    fn home_only_leaves_neighbours_alone() {
+        assert_eq!(order::<HomeOnly>(&[Areas(2), Areas(4)], 3, 4), [(2, 1), (4, 3)]);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! Every runner does a cell twice: a counting pass with step counters and the full oracle, then the
 //! measuring pass with the oracle on samples; the clock belongs to the second alone.
 
-use super::{CellError, CellOutcome, CellSpec, control};
+use super::{CellError, CellOutcome, CellSpec, control, micro, model};
+use serde_json::from_value;
 use swiotlb_core::policy::With;
+use workloads::model::{Common, Model};
 use workloads::suite::keys::{Scenario, Sort};
 
 /// Runs a cell for policy `P`: what the registry holds for each policy.
@@ -15,8 +17,9 @@ pub fn run<P: With>(spec: &CellSpec) -> Result<CellOutcome, CellError> {
     let scenario = Scenario::parse(&spec.cell.scenario).map_err(CellError::Spec)?;
     match scenario.sort {
         Sort::Control | Sort::Dummy => without_policy(spec),
-        // Connected as the runners come: see `check` for what a cell may ask of them.
-        Sort::SlotSearch | Sort::FindPool | Sort::Fallback | Sort::Model | Sort::Virtual | Sort::Replay => {
+        Sort::SlotSearch | Sort::FindPool | Sort::Fallback => micro::run::<P>(spec, scenario.sort),
+        // Connected as the runners come; `model` gives the model and its common parameters.
+        Sort::Model | Sort::Virtual | Sort::Replay => {
             Err(CellError::Spec(format!("no runner for `{scenario}` is connected")))
         }
     }
@@ -35,11 +38,28 @@ pub fn without_policy(spec: &CellSpec) -> Result<CellOutcome, CellError> {
     }
 }
 
-/// Whether a runner would take the cell, asked before anything runs: a model's parameters are checked by
-/// the model itself.
+/// Whether a runner would take the cell, asked before anything runs: a prepared state has to be one that
+/// there is, a model's parameters are read as the model reads them.
 ///
 /// # Errors
 /// What is wrong with it, in words.
 pub fn check(spec: &CellSpec) -> Result<(), String> {
-    Scenario::parse(&spec.cell.scenario).map(|_| ())
+    let scenario = Scenario::parse(&spec.cell.scenario)?;
+    match scenario.sort {
+        Sort::SlotSearch | Sort::FindPool | Sort::Fallback => {
+            micro::scenario(spec, scenario.sort).map(|_| ()).map_err(|error| error.to_string())
+        }
+        Sort::Model | Sort::Virtual => model_of(spec).map(|_| ()).map_err(|error| error.to_string()),
+        Sort::Replay | Sort::Control | Sort::Dummy => Ok(()),
+    }
+}
+
+/// The model of a cell and what it shares with all models.
+///
+/// # Errors
+/// What the models refuse.
+pub fn model_of(spec: &CellSpec) -> Result<(Model, Common), CellError> {
+    let values = model::values(spec)?;
+    let refused = |error: serde_json::Error| CellError::Spec(format!("the model: {error}"));
+    Ok((from_value(values.model).map_err(refused)?, from_value(values.common).map_err(refused)?))
 }

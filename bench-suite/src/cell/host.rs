@@ -77,6 +77,7 @@ struct Process {
     ticks: Option<u64>,
     voluntary: Option<u64>,
     involuntary: Option<u64>,
+    faults: Option<u64>,
 }
 
 impl Ledger {
@@ -99,7 +100,7 @@ impl Ledger {
             other_cpu_ns: ns(since(busy, own)),
             involuntary_switches: since(process.involuntary, self.process.involuntary),
             voluntary_switches: since(process.voluntary, self.process.voluntary),
-            page_faults: None,
+            page_faults: since(process.faults, self.process.faults),
             longest_gap_ns: None,
             clock_source: reports::machine::Machine::read().clock_source,
         }
@@ -134,6 +135,7 @@ impl Process {
             |key: &str| status.lines().find_map(|line| line.strip_prefix(key)?.trim().parse::<u64>().ok());
         Self {
             ticks: ticks(11).zip(ticks(12)).map(|(user, system)| user + system),
+            faults: ticks(7).zip(ticks(9)).map(|(minor, major)| minor + major),
             voluntary: switches("voluntary_ctxt_switches:"),
             involuntary: switches("nonvoluntary_ctxt_switches:"),
         }

@@ -4,7 +4,7 @@ use super::choice::{Choice, one};
 use super::measure::check;
 use super::out::say;
 use super::session::{Where, drive};
-use super::{Exit, Failure};
+use super::{Exit, Failure, complain};
 use crate::measure::folder::Folder;
 use crate::measure::plan::RunPlan;
 use crate::measure::{ab, fit, paired};
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let cells: Vec<Cell> = plan.cells.iter().map(|(_, cell)| cell.clone()).collect();
     let warnings = fit::warnings(&cells, limits);
     for warning in &warnings {
-        eprintln!("swiotlb-bench: warning: {warning}");
+        complain(format_args!("warning: {warning}"));
     }
     if args.place.strict && !warnings.is_empty() {
         return Ok(Exit::Unfit);

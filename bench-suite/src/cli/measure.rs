@@ -3,7 +3,7 @@
 use super::choice::{Choice, Chosen, chosen, one};
 use super::out::say;
 use super::session::{Where, drive};
-use super::{Exit, Failure};
+use super::{Exit, Failure, complain};
 use crate::cell::{CellSpec, backend};
 use crate::measure::folder::Folder;
 use crate::measure::plan::RunPlan;
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let all: Vec<Cell> = suites.iter().flat_map(|s| s.cells.iter().cloned()).collect();
     let warnings = fit::warnings(&all, limits);
     for warning in &warnings {
-        eprintln!("swiotlb-bench: warning: {warning}");
+        complain(format_args!("warning: {warning}"));
     }
     if args.dry_run {
         say(&estimate(args, &suites))?;
@@ -169,14 +169,14 @@ fn exit(args: &Args, records: &[RunRecord]) -> Exit {
     }
     let void = records.iter().filter(|record| record.void.is_some()).count();
     if void > 0 {
-        eprintln!("swiotlb-bench: {void} launches are void: their records say why");
+        complain(format_args!("{void} launches are void: their records say why"));
         return Exit::Error;
     }
     if let Some(spread) = control_spread(records).filter(|&spread| spread > STEADY) {
         let percent = (spread - 1.0) * 100.0;
-        eprintln!(
-            "swiotlb-bench: warning: the control, which runs none of our code, spread by {percent:.0} %: the host is not steady"
-        );
+        complain(format_args!(
+            "warning: the control, which runs none of our code, spread by {percent:.0} %: the host is not steady"
+        ));
         if args.place.strict {
             return Exit::Unfit;
         }

@@ -4,6 +4,7 @@
 
 mod ab;
 mod cell;
+mod cells;
 mod choice;
 mod doctor;
 mod list;
@@ -14,7 +15,9 @@ mod session;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use reports::text::visible;
 use std::fmt;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 /// What a run ended with; the numbers are documented in the README and never change.
@@ -56,9 +59,13 @@ impl Failure {
     }
 }
 
-/// Measures Linux's software IO TLB, in user space.
+/// The command line.
 #[derive(Parser)]
-#[command(name = "swiotlb-bench", version, about)]
+#[command(
+    name = "swiotlb-bench",
+    version,
+    about = "Linux's software IO TLB in user space: checked and measured"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -81,6 +88,8 @@ enum Command {
     /// Run the cell on standard input.
     #[command(hide = true)]
     Cell(cell::Args),
+    /// Measure the slot-search tables beside what Linux's own code took.
+    Cells(cells::Args),
 }
 
 /// Parses the command line, runs the sub-command and says how it ended.
@@ -102,14 +111,26 @@ pub fn main() -> ExitCode {
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Cell(args) => cell::run(&args),
+        Command::Cells(args) => cells::run(&args),
     };
     match done {
         Ok(exit) => code(exit),
         Err(failure) => {
-            eprintln!("swiotlb-bench: {}", failure.message);
+            complain(&failure.message);
             code(failure.exit)
         }
     }
+}
+
+/// A message on standard error, safe to show. That nobody may be reading it is no reason to stop.
+fn complain(message: impl fmt::Display) {
+    let mut text = String::from("swiotlb-bench: ");
+    for (i, line) in message.to_string().lines().enumerate() {
+        text.push_str(if i > 0 { "\n  " } else { "" });
+        text.push_str(&visible(line));
+    }
+    text.push('\n');
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn code(exit: Exit) -> ExitCode {

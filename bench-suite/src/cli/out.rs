@@ -1,14 +1,108 @@
-//! Standard output, for data. A closed pipe ends the program quietly.
+//! Standard output: lines of data, written as one stream.
+//!
+//! Invariant: a pipe that was closed is no error. What comes after it is dropped, and the program ends
+//! with the exit code that it would have had.
 
 use super::Failure;
-use std::io::{ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 
-/// Writes `text` to standard output.
+/// Where a sub-command's data goes. Holds the lock of standard output, so there is one at a time.
+pub(super) struct Out<W: Write = StdoutLock<'static>> {
+    to: BufWriter<W>,
+    closed: bool,
+}
+
+impl Out {
+    /// Standard output.
+    pub(super) fn stdout() -> Self {
+        Self::new(io::stdout().lock())
+    }
+}
+
+impl<W: Write> Out<W> {
+    fn new(to: W) -> Self {
+        Self { to: BufWriter::new(to), closed: false }
+    }
+
+    /// Writes `text` and a line feed.
+    ///
+    /// # Errors
+    /// Standard output takes no more, for instance because the disk is full.
+    pub(super) fn line(&mut self, text: impl core::fmt::Display) -> Result<(), Failure> {
+        self.write(|to| writeln!(to, "{text}"))
+    }
+
+    /// Writes `text` as it is.
+    ///
+    /// # Errors
+    /// As [`Out::line`].
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        self.write(|to| to.write_all(text.as_bytes()))
+    }
+
+    /// Hands everything to the operating system. To be called last: what `drop` writes nobody checks.
+    ///
+    /// # Errors
+    /// As [`Out::line`].
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        self.write(Write::flush)
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut BufWriter<W>) -> io::Result<()>) -> Result<(), Failure> {
+        if self.closed {
+            return Ok(());
+        }
+        match write(&mut self.to) {
+            Err(e) if e.kind() == ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            done => done.map_err(|e| Failure::error(format_args!("standard output: {e}"))),
+        }
+    }
+}
+
+/// Writes `text` to standard output as it is.
+///
+/// # Errors
+/// As [`Out::line`].
 pub(super) fn say(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // Whoever read has enough; everything that had to be kept is in files.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(|error| Failure::error(format!("standard output: {error}"))),
+    let mut out = Out::stdout();
+    out.text(text)?;
+    out.flush()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+mod tests {
+    use super::*;
+
+    /// Takes nothing, for one reason.
+    struct Refuses(ErrorKind);
+
+    impl Write for Refuses {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_quiet() {
+        let mut out = Out::new(Refuses(ErrorKind::BrokenPipe));
+        out.line("data").unwrap();
+        out.flush().unwrap();
+        assert!(out.closed);
+        out.text("dropped").unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_is_not() {
+        let mut out = Out::new(Refuses(ErrorKind::StorageFull));
+        out.line("data").unwrap();
+        assert!(out.flush().is_err());
     }
 }

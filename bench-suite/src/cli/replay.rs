@@ -1,7 +1,21 @@
 //! `swiotlb-bench replay TRACE…`.
 
 use super::{Exit, Failure};
-use std::path::PathBuf;
+use crate::policies::{self, Entry};
+use crate::replay::{self, Overrides, ReplayClock, ReplayJob, Replayed, Script};
+use plots::latency::{Series, by_quantile};
+use reports::machine::Machine;
+use reports::store::Store;
+use reports::{terminal, text};
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use swiotlb_core::addr::PhysAddr;
+use swiotlb_core::boot::{BootParam, Force};
+use workloads::trace::TraceOptions;
+
+/// Most records that are read unless a flag says otherwise: about 3 GiB of memory.
+const MAX_RECORDS: u64 = 10_000_000;
 
 /// What to replay.
 #[derive(clap::Args)]
@@ -9,9 +23,219 @@ pub(super) struct Args {
     /// Traces: JSON Lines or raw ftrace text, gzip or plain.
     #[arg(required = true)]
     traces: Vec<PathBuf>,
+    /// Policy to replay under; give it several times for several.
+    #[arg(long = "policy", value_name = "NAME", default_value = "kernel", env = "SWIOTLB_BENCH_POLICY")]
+    policies: Vec<String>,
+    /// Compare every map with the address that the kernel recorded.
+    #[arg(long)]
+    check: bool,
+    /// Slots and areas of the first pool instead of the recorded ones, for instance 4096,4.
+    #[arg(long, value_name = "SLOTS,AREAS", value_parser = boot_param, env = "SWIOTLB_BENCH_SWIOTLB")]
+    swiotlb: Option<BootParam>,
+    /// Where the first pool starts instead of the recorded place, for instance 0x7a87d000.
+    #[arg(long, value_name = "ADDRESS", value_parser = address, env = "SWIOTLB_BENCH_BASE")]
+    base: Option<PhysAddr>,
+    /// Let the allocator grow and make transient pools, whatever was recorded.
+    #[arg(long, conflicts_with = "no_grow")]
+    grow: bool,
+    /// Let the allocator not grow, whatever was recorded.
+    #[arg(long)]
+    no_grow: bool,
+    /// File of facts instead of NAME.meta.json beside the trace.
+    #[arg(long, value_name = "FILE", env = "SWIOTLB_BENCH_META")]
+    meta: Option<PathBuf>,
+    /// Read what is left of a gzip file that was cut off, instead of giving up.
+    #[arg(long)]
+    allow_cut: bool,
+    /// Most records of a trace; each takes about 300 bytes of memory.
+    #[arg(long, value_name = "N", default_value_t = MAX_RECORDS, env = "SWIOTLB_BENCH_MAX_RECORDS")]
+    max_records: u64,
+    /// Folder to add records (runs.jsonl) and figures (SVG) to.
+    #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_OUT")]
+    out: Option<PathBuf>,
+}
+
+fn boot_param(value: &str) -> Result<BootParam, String> {
+    let param: BootParam = value.parse().map_err(|error| format!("{error}"))?;
+    match param {
+        BootParam { force: Some(Force::Off), .. } => Err("noforce leaves no pool to replay on".to_owned()),
+        BootParam { nslabs: None, .. } => Err("the slots are missing, write SLOTS or SLOTS,AREAS".to_owned()),
+        param => Ok(param),
+    }
+}
+
+fn address(value: &str) -> Result<PhysAddr, String> {
+    let number = match value.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => value.parse(),
+    };
+    number.map(PhysAddr).map_err(|_| "no address; write it as 0x7a87d000".to_owned())
+}
+
+impl Args {
+    fn overrides(&self) -> Overrides {
+        let grow = (self.grow || self.no_grow).then_some(self.grow);
+        Overrides { swiotlb: self.swiotlb, grow, base: self.base }
+    }
+
+    fn options(&self) -> TraceOptions {
+        TraceOptions { max_records: self.max_records, allow_cut: self.allow_cut, meta: self.meta.clone() }
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let _ = &args.traces;
-    Err(Failure::error("not built yet"))
+    let entries = args.policies.iter().map(|name| policies::by_name(name)).collect::<Result<Vec<_>, _>>();
+    let entries = entries.map_err(Failure::usage)?;
+    let mut output = Output::open(args.out.as_deref())?;
+    let clock = ReplayClock::new();
+    let mut exit = Exit::Ok;
+    for path in &args.traces {
+        match replay_one(args, path, &entries, &clock, &mut output) {
+            Ok(()) => {}
+            Err(Stop::Trace(message)) => {
+                complain(&message);
+                exit = Exit::Error;
+            }
+            Err(Stop::Output(failure)) => return Err(failure),
+            Err(Stop::ClosedPipe) => return Ok(exit),
+        }
+    }
+    Ok(exit)
+}
+
+/// Why a trace was not replayed to the end.
+enum Stop {
+    /// The trace is at fault; others may be replayed.
+    Trace(String),
+    /// Results cannot be kept.
+    Output(Failure),
+    /// Nobody reads standard output any more.
+    ClosedPipe,
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::BrokenPipe => Self::ClosedPipe,
+            _ => Self::Output(Failure::error(format!("standard output: {error}"))),
+        }
+    }
+}
+
+fn replay_one(
+    args: &Args,
+    path: &Path,
+    entries: &[Entry],
+    clock: &ReplayClock,
+    output: &mut Output,
+) -> Result<(), Stop> {
+    let fault = |error: replay::ReplayError| Stop::Trace(error.to_string());
+    let script = replay::load(path, &args.options(), &args.overrides()).map_err(fault)?;
+    for entry in entries {
+        let job = ReplayJob { script: &script, clock, check: args.check };
+        let mut replayed = (entry.replay)(&job).map_err(fault)?;
+        replayed.record.parameters.insert("policy".to_owned(), entry.name.to_owned());
+        output.show(&script, entry, &replayed)?;
+        output.keep(&script, entry, &replayed).map_err(Stop::Output)?;
+    }
+    Ok(())
+}
+
+/// Where results go.
+struct Output {
+    machine: Machine,
+    kept: Option<(PathBuf, Store)>,
+}
+
+impl Output {
+    fn open(folder: Option<&Path>) -> Result<Self, Failure> {
+        let Some(folder) = folder else { return Ok(Self { machine: Machine::default(), kept: None }) };
+        let unusable = |error| Failure::error(format!("{}: cannot be made: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(unusable)?;
+        let (store, repair) = Store::open(&folder.join("runs.jsonl")).map_err(Failure::error)?;
+        if let Some(repair) = repair {
+            complain(&format!("{}: {repair}", folder.join("runs.jsonl").display()));
+        }
+        Ok(Self { machine: Machine::read(), kept: Some((folder.to_owned(), store)) })
+    }
+
+    /// Prints the tables.
+    fn show(&self, script: &Script, entry: &Entry, replayed: &Replayed) -> io::Result<()> {
+        let label = &replayed.record.policy.label;
+        let mut page = text::visible(&script.headline());
+        page += &format!("\npolicy {}: {label}\n\n", entry.name);
+        for table in replayed.tables() {
+            page += &terminal::render(&table);
+            page.push('\n');
+        }
+        if let Some(placement) = replayed.record.placement {
+            page += &format!("{placement}\n");
+        }
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(page.as_bytes())?;
+        stdout.flush()
+    }
+
+    /// Keeps the record and the figure; what was kept before stays whatever happens.
+    fn keep(&mut self, script: &Script, entry: &Entry, replayed: &Replayed) -> Result<(), Failure> {
+        let Some((folder, store)) = &mut self.kept else { return Ok(()) };
+        store.append(&replayed.kept(&self.machine)).map_err(Failure::error)?;
+        let series: Vec<_> = replayed.timed().map(|(name, latency)| Series { name, latency }).collect();
+        let title = format!("{} under {}", script.name, entry.name);
+        let form = replayed.record.parameters.get("form").map_or("", String::as_str);
+        let path = folder.join(file_name(&[&script.name, form, entry.name]));
+        match by_quantile(&title, &series) {
+            Ok(svg) => write_whole(&path, &svg)
+                .map_err(|error| Failure::error(format!("{}: cannot be written: {error}", path.display()))),
+            Err(error) => {
+                complain(&format!("{title}: no figure: {error}"));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Writes a file whole or not at all: beside its place first, so that a full disk leaves no half of it.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let beside = path.with_extension("svg.part");
+    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        // Best effort: the error that matters is the one above.
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
+}
+
+/// A name for a figure: letters, digits, `-`, `_` and `.` of each part, none of them too long.
+fn file_name(parts: &[&str]) -> String {
+    let safe = |part: &&str| -> String {
+        let safe = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+        part.chars().take(80).map(safe).collect()
+    };
+    format!("latency-{}.svg", parts.iter().map(safe).collect::<Vec<_>>().join("-"))
+}
+
+/// A message on standard error; if nobody reads that, nobody is told.
+fn complain(message: &dyn Display) {
+    let _ = writeln!(io::stderr(), "swiotlb-bench: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_get_safe_names() {
+        assert_eq!(file_name(&["boot_probe", "jsonl", "kernel"]), "latency-boot_probe-jsonl-kernel.svg");
+        assert_eq!(file_name(&["../../etc/\u{202e}x y", "a"]), "latency-.._.._etc__x_y-a.svg");
+        assert!(file_name(&[&"x".repeat(5000)]).len() < 100);
+    }
+
+    #[test]
+    fn flags_are_read() {
+        assert_eq!(address("0x10"), Ok(PhysAddr(16)));
+        assert!(address("x").is_err() && address("0x").is_err() && address("-1").is_err());
+        assert!(boot_param("4096,4").is_ok() && boot_param("4096,noforce").is_err());
+        assert!(boot_param("force").is_err() && boot_param("").is_err());
+    }
 }

@@ -1,6 +1,6 @@
 //! Driving a run from the command line: its folder, the signals, the bar, how it ended.
 
-use super::Failure;
+use super::{Failure, complain};
 use crate::measure::drive::{Ended, Progress};
 use crate::measure::folder::Folder;
 use crate::measure::launch::Processes;
@@ -46,7 +46,7 @@ impl Where {
 /// Runs what is left in `folder`. A run that the user stops ends in a failure that says how to resume.
 pub(super) fn drive(folder: &mut Folder, place: &Where, shown: &Path) -> Result<(), Failure> {
     if let Some(repair) = &folder.repair {
-        eprintln!("swiotlb-bench: {}: {repair}", folder.runs_file().display());
+        complain(format_args!("{}: {repair}", folder.runs_file().display()));
     }
     let program =
         std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;

@@ -1,26 +1,135 @@
 //! `replay`: a recorded trace against a policy.
+//!
+//! A trace is compiled once ([`Script`]) and then run over fresh allocators, once for each question, always
+//! on one thread and in the recorded order:
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `setup.rs` | which pool the allocator begins with: recorded, or given by flags |
+//! | `space.rs` | who lies where in the made-up address space |
+//! | `originals.rs` | where each original lies: as recorded, or moved |
+//! | `script.rs` | the trace as steps, made before any clock starts |
+//! | `machine.rs` | a fresh allocator with the trace's devices |
+//! | `timed.rs` | the pass that times every operation by itself |
+//! | `grouped.rs` | the pass that times operations by the batch, and `find_pool` |
+//! | `counted.rs` | the pass that counts steps, failures and copies |
+//! | `check.rs` | the pass that compares every map with the recorded address |
+//! | `clock.rs` | the clock and its cost |
+//! | `outcome.rs` | the record and the tables that all this becomes |
 
-use swiotlb_core::policy::Policy;
+mod check;
+mod clock;
+mod counted;
+mod grouped;
+mod machine;
+mod originals;
+mod outcome;
+mod script;
+mod setup;
+mod space;
+mod timed;
+
+pub use check::Checked;
+pub use clock::ReplayClock;
+pub use grouped::BatchMean;
+pub use machine::{Counted, Pages, Replayable};
+pub use outcome::Replayed;
+pub use script::Script;
+pub use setup::{FirstPool, Overrides};
+
+use machine::Machine;
+use std::path::{Path, PathBuf};
+use swiotlb_core::error::{DeviceError, InitError, PageError};
 use thiserror::Error;
+use workloads::trace::{Trace, TraceError, TraceOptions};
+
+/// Operations that share a read section, as those of one softirq do.
+pub const BATCH: usize = 64;
 
 /// Why a replay could not be done.
 #[derive(Debug, Error)]
-pub enum ReplayError {}
-
-/// What to replay.
-pub struct ReplayJob<'a> {
-    /// p
-    pub path: &'a str,
+pub enum ReplayError {
+    /// The trace cannot be read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The trace does not say which pool the kernel had.
+    #[error("{path}: neither the trace nor {meta} says {missing}; give {flags}",
+        path = .path.display(), meta = .meta.display())]
+    NoGeometry {
+        /// The trace.
+        path: PathBuf,
+        /// The file of facts that could have said it.
+        meta: PathBuf,
+        /// What is missing, in words.
+        missing: String,
+        /// The flags that give it.
+        flags: String,
+    },
+    /// The first pool cannot be built.
+    #[error("{path}: the first pool cannot be built: {source}; give another with --swiotlb SLOTS,AREAS and --base ADDRESS",
+        path = .path.display())]
+    FirstPool {
+        /// The trace.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: InitError,
+    },
+    /// A device of the trace cannot be built.
+    #[error("{path}: a device cannot be built: {source}", path = .path.display())]
+    Device {
+        /// The trace.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DeviceError,
+    },
+    /// The host gave no memory for the originals and pools that the trace uses.
+    #[error("{path}: no memory for what the trace uses: {source}", path = .path.display())]
+    Memory {
+        /// The trace.
+        path: PathBuf,
+        /// What the host said.
+        source: PageError,
+    },
 }
 
-/// Result.
-pub struct Replayed {}
+/// What to replay, and how.
+pub struct ReplayJob<'a> {
+    /// The trace, ready to run.
+    pub script: &'a Script,
+    /// The clock.
+    pub clock: &'a ReplayClock,
+    /// Whether every map is compared with the recorded address.
+    pub check: bool,
+}
 
-/// Runs.
+/// Reads a trace and makes it ready to run.
 ///
 /// # Errors
-/// None.
-pub fn run<P: Policy, C: Policy>(job: &ReplayJob<'_>) -> Result<Replayed, ReplayError> {
-    let _ = job;
-    Ok(Replayed {})
+/// It cannot be read, or does not say which pool to begin with.
+pub fn load(path: &Path, options: &TraceOptions, overrides: &Overrides) -> Result<Script, ReplayError> {
+    let trace = Trace::open(path, options)?;
+    let first = setup::first_pool(&trace, overrides)?;
+    Ok(script::compile(&trace, first))
+}
+
+/// Replays a trace: times under `P`, counts and checks under `C`, which is `P` with every step counted.
+///
+/// # Errors
+/// The first pool or a device cannot be built, or the host has no memory.
+pub fn run<P: Replayable, C: Counted>(job: &ReplayJob<'_>) -> Result<Replayed, ReplayError> {
+    let checked = if job.check { Some(check::run(&fresh::<C>(job)?, job.script)) } else { None };
+    let counted = counted::run(&fresh::<C>(job)?, job.script);
+    let timed = timed::run(&touched::<P>(job)?, job.script, job.clock);
+    let grouped = grouped::run(&touched::<P>(job)?, job.script, job.clock);
+    Ok(outcome::replayed::<P>(job, &counted, timed, grouped, checked))
+}
+
+fn fresh<P: Replayable>(job: &ReplayJob<'_>) -> Result<Machine<P>, ReplayError> {
+    Machine::new(job.script)
+}
+
+fn touched<P: Replayable>(job: &ReplayJob<'_>) -> Result<Machine<P>, ReplayError> {
+    let machine = Machine::new(job.script)?;
+    machine.touch(job.script)?;
+    Ok(machine)
 }

@@ -1,18 +1,22 @@
 //! The machine that golden vectors run on: an arena, allocators, devices, live mappings, pool numbers.
 
+use super::ground::Ground;
+use super::limits::{MAX_RESERVED_SLOTS, MAX_SPAN, at_most};
+use super::steps::Refusal;
 use crate::policies::Verified;
 use crate::verify::script::ScriptedBlocks;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use swiotlb_core::addr::{AreaIndex, PhysAddr};
 use swiotlb_core::caller::Session;
 use swiotlb_core::device::Direction;
+use swiotlb_core::error::PageError;
 use swiotlb_core::lookup::PoolRange;
 use swiotlb_core::mem::{Device, IoTlbMem};
-use swiotlb_core::phys::PhysMemory;
 use swiotlb_core::pool::Pool;
 use swiotlb_core::walk::HasAreas;
-use workloads::golden::{Area, PoolAdded};
+use workloads::golden::{Area, Arena, PoolAdded, fill_pattern};
 
 /// A live mapping, by its handle.
 #[derive(Clone, Copy)]
@@ -26,7 +30,9 @@ pub struct Handle {
 
 /// Everything that an `init` throws away.
 pub struct Machine<P: Verified> {
-    pub memory: Arc<PhysMemory>,
+    pub ground: Ground,
+    /// Where originals lie.
+    pub arena: Arena,
     pub blocks: ScriptedBlocks,
     /// Allocators by number; 0 is the default one.
     pub mems: BTreeMap<u64, Arc<IoTlbMem<P>>>,
@@ -40,13 +46,27 @@ pub struct Machine<P: Verified> {
     pub bases: Vec<u64>,
     /// Pools that are there now: start to number.
     pub live: BTreeMap<u64, i64>,
+    /// What [`Machine::pools_may_differ`] saw last.
+    counts: Counts,
+    /// Bytes on their way to or from memory, kept to be used again.
+    buffer: RefCell<Vec<u8>>,
+}
+
+/// What changes whenever a pool comes or goes: allocators, pools that stay, slots of those that do not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    allocators: usize,
+    pools: u64,
+    transient_nslabs: u64,
 }
 
 impl<P: Verified> Machine<P> {
     /// An empty machine.
-    pub fn new(blocks: ScriptedBlocks) -> Self {
+    pub fn new(blocks: ScriptedBlocks, arena: Arena, ground: Ground) -> Self {
+        blocks.forget();
         Self {
-            memory: Arc::new(PhysMemory::new()),
+            ground: ground.cleaned(),
+            arena,
             blocks,
             mems: BTreeMap::new(),
             declared: HashMap::new(),
@@ -54,7 +74,31 @@ impl<P: Verified> Machine<P> {
             mappings: HashMap::new(),
             bases: Vec::new(),
             live: BTreeMap::new(),
+            counts: Counts::default(),
+            buffer: RefCell::default(),
         }
+    }
+
+    /// Refuses `nslabs` more slots of reserved pools if there are too many.
+    pub fn may_reserve(&self, nslabs: u64) -> Result<(), Refusal> {
+        let reserved: u64 = self.mems.values().map(|mem| mem.default_geometry().nslabs).sum();
+        at_most("the number of slots", reserved.saturating_add(nslabs), MAX_RESERVED_SLOTS)
+    }
+
+    /// CRC-32 over `bytes` bytes at `addr`.
+    pub fn crc(&self, addr: PhysAddr, bytes: u64) -> Result<u64, PageError> {
+        let buffer = &mut *self.buffer.borrow_mut();
+        resize(buffer, bytes);
+        self.ground.memory.read(addr, buffer)?;
+        Ok(u64::from(crc32fast::hash(buffer)))
+    }
+
+    /// Writes `bytes` bytes of the pattern of `seed` at `addr`.
+    pub fn fill(&self, addr: PhysAddr, bytes: u64, seed: u64) -> Result<(), PageError> {
+        let buffer = &mut *self.buffer.borrow_mut();
+        resize(buffer, bytes);
+        fill_pattern(buffer, seed);
+        self.ground.memory.write(addr, buffer)
     }
 
     /// The number of the pool that starts at `base`.
@@ -64,6 +108,9 @@ impl<P: Verified> Machine<P> {
 
     /// Compares the pools that are there with those that were: numbers the new ones, drops the gone.
     pub fn update_pools(&mut self) -> (Vec<PoolAdded>, Vec<i64>) {
+        if !self.pools_may_differ() {
+            return (Vec::new(), Vec::new());
+        }
         let now = self.pools_now();
         let removed: Vec<i64> =
             self.live.iter().filter(|(base, _)| !now.contains_key(base)).map(|(_, &number)| number).collect();
@@ -78,6 +125,16 @@ impl<P: Verified> Machine<P> {
             }
         }
         (added, removed)
+    }
+
+    /// Whether a pool came or went since the last call; most operations change none.
+    fn pools_may_differ(&mut self) -> bool {
+        let mut counts = Counts { allocators: self.mems.len(), ..Counts::default() };
+        for stats in self.mems.values().map(|mem| mem.stats()) {
+            counts.pools += stats.pools;
+            counts.transient_nslabs += stats.transient_nslabs;
+        }
+        core::mem::replace(&mut self.counts, counts) != counts
     }
 
     fn pools_now(&self) -> BTreeMap<u64, PoolAdded> {
@@ -116,13 +173,11 @@ pub fn area_state<P: Verified>(pool: &Pool<P>, area: AreaIndex) -> Area {
     Area { idx: u64::from(area.0), used: pool.area_used(area), index: u64::from(pool.area_index(area)) }
 }
 
-/// CRC-32 over `bytes` bytes at `addr`. Memory that cannot be read counts as empty.
-pub fn crc(memory: &PhysMemory, addr: PhysAddr, bytes: u64) -> u64 {
-    let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(0)];
-    if memory.read(addr, &mut buffer).is_err() {
-        buffer.clear();
-    }
-    u64::from(crc32fast::hash(&buffer))
+/// Gives the buffer a length; what it holds does not matter. `bytes` is at most [`MAX_SPAN`].
+fn resize(buffer: &mut Vec<u8>, bytes: u64) {
+    let len = usize::try_from(bytes.min(MAX_SPAN)).unwrap_or(0);
+    debug_assert_eq!(len as u64, bytes);
+    buffer.resize(len, 0);
 }
 
 /// Whether the mapping at `handle` keeps the rules that hold for every policy: address bits kept, inside

@@ -1,19 +1,27 @@
 //! `verify`: golden vectors of the real kernel against a policy.
 
 mod compare;
+mod ground;
+pub(crate) mod limits;
 mod machine;
+mod run;
 pub(crate) mod script;
 mod steps;
 
 pub use compare::{Difference, left_out};
+pub use ground::Ground;
+pub use run::{PolicyResult, run as run_all};
 
 use crate::policies::Verified;
+use core::mem::take;
 use machine::Machine;
 use script::ScriptedBlocks;
 use std::path::{Path, PathBuf};
+use swiotlb_core::addr::PhysAddr;
+use swiotlb_core::phys::PhysMemory;
 use swiotlb_core::policy::{Reproduces, reproduces};
 use thiserror::Error;
-use workloads::golden::{GoldenError, GoldenFile, Out, Step};
+use workloads::golden::{FindAt, GoldenError, GoldenFile, Op, Out, Step};
 
 /// Why a file could not be judged.
 #[derive(Debug, Error)]
@@ -21,6 +29,17 @@ pub enum FileError {
     /// It could not be read.
     #[error(transparent)]
     Read(#[from] GoldenError),
+    /// Its header asks for more memory than may be had.
+    #[error("{path}:1: the arena has {bytes} bytes at {base:#x}; at most {max} within the address space can be run",
+        path = .path.display(), max = limits::MAX_ARENA)]
+    Arena {
+        /// The file.
+        path: PathBuf,
+        /// Where the arena starts.
+        base: u64,
+        /// Its bytes.
+        bytes: u64,
+    },
 }
 
 /// Where and how a policy differed from the kernel. One operation may differ in several fields; what
@@ -67,16 +86,22 @@ pub struct FileResult {
     pub mismatch: Option<Mismatch>,
 }
 
-/// Runs the vectors of `path` against `P` and stops at the first mismatch.
+/// Runs the vectors of `path` against `P` and stops at the first mismatch. The machine stands on `ground`,
+/// whatever was there before.
 ///
 /// # Errors
 /// The file cannot be read or is no file of golden vectors.
-pub fn run_file<P: Verified>(path: &Path) -> Result<FileResult, FileError> {
+pub fn run_file<P: Verified>(ground: &mut Ground, path: &Path) -> Result<FileResult, FileError> {
     let declared = reproduces::<P>();
     let blocks = if declared.placement { ScriptedBlocks::scripted() } else { ScriptedBlocks::free_running() };
-    let mut machine = Machine::<P>::new(blocks);
+    let file = GoldenFile::open(path)?;
+    let arena = file.header().arena;
+    if arena.size > limits::MAX_ARENA || !PhysMemory::in_space(PhysAddr(arena.base), arena.size) {
+        return Err(FileError::Arena { path: path.to_owned(), base: arena.base, bytes: arena.size });
+    }
+    let mut machine = Machine::<P>::new(blocks, arena, take(ground));
     let mut result = FileResult::default();
-    for step in GoldenFile::open(path)? {
+    for step in file {
         let step = step?;
         result.operations += 1;
         match run_step(&mut machine, &step, declared) {
@@ -91,10 +116,11 @@ pub fn run_file<P: Verified>(path: &Path) -> Result<FileResult, FileError> {
                     differences,
                     broken,
                 });
-                return Ok(result);
+                break;
             }
         }
     }
+    *ground = machine.ground;
     Ok(result)
 }
 
@@ -108,9 +134,9 @@ fn run_step<P: Verified>(machine: &mut Machine<P>, step: &Step, declared: Reprod
     if !declared.placement && lacks_handle(machine, step) {
         return Verdict::NotComparable;
     }
-    if matches!(step.op, workloads::golden::Op::Init(_)) {
+    if matches!(step.op, Op::Init(_)) {
         // Before the script is loaded: what the old machine gives back belongs to no operation.
-        *machine = Machine::new(machine.blocks.clone());
+        *machine = Machine::new(machine.blocks.clone(), machine.arena, take(&mut machine.ground));
     }
     machine.blocks.expect(&step.out.pages);
     let got = match steps::run(machine, &step.op) {
@@ -134,7 +160,6 @@ fn with_changes<P: Verified>(machine: &mut Machine<P>, got: Out) -> Out {
 /// Whether the step needs a mapping or a pool that this policy does not have, because it decided otherwise
 /// earlier on.
 fn lacks_handle<P: Verified>(machine: &Machine<P>, step: &Step) -> bool {
-    use workloads::golden::{FindAt, Op};
     match &step.op {
         Op::Unmap(op) => !machine.mappings.contains_key(&op.h),
         Op::SyncDev(op) | Op::SyncCpu(op) => !machine.mappings.contains_key(&op.h),

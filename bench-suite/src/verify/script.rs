@@ -4,7 +4,8 @@
 //! nothing otherwise; either way it records what was asked, for the comparison. Free-running, it is an
 //! ordinary source with failures on demand, for policies whose requests differ from Linux's by design.
 
-use std::collections::VecDeque;
+use super::limits::{MAX_BLOCK_WINDOWS, windows};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::error::PageError;
@@ -24,6 +25,30 @@ enum Source {
 struct Script {
     due: VecDeque<PageEvent>,
     seen: Vec<PageEvent>,
+    /// Bytes of the blocks that were handed out, by their start.
+    live: BTreeMap<u64, u64>,
+    /// Windows in which blocks ever lay.
+    windows: BTreeSet<u64>,
+}
+
+impl Script {
+    /// Hands out the block at `base`, unless no page allocator could: it is not aligned to its size, or
+    /// overlaps another; or the script scatters blocks over too many windows.
+    fn hand_out(&mut self, base: u64, order: u32) -> Option<Block> {
+        let block = Block { base: PhysAddr(base), order };
+        let bytes = block.bytes();
+        let end = base.checked_add(bytes)?;
+        let below = self.live.range(..end).next_back();
+        if !base.is_multiple_of(bytes) || below.is_some_and(|(start, len)| start + len > base) {
+            return None;
+        }
+        self.windows.extend(windows(block.base, bytes));
+        if self.windows.len() > MAX_BLOCK_WINDOWS {
+            return None;
+        }
+        self.live.insert(base, bytes);
+        Some(block)
+    }
 }
 
 impl ScriptedBlocks {
@@ -34,11 +59,11 @@ impl ScriptedBlocks {
 
     /// A source of its own, with the vectors' zones.
     pub fn free_running() -> Self {
-        const GIB: u64 = 1 << 30;
+        const MIB: u64 = 1 << 20;
         let zones = [
-            (Zone::Dma, PhysAddr(1 << 20), 15 << 20),
-            (Zone::Dma32, PhysAddr(GIB), 2 * GIB),
-            (Zone::Normal, PhysAddr(5 * GIB), 2 * GIB),
+            (Zone::Dma, PhysAddr(MIB), 15 * MIB),
+            (Zone::Dma32, PhysAddr(1024 * MIB), 256 * MIB),
+            (Zone::Normal, PhysAddr(5 * 1024 * MIB), 256 * MIB),
         ];
         Self(Arc::new(Source::Free(FailingBlocks::new(BuddyZones::new(&zones)))))
     }
@@ -48,6 +73,13 @@ impl ScriptedBlocks {
         if let Some(mut script) = self.script() {
             script.due = events.iter().copied().collect();
             script.seen.clear();
+        }
+    }
+
+    /// Forgets every block: a fresh machine.
+    pub fn forget(&self) {
+        if let Some(mut script) = self.script() {
+            *script = Script::default();
         }
     }
 
@@ -109,9 +141,9 @@ impl PageBlocks for ScriptedBlocks {
             base: None,
         };
         let due = script.due.pop_front().filter(|due| PageEvent { base: None, ..*due } == asked);
-        let base = due.and_then(|due| due.base);
-        script.seen.push(PageEvent { base, ..asked });
-        base.map(|base| Block { base: PhysAddr(base), order }).ok_or(PageError::OutOfPages { order, zone })
+        let block = due.and_then(|due| due.base).and_then(|base| script.hand_out(base, order));
+        script.seen.push(PageEvent { base: block.map(|block| block.base.0), ..asked });
+        block.ok_or(PageError::OutOfPages { order, zone })
     }
 
     fn free(&self, block: Block) {
@@ -120,6 +152,7 @@ impl PageBlocks for ScriptedBlocks {
             Source::Free(blocks) => return blocks.free(block),
         };
         script.due.pop_front();
+        script.live.remove(&block.base.0);
         script.seen.push(PageEvent {
             ev: PageEventKind::Free,
             order: u64::from(block.order),

@@ -1,7 +1,8 @@
 //! Running one operation of a vector: what it did, in the vectors' own terms.
 
 use crate::policies::Verified;
-use crate::verify::machine::{Handle, Machine, area_state, broken_rule, crc};
+use crate::verify::limits::{MAX_ALLOCATORS, MAX_DEVICES, MAX_SPAN, at_most, inside_arena, inside_mapping};
+use crate::verify::machine::{Handle, Machine, area_state, broken_rule};
 use swiotlb_core::addr::{AreaIndex, PhysAddr, SlotIndex};
 use swiotlb_core::boot::{BootParam, Geometry};
 use swiotlb_core::caller::{Caller, Session};
@@ -12,11 +13,12 @@ use swiotlb_core::mem::{Device as MemDevice, IoTlbMem, Permissions};
 use swiotlb_core::phys::{NoEncryption, PoolPages};
 use swiotlb_core::pool::Pool;
 use swiotlb_core::probe::{self, Counters};
+use swiotlb_core::rules::nr_slots;
 use swiotlb_core::setup::Setup;
 use swiotlb_core::walk::HasAreas;
 use workloads::golden::{
     Api, Bug, Device, FindAt, FindPool, Init, InitMode, Map, Note, Op, Out, OutError, PoolSnapshot, Pools,
-    Ralloc, Rfree, Span, Sync, Unmap, Write, fill_pattern,
+    Ralloc, Rfree, Span, Sync, Unmap, Write,
 };
 
 /// Why a step could not be run at all.
@@ -31,6 +33,7 @@ pub fn run<P: Verified>(machine: &mut Machine<P>, op: &Op) -> Result<Out, Refusa
         Op::Init(init) => self::init(machine, init),
         Op::Restricted(op) => {
             machine.declared.insert(op.mem, (op.base, op.nslabs));
+            at_most("the number of allocators", machine.declared.len() as u64, MAX_ALLOCATORS)?;
             Ok(Out { rc: Some(0), ..Out::default() })
         }
         Op::Device(op) => device(machine, op),
@@ -76,6 +79,11 @@ fn handle_of<P: Verified>(machine: &Machine<P>, h: u64) -> Result<Handle, Refusa
     machine.mappings.get(&h).copied().ok_or_else(|| format!("handle {h} is not mapped"))
 }
 
+/// An error of a layer below as a refusal.
+fn in_words(error: impl core::fmt::Display) -> Refusal {
+    error.to_string()
+}
+
 fn narrow(what: &str, value: u64) -> Result<u32, Refusal> {
     u32::try_from(value).map_err(|_| format!("{what} is {value}, more than {}", u32::MAX))
 }
@@ -83,12 +91,13 @@ fn narrow(what: &str, value: u64) -> Result<u32, Refusal> {
 fn init<P: Verified>(machine: &mut Machine<P>, op: &Init) -> Result<Out, Refusal> {
     let nareas = op.nareas.map(|n| narrow("nareas", n)).transpose()?;
     let param = BootParam { nslabs: op.nslabs, nareas, force: None };
-    let geometry =
-        Geometry::new(param, narrow("cpus", op.cpus)?, op.adjust_size).map_err(|e| e.to_string())?;
+    let geometry = Geometry::new(param, narrow("cpus", op.cpus)?, op.adjust_size).map_err(in_words)?;
+    let late_slots = if let InitMode::Late { late_size } = op.mode { nr_slots(late_size) } else { 0 };
+    machine.may_reserve(geometry.nslabs.max(late_slots))?;
     let phys_limit = PhysAddr(if op.any { OBSERVED_TOP } else { u64::from(u32::MAX) });
     let permissions = Permissions { can_grow: op.can_grow, phys_limit, ..Permissions::default() };
     let pages = PoolPages::new(machine.blocks.clone(), NoEncryption, None);
-    let (memory, base) = (machine.memory.clone(), op.base);
+    let (memory, base) = (machine.ground.memory.clone(), op.base);
     let setup = match op.mode {
         InitMode::Early => {
             let mut fails = op.memblock_fail;
@@ -101,7 +110,7 @@ fn init<P: Verified>(machine: &mut Machine<P>, op: &Init) -> Result<Out, Refusal
         }
         InitMode::Late { late_size } => IoTlbMem::<P>::late(late_size, geometry, permissions, memory, pages),
     };
-    let setup = setup.map_err(|e| e.to_string())?;
+    let setup = setup.map_err(in_words)?;
     let out = described_setup(&setup, op.mode);
     machine.mems.insert(0, setup.mem);
     Ok(out)
@@ -137,12 +146,13 @@ fn device<P: Verified>(machine: &mut Machine<P>, op: &Device) -> Result<Out, Ref
     if !machine.mems.contains_key(&op.mem)
         && let Some(&(base, nslabs)) = machine.declared.get(&op.mem)
     {
+        machine.may_reserve(nslabs)?;
         let pages = PoolPages::new(machine.blocks.clone(), NoEncryption, None);
-        let mem = IoTlbMem::<P>::restricted(PhysAddr(base), nslabs, machine.memory.clone(), pages);
-        machine.mems.insert(op.mem, mem.map_err(|e| e.to_string())?);
+        let mem = IoTlbMem::<P>::restricted(PhysAddr(base), nslabs, machine.ground.memory.clone(), pages);
+        machine.mems.insert(op.mem, mem.map_err(in_words)?);
     }
     let mem = machine.mems.get(&op.mem).ok_or_else(|| format!("there is no allocator {}", op.mem))?;
-    let device = mem.device(op.limits).map_err(|e| e.to_string())?;
+    let device = mem.device(op.limits).map_err(in_words)?;
     let out = Out {
         max_mapping_size: Some(device.limits().max_mapping_size()),
         active: Some(mem.is_active()),
@@ -152,6 +162,7 @@ fn device<P: Verified>(machine: &mut Machine<P>, op: &Device) -> Result<Out, Ref
         ..Out::default()
     };
     machine.devices.insert(op.dev, (op.mem, device));
+    at_most("the number of devices", machine.devices.len() as u64, MAX_DEVICES)?;
     Ok(out)
 }
 
@@ -167,8 +178,11 @@ fn golden_notes(probe: &Counters) -> Vec<Note> {
 }
 
 fn map<P: Verified>(machine: &mut Machine<P>, op: &Map) -> Result<Out, Refusal> {
+    inside_arena(machine.arena, op.orig, op.size)?;
     if let Some(seed) = op.fill {
-        fill(machine, PhysAddr(op.orig), op.size, seed)?;
+        at_most("the size", op.size, MAX_SPAN)?;
+        machine.ground.dirty(PhysAddr(op.orig), op.size);
+        machine.fill(PhysAddr(op.orig), op.size, seed).map_err(in_words)?;
     }
     let device = device_of(machine, op.dev)?;
     let caller = device.mem().caller(narrow("cpu", op.cpu)?);
@@ -185,6 +199,10 @@ fn map<P: Verified>(machine: &mut Machine<P>, op: &Map) -> Result<Out, Refusal> 
                 return Err(rule);
             }
             let out = described_map(machine, &session, device, op, addr)?;
+            // An unmap or sync of too many bytes copies up to the allocation's end.
+            let bytes = out.alloc_left.unwrap_or(0);
+            machine.ground.dirty(PhysAddr(op.orig), bytes);
+            machine.ground.dirty(addr, bytes);
             (out, Some(handle))
         }
         Err(MapError::ZeroLength) => {
@@ -220,7 +238,7 @@ fn described_map<P: Verified>(
         nslots: Some(mapping.nslots),
         alloc_left: Some(mapping.alloc_left),
         area: Some(area_state(mapping.pool, mapping.area)),
-        dev_crc: op.crc.then(|| crc(&machine.memory, addr, op.size)),
+        dev_crc: op.crc.then(|| machine.crc(addr, op.size)).transpose().map_err(in_words)?,
         ..ok(true)
     })
 }
@@ -234,13 +252,17 @@ fn unmap<P: Verified>(machine: &mut Machine<P>, op: &Unmap) -> Result<Out, Refus
     let (pool, area, nslots) = (mapping.pool, mapping.area, mapping.nslots);
     let (base, transient) = (pool.start(), pool.is_transient());
     let (size, dir) = (op.size.unwrap_or(handle.size), op.dir.unwrap_or(handle.dir));
-    session.unmap(device, handle.addr, size, dir, op.attrs).map_err(|e| e.to_string())?;
+    session.unmap(device, handle.addr, size, dir, op.attrs).map_err(in_words)?;
     let out = Out {
         pool: Some(machine.number(base)),
         transient: Some(transient),
         nslots: Some(nslots),
         area: (!transient).then(|| area_state(pool, area)),
-        cpu_crc: op.crc.then(|| crc(&machine.memory, PhysAddr(handle.orig), handle.size)),
+        cpu_crc: op
+            .crc
+            .then(|| machine.crc(PhysAddr(handle.orig), handle.size))
+            .transpose()
+            .map_err(in_words)?,
         rcu_queued: u64::from(transient),
         notes: golden_notes(caller.probe()),
         ..ok(true)
@@ -251,12 +273,13 @@ fn unmap<P: Verified>(machine: &mut Machine<P>, op: &Unmap) -> Result<Out, Refus
     Ok(out)
 }
 
-fn both_crcs<P: Verified>(machine: &Machine<P>, handle: &Handle, off: u64, len: u64) -> Out {
-    Out {
-        dev_crc: Some(crc(&machine.memory, handle.addr.wrapping_add(off), len)),
-        cpu_crc: Some(crc(&machine.memory, PhysAddr(handle.orig).wrapping_add(off), len)),
+fn both_crcs<P: Verified>(machine: &Machine<P>, handle: &Handle, off: u64, len: u64) -> Result<Out, Refusal> {
+    inside_mapping(off, len, handle.size)?;
+    Ok(Out {
+        dev_crc: Some(machine.crc(handle.addr.wrapping_add(off), len).map_err(in_words)?),
+        cpu_crc: Some(machine.crc(PhysAddr(handle.orig).wrapping_add(off), len).map_err(in_words)?),
         ..Out::default()
-    }
+    })
 }
 
 fn sync<P: Verified>(machine: &Machine<P>, op: &Sync, for_device: bool) -> Result<Out, Refusal> {
@@ -271,27 +294,22 @@ fn sync<P: Verified>(machine: &Machine<P>, op: &Sync, for_device: bool) -> Resul
     } else {
         session.sync_for_cpu(device, addr, len, dir)
     };
-    synced.map_err(|e| e.to_string())?;
-    let crcs = if op.crc { both_crcs(machine, &handle, 0, handle.size) } else { Out::default() };
+    synced.map_err(in_words)?;
+    let crcs = if op.crc { both_crcs(machine, &handle, 0, handle.size)? } else { Out::default() };
     Ok(Out { ok: Some(true), notes: golden_notes(caller.probe()), ..crcs })
-}
-
-fn fill<P: Verified>(machine: &Machine<P>, addr: PhysAddr, len: u64, seed: u64) -> Result<(), Refusal> {
-    let mut bytes = vec![0; usize::try_from(len).map_err(|e| e.to_string())?];
-    fill_pattern(&mut bytes, seed);
-    machine.memory.write(addr, &bytes).map_err(|e| e.to_string())
 }
 
 fn write<P: Verified>(machine: &Machine<P>, op: &Write, by_device: bool) -> Result<Out, Refusal> {
     let handle = handle_of(machine, op.h)?;
+    inside_mapping(op.off, op.len, handle.size)?;
     let start = if by_device { handle.addr } else { PhysAddr(handle.orig) };
-    fill(machine, start.wrapping_add(op.off), op.len, op.seed)?;
+    machine.fill(start.wrapping_add(op.off), op.len, op.seed).map_err(in_words)?;
     Ok(ok(true))
 }
 
 fn check<P: Verified>(machine: &Machine<P>, op: &Span) -> Result<Out, Refusal> {
     let handle = handle_of(machine, op.h)?;
-    Ok(both_crcs(machine, &handle, op.off, op.len.unwrap_or(handle.size)))
+    both_crcs(machine, &handle, op.off, op.len.unwrap_or(handle.size))
 }
 
 fn run_worker<P: Verified>(machine: &Machine<P>) -> Result<Out, Refusal> {
@@ -361,16 +379,17 @@ fn snapshot<P: Verified>(machine: &Machine<P>) -> Out {
 
 fn pool_state<P: Verified>(machine: &Machine<P>, pool: &Pool<P>) -> PoolSnapshot {
     let areas = || (0..pool.nareas()).map(AreaIndex);
-    let runs: Vec<u32> = (0..pool.nslabs()).map(|i| pool.free_run(SlotIndex(i))).collect();
-    let free: Vec<u8> = runs.iter().map(|&run| u8::from(run > 0)).collect();
-    let run_bytes: Vec<u8> =
-        runs.iter().flat_map(|&run| u16::try_from(run).unwrap_or(u16::MAX).to_le_bytes()).collect();
+    let (mut free, mut runs) = (Vec::new(), Vec::new());
+    for run in (0..pool.nslabs()).map(|i| pool.free_run(SlotIndex(i))) {
+        free.push(u8::from(run > 0));
+        runs.extend(u16::try_from(run).unwrap_or(u16::MAX).to_le_bytes());
+    }
     PoolSnapshot {
         pool: machine.number(pool.start()),
         used: areas().map(|area| pool.area_used(area)).collect(),
         index: areas().map(|area| u64::from(pool.area_index(area))).collect(),
         free_crc: u64::from(crc32fast::hash(&free)),
-        run_crc: u64::from(crc32fast::hash(&run_bytes)),
+        run_crc: u64::from(crc32fast::hash(&runs)),
     }
 }
 
@@ -389,6 +408,7 @@ fn ralloc<P: Verified>(machine: &mut Machine<P>, op: &Ralloc) -> Result<Out, Ref
         ..ok(true)
     };
     let dir = swiotlb_core::device::Direction::Bidirectional;
+    machine.ground.dirty(addr, op.size);
     drop(session);
     drop(caller);
     machine.mappings.insert(op.h, Handle { dev: op.dev, orig: 0, size: op.size, dir, addr });

@@ -46,7 +46,8 @@ impl<L: AreaLock, S: SlotSearch> AreaSlots for Locked<L, S> {
         }
     }
 
-    #[inline]
+    // Part of the walk over areas: out of line, the request would go through memory.
+    #[inline(always)]
     fn find_slots<C: Probe>(
         &self,
         slots: &[Slot<S::Mark>],

@@ -7,16 +7,23 @@
 //! | [`Ticket`] | few threads, short sections, fairness without a queue |
 //! | [`StdMutex`] | oversubscribed machines: waiters sleep |
 //! | [`ParkingLot`] | the same in one byte |
+//! | [`TestAndSet`] | what a guest without paravirtual help has: smallest, worst under contention |
+//! | [`Backoff`] | test-and-test-and-set with exponential back-off: throughput over fairness |
+//! | [`Mcs`] | many waiters, each on a line of its own, in order |
 //! | [`RawLock`] | any `lock_api` 0.5 lock from outside |
 
+mod mcs;
 mod queued;
 mod raw;
 mod std_mutex;
+mod tas;
 mod ticket;
 
+pub use mcs::Mcs;
 pub use queued::QueuedSpin;
 pub use raw::{ParkingLot, RawLock};
 pub use std_mutex::StdMutex;
+pub use tas::{Backoff, TestAndSet};
 pub use ticket::Ticket;
 
 use crate::probe::Probe;
@@ -71,6 +78,9 @@ mod tests {
         counts_to_the_end::<Ticket>();
         counts_to_the_end::<StdMutex>();
         counts_to_the_end::<ParkingLot>();
+        counts_to_the_end::<TestAndSet>();
+        counts_to_the_end::<Backoff>();
+        counts_to_the_end::<Mcs>();
     }
 
     #[test]
@@ -79,5 +89,8 @@ mod tests {
         survives_a_panic::<Ticket>();
         survives_a_panic::<StdMutex>();
         survives_a_panic::<ParkingLot>();
+        survives_a_panic::<TestAndSet>();
+        survives_a_panic::<Backoff>();
+        survives_a_panic::<Mcs>();
     }
 }

@@ -4,15 +4,26 @@
 //! |---|---|
 //! | [`RcuList`] | Linux's: few pools; an insertion is one store |
 //! | [`SortedArray`] | many pools that seldom change: a binary search, paid for by copying at each change |
+//! | [`RwLockMap`], [`MutexMap`] | the price of a lock on the read side; simplest to get right |
+//! | [`SkipList`] | many pools that come and go on many threads |
+//! | [`PageDirectory`] | very many pools: three loads however many there are, paid for per page at insertion |
 //!
 //! An index holds pools that somebody else owns. `T` is generic so that tests can index something small.
 
+mod indexed;
+mod locked_map;
+mod page_directory;
 mod rcu_list;
+mod skip_list;
 mod sorted_array;
 #[cfg(test)]
 mod tests;
 
+pub use indexed::{AddressIndex, Indexed};
+pub use locked_map::{MutexMap, RwLockMap};
+pub use page_directory::PageDirectory;
 pub use rcu_list::RcuList;
+pub use skip_list::SkipList;
 pub use sorted_array::SortedArray;
 
 use crate::addr::PhysAddr;

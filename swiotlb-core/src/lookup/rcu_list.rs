@@ -33,9 +33,10 @@ impl<T, R> Default for List<T, R> {
     }
 }
 
-/// A walk from one pool to the next.
+/// A walk from one pool to the next. Holds the link that leads on and follows it only when asked, so that a
+/// walk which ends at a pool never reads that pool's link.
 struct Walk<'g, T> {
-    next: Option<&'g T>,
+    link: &'g AtomicPtr<T>,
 }
 
 impl<'g, T: PoolRange> Iterator for Walk<'g, T> {
@@ -43,23 +44,20 @@ impl<'g, T: PoolRange> Iterator for Walk<'g, T> {
 
     #[inline]
     fn next(&mut self) -> Option<&'g T> {
-        let pool = self.next?;
-        // Acquire: pairs with the Release store that linked the pool we get here.
-        let next = pool.link().load(Ordering::Acquire);
+        // Acquire: pairs with the Release store in `insert` or `remove` that linked the pool we get here.
+        let pool = self.link.load(Ordering::Acquire);
         // SAFETY: null, or a pool that `insert`'s caller keeps valid for as long as a guard lives that
         // was there when it was removed; 'g is within such a guard's life.
-        self.next = unsafe { next.as_ref() };
+        let pool = unsafe { pool.as_ref() }?;
+        self.link = pool.link();
         Some(pool)
     }
 }
 
 impl<T: PoolRange, R: Reclaim> List<T, R> {
     #[inline]
-    fn walk<'g>(&self, _guard: &'g R::Guard<'_>) -> Walk<'g, T> {
-        // Acquire: pairs with the Release store in `insert`.
-        let head = self.head.load(Ordering::Acquire);
-        // SAFETY: as in `Walk::next`.
-        Walk { next: unsafe { head.as_ref() } }
+    fn walk<'g>(&'g self, _guard: &'g R::Guard<'_>) -> Walk<'g, T> {
+        Walk { link: &self.head }
     }
 }
 

@@ -118,10 +118,18 @@ fn readers_never_miss_what_stays<L: PoolLookup>() {
 fn every_lookup_finds_what_it_holds() {
     finds_what_it_holds::<RcuList>();
     finds_what_it_holds::<SortedArray>();
+    finds_what_it_holds::<RwLockMap>();
+    finds_what_it_holds::<MutexMap>();
+    finds_what_it_holds::<SkipList>();
+    finds_what_it_holds::<PageDirectory>();
 }
 
 #[test]
 fn no_reader_misses_a_pool_that_stays() {
     readers_never_miss_what_stays::<RcuList>();
     readers_never_miss_what_stays::<SortedArray>();
+    readers_never_miss_what_stays::<RwLockMap>();
+    readers_never_miss_what_stays::<MutexMap>();
+    readers_never_miss_what_stays::<SkipList>();
+    readers_never_miss_what_stays::<PageDirectory>();
 }

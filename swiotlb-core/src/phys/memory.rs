@@ -5,7 +5,7 @@
 //! of [`SPACE`] bytes; nothing of it is reserved from the host until a window of [`WINDOW`] bytes is used.
 //!
 //! Memory is touched through raw pointers only; no reference to it is ever made. Contents have two kinds of
-//! access: [`PhysMemory::copy`], as fast as `memcpy`, whose caller keeps others away; and the safe calls,
+//! access: [`PhysMemory::copy`], as fast as `memmove`, whose caller keeps others away; and the safe calls,
 //! which access byte by byte atomically (see `bytes`) and may race each other.
 
 use super::bytes;
@@ -86,25 +86,29 @@ impl PhysMemory {
         in_space(addr, bytes)
     }
 
-    /// Copies `bytes` bytes from `from` to `to`, as `memcpy` does.
+    /// Copies `bytes` bytes from `from` to `to`. The ranges may overlap: within one window the target is then
+    /// what the source was, as with `memmove`; over a window's end the pieces are copied in rising order.
     ///
-    /// Both ranges should be [ensured](PhysMemory::ensure): then this is two table loads and a `memcpy`, or
+    /// Both ranges should be [ensured](PhysMemory::ensure): then this is two table loads and a `memmove`, or
     /// one such per piece where a range crosses from window to window. A window that is missing all the
     /// same is mapped here, slowly. If the host refuses it, it reads as zeroes and takes no bytes; if a range
     /// leaves the space, nothing is copied. [`PhysMemory::lost_bytes`] counts both.
     ///
     /// # Safety
-    /// The ranges do not overlap. While this runs, no other thread writes to the source or accesses the
-    /// target, by any call.
+    /// While this runs, no other thread writes to the source or accesses the target, by any call.
+    ///
+    /// Whoever maps one original twice at the same time, or frees a buffer that is still in use, breaks this
+    /// promise; so a user of the allocator owes it, as a driver owes it to the kernel. What then happens is a
+    /// data race by the letter of the language. In the machine it is two moves over memory of which the
+    /// compiler knows nothing (mapped by the host, named by numbers, no reference to it ever made): bytes end
+    /// up from one or the other, and no value that the program rests on lies there.
     #[inline]
     pub unsafe fn copy(&self, from: PhysAddr, to: PhysAddr, bytes: u64) {
-        debug_assert!(from.0.abs_diff(to.0) >= bytes, "{bytes} bytes from {from} to {to} overlap");
         match (self.span(from, bytes), self.span(to, bytes)) {
-            // SAFETY: `span` says that `bytes` bytes lie behind both pointers. Distinct windows are
-            // distinct mappings, and the caller promises that the ranges neither overlap nor are raced.
-            (Some(source), Some(target)) => unsafe {
-                ptr::copy_nonoverlapping(source, target, length(bytes));
-            },
+            // SAFETY: `span` says that `bytes` bytes lie behind both pointers, and the caller promises that
+            // they are not raced. `ptr::copy` allows an overlap; it costs nothing where the C library has
+            // one routine for `memcpy` and `memmove`, as glibc has on x86-64.
+            (Some(source), Some(target)) => unsafe { ptr::copy(source, target, length(bytes)) },
             // SAFETY: the same contract.
             _ => unsafe { self.copy_slow(from, to, bytes) },
         }
@@ -123,7 +127,7 @@ impl PhysMemory {
         while done < bytes {
             let (source, target) = (from.wrapping_add(done), to.wrapping_add(done));
             let len = (bytes - done).min(left_in_window(source)).min(left_in_window(target));
-            // SAFETY: parts of ranges that are neither overlapping nor raced are neither themselves.
+            // SAFETY: parts of ranges that are not raced are not raced themselves.
             unsafe { self.copy_piece(source, target, len) };
             done += len;
         }
@@ -137,7 +141,7 @@ impl PhysMemory {
         let len = length(bytes);
         match (self.span_or_map(from, bytes), self.span_or_map(to, bytes)) {
             // SAFETY: as in `copy`.
-            (Some(source), Some(target)) => unsafe { ptr::copy_nonoverlapping(source, target, len) },
+            (Some(source), Some(target)) => unsafe { ptr::copy(source, target, len) },
             (source, target) => {
                 if let (None, Some(target)) = (source, target) {
                     // SAFETY: `bytes` bytes lie behind `target`, and nobody else accesses them.

@@ -11,6 +11,7 @@ impl Reclaim for Epoch {
     type Local = LocalHandle;
     type Guard<'a> = Guard;
     const NAME: &'static str = "epoch";
+    const FREES: bool = true;
 
     fn register(&self) -> LocalHandle {
         self.0.register()

@@ -3,12 +3,27 @@
 //! | reclaim | when it wins |
 //! |---|---|
 //! | [`Epoch`] | readers announce an epoch; one that stays inside holds memory back, but never a writer |
+//! | [`Quiescent`] | cheapest read side; an idle caller holds memory back until it is dropped |
+//! | [`RefCounted`] | no thread is registered; two shared counters are written by every section |
+//! | [`RwLocked`] | simplest; readers write one shared word, and memory returns when nobody reads |
+//! | [`Leak`] | no price on either side, and memory never returns: the bound to compare with |
 //!
 //! Each allocator owns a collector of its own: a reader of one never holds up another's memory.
 
+mod deferred;
 mod epoch;
+mod leak;
+mod quiescent;
+mod ref_count;
+mod rw_lock;
+#[cfg(test)]
+mod tests;
 
 pub use epoch::Epoch;
+pub use leak::Leak;
+pub use quiescent::Quiescent;
+pub use ref_count::RefCounted;
+pub use rw_lock::RwLocked;
 
 /// A way to wait for readers. `defer` runs its closure after every guard that exists now has gone.
 pub trait Reclaim: Default + Send + Sync + 'static {
@@ -18,6 +33,8 @@ pub trait Reclaim: Default + Send + Sync + 'static {
     type Guard<'a>;
     /// The name in policy labels.
     const NAME: &'static str;
+    /// Whether what is deferred ever runs.
+    const FREES: bool;
 
     /// Registers the calling thread.
     fn register(&self) -> Self::Local;

@@ -65,7 +65,7 @@ impl SlotSearch for Bitmap {
         self.segment_from(index).trailing_ones()
     }
 
-    #[inline]
+    #[inline(always)]
     fn find<C: Probe>(
         &self,
         slots: &[Slot<()>],
@@ -75,7 +75,7 @@ impl SlotSearch for Bitmap {
         from: u32,
         probe: &C,
     ) -> Option<u32> {
-        stepped_walk(area, at, req, from, probe, |index, n| self.run(slots, index) >= n)
+        stepped_walk(area, at, req, from, probe, |within, n| self.run(slots, area.first + within) >= n)
     }
 
     #[inline]

@@ -54,7 +54,7 @@ impl SlotSearch for FreeRunList {
         u32::from(count(&slots[index as usize]))
     }
 
-    #[inline]
+    #[inline(always)]
     fn find<C: Probe>(
         &self,
         slots: &[Slot<AtomicU16>],
@@ -64,7 +64,10 @@ impl SlotSearch for FreeRunList {
         from: u32,
         probe: &C,
     ) -> Option<u32> {
-        stepped_walk(area, at, req, from, probe, |index, n| self.run(slots, index) >= n)
+        let own = &slots[area.first as usize..][..area.len as usize];
+        // A request takes at most a segment's 128 slots.
+        let wanted = u16::try_from(req.nslots).unwrap_or(u16::MAX);
+        stepped_walk(area, at, req, from, probe, |within, _| count(&own[within as usize]) >= wanted)
     }
 
     #[inline]

@@ -7,19 +7,24 @@
 //! |---|---|
 //! | [`FreeRunList`] | Linux's: one look tells a run's length; claims and frees rewrite counts |
 //! | [`Bitmap`] | claims and frees of many slots touch two words; a run's length costs a scan of bits |
+//! | [`Summary`] | full or fragmented areas: passes what cannot serve without looking slot by slot |
 
 mod bitmap;
 mod free_run_list;
+mod summary;
 #[cfg(test)]
 mod tests;
 
 pub use bitmap::Bitmap;
 pub use free_run_list::FreeRunList;
+pub use summary::Summary;
 
 use crate::addr::PhysAddr;
 use crate::device::DeviceLimits;
 use crate::probe::Probe;
-use crate::rules::{IO_TLB_SHIFT, IO_TLB_SIZE, PAGE_SIZE, boundary_slots, nr_slots, spans_boundary};
+use crate::rules::{
+    IO_TLB_SHIFT, IO_TLB_SIZE, MAX_POOL_SLABS, PAGE_SIZE, boundary_slots, nr_slots, spans_boundary,
+};
 use crate::slot::{Mark, Slot};
 
 /// The slots of one area: `[first, first + len)` of its pool.
@@ -36,11 +41,11 @@ pub struct AreaRange {
 pub struct SlotRequest {
     /// Slots wanted in a row.
     pub nslots: u32,
-    /// Slots from one candidate to the next after one that is aligned but does not serve.
+    /// Slots from one candidate to the next after one that is aligned but does not serve; at most 2^31.
     pub stride: u32,
     /// Address bits that must be 0.
     pub align: u64,
-    /// Address bits that must equal [`SlotRequest::kept`].
+    /// Address bits that must equal [`SlotRequest::kept`]; none of them is in `align`.
     pub keep: u64,
     /// The original's address bits under `keep`.
     pub kept: u64,
@@ -53,6 +58,10 @@ pub struct SlotRequest {
     /// Bytes by which the buffer starts inside its first slot.
     pub slot_offset: u64,
 }
+
+/// A longer stride leads past the end of any area, as this one does.
+const MAX_STRIDE: u32 = 1 << 31;
+const _: () = assert!(MAX_POOL_SLABS < MAX_STRIDE as u64);
 
 impl SlotRequest {
     /// The search for `alloc_size` bytes (1 byte to 256 KiB) for a buffer at `orig`.
@@ -71,7 +80,7 @@ impl SlotRequest {
         let alloc_align_mask = if unmasked_page { PAGE_SIZE - 1 } else { alloc_align_mask };
         let align = alloc_align_mask | (IO_TLB_SIZE - 1);
         let keep = min & !align;
-        let stride = (align.max(keep) >> IO_TLB_SHIFT).saturating_add(1);
+        let stride = (align.max(keep) >> IO_TLB_SHIFT).saturating_add(1).min(u64::from(MAX_STRIDE));
         Self {
             // At most 128: `alloc_size` is at most a segment.
             nslots: saturating_u32(nr_slots(alloc_size)),
@@ -107,7 +116,8 @@ impl SlotRequest {
     #[must_use]
     pub const fn aligned(&self, at: InWindow, index: u32) -> bool {
         let addr = at.base.wrapping_add((index as u64) << IO_TLB_SHIFT);
-        addr & self.align == 0 && addr & self.keep == self.kept
+        // Both conditions in one, because the bits are disjoint.
+        addr & (self.align | self.keep) == self.kept
     }
 
     /// Whether the run from slot `index` would cross a boundary of the device.
@@ -121,7 +131,7 @@ impl SlotRequest {
 /// A pool's start as the device's boundary window sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct InWindow {
-    /// The pool's start modulo the window, in bytes.
+    /// The pool's start modulo the window, in bytes; whole slots, as a pool starts on a page.
     pub base: u64,
     /// The same in slots, rounded up.
     pub shift: u64,
@@ -184,8 +194,13 @@ pub trait SlotSearch: Send + Sync + 'static {
 /// many slots were stepped over as the area has. A candidate that is not aligned costs one slot, one
 /// that is aligned but does not serve costs a stride; a step to or past the end goes to the first slot
 /// and still counts in full, so that with an alignment the last candidates may stay unseen.
-/// `run_is(index, n)` says whether at least `n` slots are free from `index` on.
-#[inline]
+/// `run_is(within, n)` says whether at least `n` slots are free from slot `within` of the area on.
+///
+/// The same questions as [`SlotRequest::aligned`] and [`SlotRequest::crosses`], asked in slots instead of
+/// bytes, and with all that does not change worked out before the loop: a pool and so each of its slots
+/// starts at a multiple of a slot, hence both ask about the low bits of one number. Inlined, so that all of
+/// it stays in registers.
+#[inline(always)]
 pub fn stepped_walk<C: Probe>(
     area: AreaRange,
     at: InWindow,
@@ -194,20 +209,30 @@ pub fn stepped_walk<C: Probe>(
     probe: &C,
     run_is: impl Fn(u32, u32) -> bool,
 ) -> Option<u32> {
+    debug_assert!(at.base.is_multiple_of(IO_TLB_SIZE) && req.window.is_power_of_two());
+    let SlotRequest { nslots, stride, .. } = *req;
+    let origin = at.shift.wrapping_add(u64::from(area.first));
+    let (fixed, kept) = ((req.align | req.keep) >> IO_TLB_SHIFT, req.kept >> IO_TLB_SHIFT);
+    let in_window = req.window - 1;
+    // Negative if no place in the window is far enough from its end. Both fit: a window is at most 2^53.
+    let last = req.window.cast_signed() - i64::from(nslots);
     let mut within = from;
     let mut stepped = 0;
     while stepped < area.len {
-        let index = area.first + within;
-        let step = if !req.aligned(at, index) {
-            1
-        } else if !req.crosses(at, index) && run_is(index, req.nslots) {
-            probe.slots_scanned(stepped);
-            return Some(index);
-        } else {
-            req.stride
-        };
-        stepped = stepped.saturating_add(step);
-        within = within.saturating_add(step);
+        let place = origin.wrapping_add(u64::from(within));
+        let mut step = 1;
+        if place & fixed == kept {
+            let crosses = (place & in_window).cast_signed() > last;
+            if !crosses && run_is(within, nslots) {
+                debug_assert!(req.aligned(at, area.first + within) && !req.crosses(at, area.first + within));
+                probe.slots_scanned(stepped);
+                return Some(area.first + within);
+            }
+            step = stride;
+        }
+        // Below 2^32: an area has at most 2^25 slots, a stride at most 2^31.
+        stepped += step;
+        within += step;
         if within >= area.len {
             within = 0;
         }

@@ -65,6 +65,7 @@ proptest! {
     ) {
         agrees::<FreeRunList>(nslabs, &steps);
         agrees::<Bitmap>(nslabs, &steps);
+        agrees::<Summary>(nslabs, &steps);
     }
 }
 

@@ -19,6 +19,8 @@ impl Stats for Global {
     const NAME: &'static str = "global";
     const EXACT: bool = true;
 
+    fn shard(&self) {}
+
     #[inline]
     fn add_used(&self, _shard: &(), slots: u64) {
         let used = self.used.fetch_add(slots, Relaxed) + slots;

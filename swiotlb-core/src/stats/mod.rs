@@ -3,20 +3,28 @@
 //! | statistics | when it wins |
 //! |---|---|
 //! | [`Global`] | Linux's: exact at any moment; every map and unmap writes one shared line |
+//! | [`Sharded`] | a line per caller: nothing shared is written, a reader adds up |
+//! | [`Off`] | nothing is counted: the difference to it is what statistics cost |
 
 mod global;
+mod off;
+mod sharded;
 
 pub use global::Global;
+pub use off::Off;
+pub use sharded::{Shard, Sharded};
 
 /// Counts of an allocator. `Shard` is what one caller holds of them.
 pub trait Stats: Default + Send + Sync + 'static {
     /// One caller's share.
-    type Shard: Default;
+    type Shard;
     /// The name in policy labels.
     const NAME: &'static str;
     /// Whether used slots and high-water mark equal Linux's.
     const EXACT: bool;
 
+    /// A share for one more caller.
+    fn shard(&self) -> Self::Shard;
     /// `slots` more are in use.
     fn add_used(&self, shard: &Self::Shard, slots: u64);
     /// `slots` fewer are in use.

@@ -198,6 +198,29 @@ fn a_suite_without_a_policy_has_cells_too() {
     assert!(read("x", &format!("{text}policies = [\"kernel\"]")).is_err());
 }
 
+#[test]
+fn the_models_are_those_that_there_are() {
+    let mut known: Vec<&str> = keys::models().collect();
+    let mut there: Vec<&str> = crate::model::Model::names().to_vec();
+    known.sort_unstable();
+    there.sort_unstable();
+    assert_eq!(known, there);
+}
+
+#[test]
+fn every_parameter_of_a_model_has_its_key() {
+    for name in keys::models() {
+        let Some(model) = crate::model::Model::by_name(name) else { continue };
+        let table = serde_json::to_value(model).unwrap();
+        let mut there: Vec<&str> =
+            table.as_object().unwrap().keys().map(String::as_str).filter(|k| *k != "name").collect();
+        let mut known: Vec<&str> = model_keys::own(name).iter().map(|(key, _)| *key).collect();
+        known.sort_unstable();
+        there.sort_unstable();
+        assert_eq!(known, there, "{name}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(text in "[a-z=\\[\\]\"\n0-9:*+, ]{0,200}", at in 0_usize..600, cut in 0_usize..600) {

@@ -1,0 +1,136 @@
+//! The summary at the end of `cargo bench`: slot search, fallback and `find_pool` in one table.
+//!
+//! Accepts and ignores what cargo and its relatives pass to a benchmark; with `--test`, or without
+//! `--bench`, it only tries every cell once, and with `--list` it names itself.
+
+use bench_suite::policies::{self, Entry};
+use bench_suite::scenario::{
+    Address, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Scenario,
+    ScenarioError, Section, SlotSearch,
+};
+use reports::table::{Column, Table, Unit, Value};
+use reports::terminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The kernel's policy, and a rival for each table.
+const SLOT_SEARCH: [&str; 2] = ["kernel", "search-bitmap"];
+const FALLBACK: [&str; 2] = ["kernel", "lookup-sorted"];
+const FIND_POOL: [&str; 2] = ["kernel", "lookup-sorted"];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let has = |name: &str| args.iter().any(|arg| arg == name);
+    if has("--list") {
+        println!("suite: benchmark");
+        return ExitCode::SUCCESS;
+    }
+    let test = has("--test") || !has("--bench");
+    let effort = if test {
+        Effort { warm_up: 1, batches: 1, ops: 64, patience: Duration::ZERO }
+    } else {
+        Effort { warm_up: 20, batches: 200, ops: 512, patience: Duration::from_millis(800) }
+    };
+    replay_bundled_trace(test);
+    match summary(effort) {
+        Ok(table) if test => {
+            println!("suite: {} cells ran", table.rows().len());
+            ExitCode::SUCCESS
+        }
+        Ok(table) => {
+            println!("\n{}", terminal::render(&table));
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// THE PLACE OF THE TRACE: replays `workloads/data/traces/boot_probe.jsonl.gz` and prints its latencies,
+/// once `bench_suite::replay` does so. `test` asks for one round without a clock.
+fn replay_bundled_trace(test: bool) {
+    let _ = test;
+    let _trace = concat!(env!("CARGO_MANIFEST_DIR"), "/../workloads/data/traces/boot_probe.jsonl.gz");
+}
+
+/// Every cell under the kernel's policy and under a rival.
+fn summary(effort: Effort) -> Result<Table, String> {
+    let ns = || Unit::Named("ns".to_owned());
+    let columns = vec![
+        Column::text("what"),
+        Column::text("cell"),
+        Column::number("kernel", ns()),
+        Column::text("rival"),
+        Column::number("rival's", ns()),
+        Column::number("rival / kernel", Unit::None),
+    ];
+    let mut table = Table::new("Slot search, fallback and find_pool", columns);
+    let mut meter = Meter::new(effort);
+    for (what, pair, name, scenario) in cells() {
+        let [kernel, rival] = pair.map(policies::by_name);
+        let (kernel, rival) = (kernel?, rival?);
+        let ours = measured(&kernel, &scenario, &mut meter)?.median;
+        let theirs = measured(&rival, &scenario, &mut meter)?.median;
+        table.push(vec![
+            Value::Text(what.to_owned()),
+            Value::Text(name),
+            number(ours),
+            Value::Text(rival.name.to_owned()),
+            number(theirs),
+            Value::Real(theirs / ours, 2),
+        ]);
+    }
+    table.notes.push(
+        "ns per operation: medians of batch means in this one process. A ratio within a few percent of 1 is \
+         no difference; docs/METHODOLOGY.md says what else these numbers are not."
+            .to_owned(),
+    );
+    Ok(table)
+}
+
+type Cell = (&'static str, [&'static str; 2], String, Scenario);
+
+fn cells() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for (occupancy, slots) in [
+        (Occupancy::Empty, 2),
+        (Occupancy::Empty, 128),
+        (Occupancy::Fragmented(90), 2),
+        (Occupancy::Aged(90), 32),
+    ] {
+        let scenario =
+            Scenario::SlotSearch(SlotSearch { nslabs: NSLABS, occupancy, slots, copy: false, fails: false });
+        cells.push(("slot search", SLOT_SEARCH, format!("{slots} slots, {occupancy}"), scenario));
+    }
+    for slots in [1, 2, 32, 128] {
+        let hit = SlotSearch { nslabs: NSLABS, occupancy: Occupancy::Empty, slots, copy: true, fails: false };
+        let trip = Fallback { slots, part: FallbackPart::RoundTrip };
+        let reclaim = Fallback { slots, part: FallbackPart::Reclaim };
+        cells.push(("fallback", FALLBACK, format!("{slots} slots, found"), Scenario::SlotSearch(hit)));
+        cells.push(("fallback", FALLBACK, format!("{slots} slots, transient"), Scenario::Fallback(trip)));
+        cells.push((
+            "fallback",
+            FALLBACK,
+            format!("{slots} slots, its reclaim"),
+            Scenario::Fallback(reclaim),
+        ));
+    }
+    for pools in [1, 16, 256, 1_024] {
+        let lookup = FindPool { pools, address: Address::Tail, section: Section::PerBatch };
+        cells.push(("find_pool", FIND_POOL, format!("last of {pools}"), Scenario::FindPool(lookup)));
+    }
+    cells
+}
+
+fn measured(entry: &Entry, scenario: &Scenario, meter: &mut Meter) -> Result<Measured, String> {
+    let run =
+        |scenario| -> Result<Measured, ScenarioError> { meter.measure(&mut *(entry.prepare)(scenario)?) };
+    let mut run = run;
+    run(scenario).map_err(|error| format!("{}: {error}", entry.name))
+}
+
+fn number(ns: f64) -> Value {
+    Value::Real(ns, if ns < 10.0 { 1 } else { 0 })
+}

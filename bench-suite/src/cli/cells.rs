@@ -1,0 +1,164 @@
+//! `swiotlb-bench cells`: the slot-search tables beside what Linux's own code took.
+
+use super::{Exit, Failure};
+use crate::policies::{self, Entry};
+use crate::scenario::cells::{self, AIM, Cell};
+use crate::scenario::{Effort, Meter};
+use reports::machine::Machine;
+use reports::table::{Column, Table, Unit, Value};
+use reports::terminal;
+use std::time::Duration;
+
+/// What to measure.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Policies to measure; `kernel` if none is given.
+    #[arg(long = "policy", value_name = "NAME")]
+    policies: Vec<String>,
+    /// A tenth of the batches: a look, not a number.
+    #[arg(long)]
+    quick: bool,
+    /// Only cells whose table or name contains this.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    filter: String,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let kernel = ["kernel".to_owned()];
+    let names = if args.policies.is_empty() { &kernel[..] } else { &args.policies };
+    let effort = if args.quick {
+        Effort { warm_up: 20, batches: 40, ops: 512, patience: Duration::from_millis(500) }
+    } else {
+        Effort { warm_up: 100, batches: 1_000, ops: 512, patience: Duration::from_secs(5) }
+    };
+    let mut meter = Meter::new(effort);
+    println!("{}\n", machine_line(&Machine::read()));
+    for entry in policies::chosen(names).map_err(Failure::usage)? {
+        println!("{}", terminal::render(&table(&entry, &args.filter, &mut meter)));
+    }
+    Ok(Exit::Ok)
+}
+
+/// The cells under one policy.
+fn table(entry: &Entry, filter: &str, meter: &mut Meter) -> Table {
+    let ns = || Unit::Named("ns".to_owned());
+    let mut table = Table::new(
+        format!("{}: {}", entry.name, (entry.label)()),
+        vec![
+            Column::text("table"),
+            Column::text("cell"),
+            Column::number("Linux 6.12's code", ns()),
+            Column::number("here", ns()),
+            Column::number("middle half", ns()),
+            Column::number("here / Linux", Unit::None),
+            Column::text(""),
+        ],
+    );
+    let wanted = |cell: &Cell| cell.group.contains(filter) || cell.name.contains(filter);
+    for cell in cells::all().into_iter().filter(wanted) {
+        table.push(row(entry, &cell, meter));
+    }
+    table.notes.push(
+        "ns per operation on each thread: the median, and the middle half, of batch means in this one \
+         process. Batches beside which a control loop (none of our code) was slowed down by others on the \
+         core are dropped; \"busy machine\" where too few were left, so that all count."
+            .to_owned(),
+    );
+    table.notes.push(format!(
+        "Linux's figures were taken apart from these, on a machine of this kind, for orientation; {} to {} \
+         times them is the aim.",
+        AIM.0, AIM.1
+    ));
+    table
+}
+
+fn row(entry: &Entry, cell: &Cell, meter: &mut Meter) -> Vec<Value> {
+    let mut row = vec![Value::Text(cell.group.to_owned()), Value::Text(cell.name.clone())];
+    row.push(cell.linux_ns.map_or(Value::Missing, number));
+    let measured = (entry.prepare)(&cell.scenario).and_then(|mut state| meter.measure(&mut *state));
+    let measured = match measured {
+        Ok(measured) => measured,
+        Err(error) => {
+            row.extend([Value::Missing, Value::Missing, Value::Missing, Value::Text(error.to_string())]);
+            return row;
+        }
+    };
+    row.push(number(measured.median));
+    row.push(Value::Text(format!("{} to {}", short(measured.lower), short(measured.upper))));
+    let ratio = cell.ratio(measured.median);
+    row.push(ratio.map_or(Value::Missing, |ratio| Value::Real(ratio, 2)));
+    let busy = if measured.busy { "busy machine" } else { "" };
+    row.push(Value::Text([ratio.map_or("", judged), busy].join(" ").trim().to_owned()));
+    row
+}
+
+/// What the ratio means for the aim.
+fn judged(ratio: f64) -> &'static str {
+    match ratio {
+        low if low < AIM.0 => "faster",
+        high if high > AIM.1 => "slower",
+        _ => "",
+    }
+}
+
+/// Three significant digits or so.
+fn number(ns: f64) -> Value {
+    Value::Real(ns, if ns < 10.0 { 1 } else { 0 })
+}
+
+fn short(ns: f64) -> String {
+    number(ns).shown()
+}
+
+/// The machine in one line, with the day.
+fn machine_line(machine: &Machine) -> String {
+    let unknown = || "unknown".to_owned();
+    let load = machine.load_average.map_or_else(unknown, |load| format!("{:.1}", load[0]));
+    format!(
+        "{}: {}, {} of {} cores, Linux {}, clock {}, load {load}",
+        today(),
+        machine.cpu_model.clone().unwrap_or_else(unknown),
+        machine.usable_cores.unwrap_or(0),
+        machine.logical_cores.unwrap_or(0),
+        machine.kernel.clone().unwrap_or_else(unknown),
+        machine.clock_source.clone().unwrap_or_else(unknown),
+    )
+}
+
+/// The day in UTC, as 2024-02-29.
+fn today() -> String {
+    let seconds =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (year, month, day) = civil(seconds / 86_400);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Year, month and day of the day that is `days` after 1970-01-01, by eras of 400 years that start in March.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_dates() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(11_016), (2000, 2, 29));
+        assert_eq!(civil(19_782), (2024, 2, 29));
+        assert_eq!(civil(19_783), (2024, 3, 1));
+    }
+
+    #[test]
+    fn the_aim_is_a_band() {
+        assert_eq!([0.8, 0.9, 1.1, 1.2].map(judged), ["faster", "", "", "slower"]);
+    }
+}

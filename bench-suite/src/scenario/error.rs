@@ -1,0 +1,51 @@
+//! Why a scenario gave no number.
+
+use swiotlb_core::error::{DeviceError, InitError, MapError, PageError, UnmapError};
+use thiserror::Error;
+
+/// Why a scenario gave no number.
+#[derive(Debug, Error)]
+pub enum ScenarioError {
+    /// The allocator could not be set up.
+    #[error("the scenario's pool: {0}")]
+    Init(#[from] InitError),
+    /// The device could not be set up.
+    #[error("the scenario's device: {0}")]
+    Device(#[from] DeviceError),
+    /// The host gave no memory.
+    #[error("the scenario's memory: {0}")]
+    Memory(#[from] PageError),
+    /// The occupancy could not be made.
+    #[error("filling the pool: {0}")]
+    Fill(#[from] MapError),
+    /// The occupancy could not be made.
+    #[error("emptying the pool: {0}")]
+    Empty(#[from] UnmapError),
+    /// Operations did not end as the scenario promises, so their time means nothing.
+    #[error("{wrong} of {ops} operations did not end as the scenario promises")]
+    Unverified {
+        /// How many.
+        wrong: u64,
+        /// Of how many.
+        ops: u64,
+    },
+    /// The pool was left otherwise than it was found.
+    #[error("{now} slots in use after a batch, {before} before it")]
+    Leaked {
+        /// Slots in use before the batch.
+        before: u64,
+        /// Slots in use after it.
+        now: u64,
+    },
+    /// The machine has too few cores.
+    #[error("{wanted} threads want as many cores, and there are {cores}")]
+    TooFewCores {
+        /// Threads.
+        wanted: usize,
+        /// Cores that this process may use.
+        cores: usize,
+    },
+    /// A thread ended by a panic.
+    #[error("a measuring thread panicked")]
+    ThreadPanicked,
+}

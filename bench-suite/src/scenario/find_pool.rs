@@ -1,0 +1,153 @@
+//! `find_pool` among many pools.
+
+use super::rig::{MORE_POOLS, POOL, Rig};
+use super::seed::Seeded;
+use super::slot_search::round_trips;
+use super::{Measurable, Prepared, ScenarioError};
+use core::hint::black_box;
+use std::time::{Duration, Instant};
+use swiotlb_core::addr::PhysAddr;
+use swiotlb_core::caller::Caller;
+use swiotlb_core::mem::Device;
+use swiotlb_core::rules::IO_TLB_SHIFT;
+
+/// Slots of every pool: two, a page. What is measured is the walk from pool to pool; with no tables of slots
+/// between them the pools lie as close together as a slab allocator packs them in the kernel.
+const NSLABS: u64 = 2;
+/// Addresses that the random lookups take turns with.
+const TARGETS: usize = 1 << 12;
+
+/// Which address is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// One in the newest pool: at the head of the list.
+    Head,
+    /// One in the oldest pool, which set-up made: at the tail of the list.
+    Tail,
+    /// One in no pool.
+    Miss,
+    /// One in a random pool, and which one depends on the answer before.
+    Random,
+}
+
+/// How long a read section lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// One for all lookups of a batch.
+    PerBatch,
+    /// One for each lookup: its price is the difference.
+    PerLookup,
+}
+
+/// A cell of the lookup table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FindPool {
+    /// Pools in all.
+    pub pools: u32,
+    /// Which address is looked up.
+    pub address: Address,
+    /// How long a read section lasts.
+    pub section: Section,
+}
+
+/// The prepared pools.
+pub(super) struct State<P: Measurable> {
+    rig: Rig<P>,
+    section: Section,
+    hits: bool,
+    targets: Vec<PhysAddr>,
+}
+
+impl<P: Measurable> State<P> {
+    pub(super) fn new(cell: &FindPool) -> Result<Self, ScenarioError> {
+        let rig = Rig::<P>::new(NSLABS, 1, false)?;
+        let bytes = NSLABS << IO_TLB_SHIFT;
+        let more: Vec<_> =
+            (1..u64::from(cell.pools)).map(|i| MORE_POOLS.wrapping_add(2 * i * bytes)).collect();
+        {
+            let caller = rig.mem.caller(0);
+            for &base in &more {
+                caller.insert_pool(base, NSLABS, 1)?;
+            }
+            // The device counts as one that has bounced: otherwise nothing is searched.
+            round_trips(&caller, &rig.device, &Rig::<P>::request(1), 1);
+        }
+        let newest = more.last().copied().unwrap_or(POOL);
+        let inside = |base: PhysAddr| base.wrapping_add(bytes / 2);
+        let targets = match cell.address {
+            Address::Head => vec![inside(newest)],
+            Address::Tail => vec![inside(POOL)],
+            Address::Miss => vec![MORE_POOLS.wrapping_add(bytes / 2)],
+            Address::Random => {
+                let mut seed = Seeded::new(3);
+                let all: Vec<_> = more.iter().copied().chain([POOL]).collect();
+                (0..TARGETS).map(|_| inside(all[seed.below(all.len())])).collect()
+            }
+        };
+        Ok(Self { rig, section: cell.section, hits: cell.address != Address::Miss, targets })
+    }
+}
+
+/// `ops` lookups of one address in one read section; how many found a pool.
+#[inline(never)]
+fn same_address<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr: PhysAddr, ops: u64) -> u64 {
+    let session = caller.enter();
+    let mut found = 0;
+    for _ in 0..ops {
+        found += u64::from(black_box(session.find_pool(device, black_box(addr))).is_some());
+    }
+    found
+}
+
+/// The same with a read section for each.
+#[inline(never)]
+fn section_each<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr: PhysAddr, ops: u64) -> u64 {
+    let mut found = 0;
+    for _ in 0..ops {
+        let session = caller.enter();
+        found += u64::from(black_box(session.find_pool(device, black_box(addr))).is_some());
+    }
+    found
+}
+
+/// `ops` lookups, each of an address that depends on what the one before found.
+#[inline(never)]
+fn dependent<P: Measurable>(
+    caller: &Caller<'_, P>,
+    device: &Device<P>,
+    targets: &[PhysAddr],
+    ops: u64,
+) -> u64 {
+    let session = caller.enter();
+    let mut found = 0;
+    let mut at = 0;
+    for _ in 0..ops {
+        let hit = u64::from(black_box(session.find_pool(device, targets[at])).is_some());
+        found += hit;
+        // Every lookup hits, so this goes round; the processor cannot know.
+        at = (at + usize::from(hit == 1)) % TARGETS;
+    }
+    found
+}
+
+impl<P: Measurable> Prepared for State<P> {
+    fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
+        let caller = self.rig.mem.caller(0);
+        let (device, targets) = (&self.rig.device, &self.targets[..]);
+        for _ in 0..batches {
+            let start = Instant::now();
+            let found = match (targets, self.section) {
+                (&[addr], Section::PerBatch) => same_address(&caller, device, addr, ops),
+                (&[addr], Section::PerLookup) => section_each(&caller, device, addr, ops),
+                (targets, _) => dependent(&caller, device, targets, ops),
+            };
+            let took = start.elapsed();
+            let expected = if self.hits { ops } else { 0 };
+            if found != expected {
+                return Err(ScenarioError::Unverified { wrong: found.abs_diff(expected), ops });
+            }
+            each(took);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! Prepared allocator states and the loops that are measured in them.
+//!
+//! A [`Scenario`] says what to prepare; [`prepare`] builds it for one policy and gives back a
+//! [`Prepared`], whose `run` times batches of operations. The one indirect call is per `run`. Everything
+//! that is not the operation happens before the clock: set-up, occupancy, first touch, thread starts.
+//!
+//! Invariant: a batch either did exactly the operations that it was asked for, with the outcome that the
+//! scenario promises, or there is no number: `run` says what went wrong instead.
+
+pub mod cells;
+mod control;
+mod error;
+mod fallback;
+mod find_pool;
+mod median;
+mod occupancy;
+mod pin;
+mod rig;
+mod seed;
+mod slot_search;
+mod two_threads;
+
+pub use error::ScenarioError;
+pub use fallback::{Fallback, FallbackPart};
+pub use find_pool::{Address, FindPool, Section};
+pub use median::{Effort, Measured, Meter};
+pub use occupancy::Occupancy;
+pub use rig::KernelPages;
+pub use slot_search::{NSLABS, SlotSearch};
+pub use two_threads::TwoThreads;
+
+use std::time::Duration;
+use swiotlb_core::bounce::NoCopy;
+use swiotlb_core::policy::{Policy, With};
+
+/// Operations that share one read section, as the buffers of one softirq do.
+pub const PER_SECTION: u64 = 64;
+
+/// What to prepare and measure. See `docs/METHODOLOGY.md` for the exact states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// One map and its unmap on one thread.
+    SlotSearch(SlotSearch),
+    /// The same on two threads at once.
+    TwoThreads(TwoThreads),
+    /// `find_pool` among many pools.
+    FindPool(FindPool),
+    /// A map that finds the pool full, and its unmap.
+    Fallback(Fallback),
+}
+
+/// A prepared state with its loop.
+pub trait Prepared {
+    /// Runs `batches` batches of `ops` operations and calls `each` with the time that each took, per
+    /// thread, once the batch is over.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] if an operation did not end as the scenario promises.
+    fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError>;
+
+    /// Whether one thread does it all, so that a control between batches can tell a quiet machine.
+    fn runs_alone(&self) -> bool {
+        true
+    }
+}
+
+/// `P` with the pages that all scenarios use.
+type OnKernelPages<P> = <P as With>::Pages<KernelPages>;
+/// The same without copying.
+type Bookkeeping<P> = OnKernelPages<<P as With>::Bounce<NoCopy>>;
+
+/// Prepares `scenario` for `P`.
+///
+/// # Errors
+/// [`ScenarioError`] if the state cannot be built.
+pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
+    match scenario {
+        Scenario::SlotSearch(cell) if cell.copy => boxed(slot_search::State::<OnKernelPages<P>>::new(cell)?),
+        Scenario::SlotSearch(cell) => boxed(slot_search::State::<Bookkeeping<P>>::new(cell)?),
+        Scenario::TwoThreads(cell) => boxed(two_threads::State::<Bookkeeping<P>>::new(cell)?),
+        Scenario::FindPool(cell) => boxed(find_pool::State::<Bookkeeping<P>>::new(cell)?),
+        Scenario::Fallback(cell) => boxed(fallback::State::<OnKernelPages<P>>::new(cell)?),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "ends every arm of `prepare`")]
+fn boxed(state: impl Prepared + 'static) -> Result<Box<dyn Prepared>, ScenarioError> {
+    Ok(Box::new(state))
+}
+
+/// What the loops ask of a policy.
+pub(crate) trait Measurable: Policy<Pages = KernelPages> {}
+impl<P: Policy<Pages = KernelPages>> Measurable for P {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! Every cell runs, and its operations end as it promises.
+
+use super::*;
+use swiotlb_core::lookup::SortedArray;
+use swiotlb_core::policy::Kernel;
+
+/// How many batches were reported.
+fn batches(state: &mut dyn Prepared, batches: usize, ops: u64) -> Result<usize, ScenarioError> {
+    let mut count = 0;
+    state.run(batches, ops, &mut |_| count += 1)?;
+    // Threads report those batches in which they met.
+    assert!(count == batches || !state.runs_alone());
+    Ok(count)
+}
+
+#[test]
+fn every_cell_runs_for_the_kernel_s_policy() {
+    for cell in cells::all() {
+        match prepare::<Kernel>(&cell.scenario).and_then(|mut state| batches(&mut *state, 2, 70)) {
+            Ok(_) => {}
+            Err(ScenarioError::TooFewCores { .. }) => {}
+            Err(error) => panic!("{}: {error}", cell.name),
+        }
+    }
+}
+
+#[test]
+fn fallbacks_and_rival_lookups_run() {
+    for part in [FallbackPart::RoundTrip, FallbackPart::Reclaim] {
+        let state = prepare::<Kernel>(&Scenario::Fallback(Fallback { slots: 2, part }));
+        assert!(state.and_then(|mut state| batches(&mut *state, 2, 70)).is_ok());
+    }
+    let lookup = FindPool { pools: 16, address: Address::Random, section: Section::PerBatch };
+    let state = prepare::<<Kernel as With>::Lookup<SortedArray>>(&Scenario::FindPool(lookup));
+    assert!(state.and_then(|mut state| batches(&mut *state, 2, 70)).is_ok());
+}
+
+#[test]
+fn a_search_that_should_fail_and_does_not_gives_no_number() {
+    let cell = SlotSearch { nslabs: NSLABS, occupancy: Occupancy::Empty, slots: 1, copy: false, fails: true };
+    let state = prepare::<Kernel>(&Scenario::SlotSearch(cell));
+    let run = state.and_then(|mut state| batches(&mut *state, 1, 10));
+    assert!(matches!(run, Err(ScenarioError::Unverified { wrong: 10, ops: 10 })));
+}

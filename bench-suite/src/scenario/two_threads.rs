@@ -1,0 +1,156 @@
+//! Two threads, each on a core of its own, mapping and unmapping without pause.
+//!
+//! A batch counts only if the other thread came about as far during it: where a thread was preempted, the
+//! other one ran alone, and that is not what is measured.
+
+use super::pin::{cores, pin_to};
+use super::rig::Rig;
+use super::slot_search::round_trips;
+use super::{Measurable, PER_SECTION, Prepared, ScenarioError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use swiotlb_core::device::MapRequest;
+
+/// Slots of the one pool.
+const NSLABS: u64 = 32_768;
+/// Threads.
+const THREADS: usize = 2;
+/// Round trips of each thread before the clock starts.
+const WARM_UP: u64 = 4_096;
+
+/// A cell of the contention table: an empty pool of 32,768 slots, copying off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TwoThreads {
+    /// 1: both threads use one area; 2: each its own.
+    pub areas: u32,
+    /// Slots of the buffer.
+    pub slots: u32,
+}
+
+/// The prepared pool.
+pub(super) struct State<P: Measurable> {
+    rig: Rig<P>,
+    request: MapRequest,
+    cores: Vec<usize>,
+}
+
+/// What one thread brings back.
+struct Part {
+    counted: Vec<Duration>,
+    failed: u64,
+}
+
+impl<P: Measurable> State<P> {
+    pub(super) fn new(cell: &TwoThreads) -> Result<Self, ScenarioError> {
+        let cores = cores();
+        if cores.len() < THREADS {
+            return Err(ScenarioError::TooFewCores { wanted: THREADS, cores: cores.len() });
+        }
+        let rig = Rig::new(NSLABS, cell.areas, false)?;
+        Ok(Self { rig, request: Rig::<P>::request(cell.slots), cores })
+    }
+
+    /// One thread's part: its own batches, between a common start and a common end.
+    fn work(&self, me: usize, batches: usize, ops: u64, gate: &Gate) -> Part {
+        let caller = self.rig.mem.caller(u32::try_from(me).unwrap_or(0));
+        let mut counted = Vec::with_capacity(batches);
+        let sections = |ops: u64| {
+            let mut failed = 0;
+            for done in (0..ops).step_by(usize::try_from(PER_SECTION).unwrap_or(1)) {
+                let section = PER_SECTION.min(ops - done);
+                failed += round_trips(&caller, &self.rig.device, &self.request, section);
+                gate.advance(me, section);
+            }
+            failed
+        };
+        let mut failed = sections(WARM_UP);
+        gate.meet();
+        for _ in 0..batches {
+            let (start, before) = (Instant::now(), gate.progress(1 - me));
+            failed += sections(ops);
+            let (took, after) = (start.elapsed(), gate.progress(1 - me));
+            if (ops / 2..=ops * 2).contains(&(after - before)) {
+                counted.push(took);
+            }
+        }
+        // Whoever is done first keeps the other company, outside its own clock.
+        gate.leave();
+        while !gate.all_left() {
+            failed += sections(PER_SECTION);
+        }
+        Part { counted, failed }
+    }
+}
+
+impl<P: Measurable> Prepared for State<P> {
+    fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
+        let gate = Gate::default();
+        let (this, gate) = (&*self, &gate);
+        let parts: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|me| {
+                    scope.spawn(move || {
+                        pin_to(this.cores[me]);
+                        this.work(me, batches, ops, gate)
+                    })
+                })
+                .collect();
+            threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
+        });
+        for part in parts {
+            let Part { counted, failed } = part.map_err(|_| ScenarioError::ThreadPanicked)?;
+            if failed > 0 {
+                return Err(ScenarioError::Unverified { wrong: failed, ops: ops * batches as u64 });
+            }
+            counted.into_iter().for_each(&mut *each);
+        }
+        Ok(())
+    }
+
+    fn runs_alone(&self) -> bool {
+        false
+    }
+}
+
+/// Where the threads meet before the clock, see how far the other is, and wait for each other after it.
+/// Relaxed throughout: only the moment matters; no data is passed.
+#[derive(Default)]
+struct Gate {
+    arrived: AtomicUsize,
+    left: AtomicUsize,
+    progress: [Line; THREADS],
+}
+
+/// A counter on cache lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Line(AtomicU64);
+
+impl Gate {
+    /// Spins until every thread is here.
+    fn meet(&self) {
+        self.arrived.fetch_add(1, Ordering::Relaxed);
+        while self.arrived.load(Ordering::Relaxed) < THREADS {
+            core::hint::spin_loop();
+        }
+    }
+
+    fn advance(&self, me: usize, ops: u64) {
+        let progress = &self.progress[me].0;
+        // Not a read-modify-write: only this thread writes it.
+        progress.store(progress.load(Ordering::Relaxed) + ops, Ordering::Relaxed);
+    }
+
+    fn progress(&self, of: usize) -> u64 {
+        self.progress[of].0.load(Ordering::Relaxed)
+    }
+
+    fn leave(&self) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn all_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed) == THREADS
+    }
+}

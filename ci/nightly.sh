@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# What takes longer than a change should wait for. With SWIOTLB_SHARED set to a folder that has golden/ and
+# traces/, all of those are checked; without it, the bundled ones. valgrind is used if it is installed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null
+
+data="${SWIOTLB_SHARED:-workloads/data}"
+cargo build --profile ci --bin swiotlb-bench
+bench="${CARGO_TARGET_DIR:-target}/ci/swiotlb-bench"
+
+echo "== golden vectors, every policy"
+"$bench" verify "$data/golden"
+"$bench" verify --policy walk-pool-major "$data/golden"
+
+echo "== placement, every trace in every form"
+ci/placement.sh "$bench" "$data/traces"
+
+echo "== the same within 8 GiB of address space"
+(
+    ulimit -v 8388608
+    "$bench" verify --policy kernel "$data/golden"
+    ci/placement.sh "$bench" workloads/data/traces
+)
+
+if command -v valgrind >/dev/null; then
+    echo "== under callgrind"
+    out=$(mktemp)
+    trap 'rm -f "$out"' EXIT
+    valgrind --quiet --tool=callgrind --callgrind-out-file="$out" "$bench" verify --policy kernel workloads/data/golden/tiny
+    valgrind --quiet --tool=callgrind --callgrind-out-file="$out" "$bench" replay workloads/data/traces/boot_probe.jsonl.gz
+else
+    echo "== valgrind is not installed: nothing was run under callgrind"
+fi
+
+echo "== benchmarks"
+cargo bench --workspace

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The tree itself: no paths of one machine, no long files, nothing unfinished or switched off.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+failed=0
+complain() {
+    echo "ci/tree.sh: $1" >&2
+    failed=1
+}
+
+# A class of one letter keeps each pattern from finding itself.
+if git grep -nIE '(^|[^[:alnum:]_.])/([w]ork|[r]oot|tmp/[b]ash_jobs|tmp/[w]t)/' -- . ':!LICENSE*'; then
+    complain "these lines name paths of one machine"
+fi
+if git grep -nE '#\[[i]gnore|[t]odo!\(|[u]nimplemented!\(|[d]bg!\(' -- '*.rs'; then
+    complain "these lines switch tests off or are not finished"
+fi
+while IFS= read -r file; do
+    lines=$(wc -l <"$file")
+    if ((lines > 600)); then
+        complain "$file has $lines lines; split it"
+    fi
+done < <(git ls-files '*.rs')
+while IFS= read -r script; do
+    if [[ ! -x $script ]]; then
+        complain "$script is not executable"
+    fi
+done < <(git ls-files .ci 'ci/*.sh')
+exit "$failed"

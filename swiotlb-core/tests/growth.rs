@@ -1,0 +1,103 @@
+//! Growth: asked for once, done later, never undone.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Testable, device, map, mem, unmap};
+use std::thread;
+use swiotlb_core::addr::PhysAddr;
+use swiotlb_core::grow::{Grown, Worker};
+use swiotlb_core::lookup::PoolRange;
+use swiotlb_core::walk::HasAreas;
+
+fn stepped_by_hand<P: Testable>() {
+    let mem = mem::<P>(1024, 4, true);
+    let dev = device(&mem);
+    let caller = mem.caller(0);
+    assert_eq!(caller.run_worker(), Grown::NotAsked);
+    for i in 0..8 {
+        map(&caller.enter(), &dev, i, 128 << 10);
+        map(&caller.enter(), &dev, 100 + i, 128 << 10);
+    }
+    map(&caller.enter(), &dev, 200, 4096);
+    map(&caller.enter(), &dev, 201, 4096);
+    assert_eq!(caller.probe().get().work_scheduled, 1, "asking twice is asking once");
+    assert_eq!(caller.run_worker(), Grown::Added { nslabs: 1024 });
+    assert_eq!(caller.run_worker(), Grown::NotAsked);
+    let stats = mem.stats();
+    assert_eq!((stats.nslabs, stats.pools), (2048, 2));
+    let session = caller.enter();
+    let newest = session.pools().next().unwrap();
+    assert_eq!((newest.nslabs(), newest.nareas()), (1024, 4));
+    let addr = map(&session, &dev, 202, 4096);
+    assert_eq!(session.find_pool(&dev, addr).map(PoolRange::start), Some(newest.start()));
+}
+
+fn halves_while_memory_is_short<P: Testable>() {
+    let mem = mem::<P>(4096, 32, true);
+    let dev = device(&mem);
+    let caller = mem.caller(0);
+    let fill = |from: u64| {
+        (0..32).for_each(|i| {
+            map(&caller.enter(), &dev, from + i, 256 << 10);
+        });
+    };
+    fill(0);
+    map(&caller.enter(), &dev, 300, 4096);
+    mem.pages().blocks().fail_next(1);
+    assert_eq!(caller.run_worker(), Grown::Added { nslabs: 1024 });
+    let nareas = caller.enter().pools().next().map(HasAreas::nareas);
+    assert_eq!(nareas, Some(8), "one area per segment at most");
+    (0..8).for_each(|i| {
+        map(&caller.enter(), &dev, 400 + i, 256 << 10);
+    });
+    map(&caller.enter(), &dev, 301, 4096);
+    mem.pages().blocks().fail_next(3);
+    assert!(matches!(caller.run_worker(), Grown::Failed(_)));
+    assert_eq!(mem.stats().nslabs, 4096 + 1024);
+}
+
+for_every_policy! {
+    the_worker_adds_one_pool_per_request => stepped_by_hand;
+    growth_halves_down_to_its_least_size => halves_while_memory_is_short;
+}
+
+/// The background worker: pools are added while threads map, and every address stays known.
+#[test]
+fn the_worker_thread_grows_while_others_map() {
+    type P = common::Tested<swiotlb_core::policy::Kernel>;
+    let mem = mem::<P>(512, 2, true);
+    let dev = device(&mem);
+    let worker = Worker::start(&mem).unwrap();
+    thread::scope(|s| {
+        for cpu in 0..2 {
+            let (mem, dev) = (&mem, &dev);
+            s.spawn(move || {
+                let caller = mem.caller(cpu);
+                let live: Vec<PhysAddr> = (0..200)
+                    .map(|i| map(&caller.enter(), dev, u64::from(cpu) * 1000 + i, 32 << 10))
+                    .collect();
+                for &addr in &live {
+                    assert!(caller.enter().is_swiotlb_buffer(dev, addr));
+                    unmap(&caller.enter(), dev, addr, 32 << 10);
+                }
+            });
+        }
+    });
+    drop(worker);
+    mem.caller(0).quiesce();
+    let stats = mem.stats();
+    assert_eq!((stats.used, stats.transient_nslabs), (0, 0));
+    assert!(stats.pools > 1, "{stats:?}");
+    assert_eq!(mem.pages().blocks().outstanding(), i64::try_from(stats.pools).unwrap() - 1);
+}
+
+#[test]
+fn a_worker_can_be_started_again() {
+    type P = common::Tested<swiotlb_core::policy::Kernel>;
+    let mem = mem::<P>(128, 1, true);
+    for _ in 0..3 {
+        drop(Worker::start(&mem).unwrap());
+    }
+    assert_eq!(std::sync::Arc::strong_count(&mem), 1);
+}

@@ -1,0 +1,138 @@
+//! A caller's mistakes: each is a typed error, and nothing else changes.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Testable, device, map, mem, orig, unmap};
+use swiotlb_core::addr::PhysAddr;
+use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
+use swiotlb_core::error::{AllocError, DeviceError, FullReason, InitError, MapError, SyncError, UnmapError};
+use swiotlb_core::mem::IoTlbMem;
+use swiotlb_core::phys::PhysMemory;
+
+const BIDI: Direction = Direction::Bidirectional;
+
+fn unmaps_that_are_wrong<P: Testable>() {
+    let mem = mem::<P>(256, 1, false);
+    let (dev, other) = (device(&mem), device(&mem));
+    let caller = mem.caller(0);
+    let session = caller.enter();
+    let addr = map(&session, &dev, 0, 6000);
+    let none = Attrs::default();
+    let before = mem.stats();
+    let outside = PhysAddr(0x123);
+    assert_eq!(session.unmap(&dev, outside, 1, BIDI, none), Err(UnmapError::NotBounced { addr: outside }));
+    for wrong in [addr.wrapping_add(1), addr.wrapping_add(2048), addr.wrapping_add(8192)] {
+        assert_eq!(session.unmap(&dev, wrong, 6000, BIDI, none), Err(UnmapError::NotLive { addr: wrong }));
+    }
+    let given = Direction::ToDevice;
+    assert_eq!(
+        session.unmap(&dev, addr, 6000, given, none),
+        Err(UnmapError::WrongDirection { addr, mapped: BIDI, given })
+    );
+    // A device that never had a bounce buffer looks nothing up.
+    assert_eq!(session.unmap(&other, addr, 6000, BIDI, none), Err(UnmapError::NotBounced { addr }));
+    assert_eq!(mem.stats(), before);
+    unmap(&session, &dev, addr, 6000);
+    assert_eq!(session.unmap(&dev, addr, 6000, BIDI, none), Err(UnmapError::NotLive { addr }));
+    assert_eq!(mem.stats().used, 0);
+}
+
+fn syncs_that_are_wrong<P: Testable>() {
+    let mem = mem::<P>(256, 1, false);
+    let dev = device(&mem);
+    let caller = mem.caller(0);
+    let session = caller.enter();
+    let addr = map(&session, &dev, 0, 3000);
+    let outside = PhysAddr(u64::MAX);
+    assert_eq!(session.sync_for_cpu(&dev, outside, 1, BIDI), Err(SyncError::NotBounced { addr: outside }));
+    let behind = addr.wrapping_add(8192);
+    assert_eq!(session.sync_for_cpu(&dev, behind, 1, BIDI), Err(SyncError::NotLive { addr: behind }));
+    let given = Direction::FromDevice;
+    assert_eq!(
+        session.sync_for_device(&dev, addr, 1, given),
+        Err(SyncError::WrongDirection { addr, mapped: BIDI, given })
+    );
+    unmap(&session, &dev, addr, 3000);
+    assert_eq!(session.sync_for_cpu(&dev, addr, 1, BIDI), Err(SyncError::NotLive { addr }));
+}
+
+fn maps_that_are_wrong<P: Testable>() {
+    let mem = mem::<P>(256, 1, false);
+    let dev = device(&mem);
+    let foreign_mem = common::mem::<P>(256, 1, false);
+    let foreign = device(&foreign_mem);
+    let caller = mem.caller(0);
+    let session = caller.enter();
+    let request = MapRequest::new(orig(0), 100, BIDI);
+    assert_eq!(session.map(&foreign, &request), Err(MapError::ForeignDevice));
+    assert_eq!(session.map(&dev, &MapRequest { size: 0, ..request }), Err(MapError::ZeroLength));
+    let mask = 0xffe;
+    let masked = MapRequest { alloc_align_mask: mask, ..request };
+    assert_eq!(session.map(&dev, &masked), Err(MapError::BadMask { mask }));
+    let huge = MapRequest { size: u64::MAX / 2, orig: PhysAddr(0), ..request };
+    assert!(matches!(session.map(&dev, &huge), Err(MapError::NoSuchMemory { .. })));
+    let large = MapRequest { size: (256 << 10) + 1, ..request };
+    assert!(matches!(session.map(&dev, &large), Err(MapError::TooLarge { .. })));
+    assert_eq!(session.why_full(&dev, &large), Some(FullReason::TooLarge));
+    let far = MapRequest { orig: PhysAddr(1 << 40), ..request };
+    assert!(matches!(session.map(&dev, &far), Err(MapError::NoSuchMemory { .. })));
+    assert_eq!(session.alloc_pages(&dev, 4096), Err(AllocError::NotRestricted));
+    assert_eq!((mem.stats().used, mem.stats().used_hiwater), (0, 0));
+    let bad = DeviceLimits { min_align_mask: 0xf0f, ..DeviceLimits::default() };
+    assert!(matches!(mem.device(bad), Err(DeviceError::BadMask { what: "min_align_mask", mask: 0xf0f })));
+}
+
+fn the_reason_for_full<P: Testable>() {
+    let mem = mem::<P>(256, 1, false);
+    let dev = device(&mem);
+    let strict = mem.device(DeviceLimits { min_align_mask: 0xffff, ..DeviceLimits::default() }).unwrap();
+    let bounded = mem.device(DeviceLimits { seg_boundary_mask: 0xfff, ..DeviceLimits::default() }).unwrap();
+    let caller = mem.caller(0);
+    let session = caller.enter();
+    let why = |dev, request: &MapRequest| {
+        assert!(matches!(session.map(dev, request), Err(MapError::Full { .. })));
+        session.why_full(dev, request)
+    };
+    let whole = map(&session, &dev, 0, 256 << 10);
+    let taken: Vec<_> = (1..=128).map(|i| map(&session, &dev, i, 1)).collect();
+    let one = MapRequest::new(orig(200), 1, BIDI);
+    assert_eq!(why(&dev, &one), Some(FullReason::Capacity));
+    for &addr in taken.iter().step_by(2) {
+        unmap(&session, &dev, addr, 1);
+    }
+    let two = MapRequest::new(orig(200), 4096, BIDI);
+    assert_eq!(why(&dev, &two), Some(FullReason::Fragmentation));
+    // Bits 11 to 15 of the original are set: of the free slots, which are all even, none has bit 11.
+    let odd = MapRequest::new(PhysAddr(orig(200).0 | 0xf800), 1, BIDI);
+    assert_eq!(why(&strict, &odd), Some(FullReason::Alignment));
+    unmap(&session, &dev, whole, 256 << 10);
+    let long = MapRequest { alloc_align_mask: 0x7ff, ..MapRequest::new(orig(200), 6144, BIDI) };
+    assert_eq!(why(&bounded, &long), Some(FullReason::Boundary));
+    assert_eq!(session.why_full(&dev, &long), Some(FullReason::RoomByNow));
+}
+
+for_every_policy! {
+    an_unmap_of_what_is_not_live_changes_nothing => unmaps_that_are_wrong;
+    a_sync_of_what_is_not_live_copies_nothing => syncs_that_are_wrong;
+    a_map_that_cannot_be_takes_nothing => maps_that_are_wrong;
+    every_failure_has_its_reason => the_reason_for_full;
+}
+
+#[test]
+fn pools_that_cannot_be_are_refused() {
+    type P = common::Tested<swiotlb_core::policy::Kernel>;
+    let memory = || std::sync::Arc::new(PhysMemory::new());
+    for (base, nslabs) in [(0x1001, 128), (0x1000, 0), (1 << 40, 128), (!0xfff, 128), (0, u64::MAX)] {
+        let refused = IoTlbMem::<P>::restricted(PhysAddr(base), nslabs, memory(), common::pages());
+        assert!(matches!(refused, Err(InitError::Placement { .. })), "{base:#x} {nslabs}");
+    }
+    let mem = mem::<P>(256, 2, false);
+    let caller = mem.caller(0);
+    for (base, nslabs, nareas) in
+        [(0x40_0000, 256, 0), (0x40_0000, 256, 3), (0x40_0000, 192, 2), (0x123, 128, 1)]
+    {
+        assert!(caller.insert_pool(PhysAddr(base), nslabs, nareas).is_err(), "{base:#x} {nslabs} {nareas}");
+    }
+    assert_eq!(mem.stats().pools, 1);
+}

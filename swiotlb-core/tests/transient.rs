@@ -1,0 +1,172 @@
+//! Transient pools: made when there is no room, unlinked at unmap, freed after a grace period.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Testable, device, map, mem, orig, unmap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use swiotlb_core::addr::PhysAddr;
+use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
+use swiotlb_core::error::MapError;
+use swiotlb_core::lookup::PoolRange;
+use swiotlb_core::mem::IoTlbMem;
+
+/// Fills a pool of one segment with one buffer.
+fn fill<P: Testable>(mem: &IoTlbMem<P>, dev: &swiotlb_core::mem::Device<P>) -> PhysAddr {
+    map(&mem.caller(0).enter(), dev, 0, 256 << 10)
+}
+
+fn lives_from_map_to_grace_period<P: Testable>() {
+    let mem = mem::<P>(128, 1, true);
+    let dev = device(&mem);
+    fill(&mem, &dev);
+    let mut caller = mem.caller(0);
+    let session = caller.enter();
+    let addr = map(&session, &dev, 1, 5000);
+    let pool = session.find_pool(&dev, addr).unwrap();
+    assert!(pool.is_transient());
+    assert_eq!((pool.nslabs(), pool.start()), (3, addr));
+    let stats = mem.stats();
+    assert_eq!((stats.used, stats.nslabs, stats.transient_nslabs), (131, 128, 3));
+    assert_eq!(mem.pages().blocks().outstanding(), 1);
+
+    unmap(&session, &dev, addr, 5000);
+    assert!(session.find_pool(&dev, addr).is_none(), "unlinked at once");
+    let stats = mem.stats();
+    assert_eq!((stats.used, stats.transient_nslabs), (128, 0));
+    for _ in 0..10 {
+        caller.free_expired();
+    }
+    assert_eq!(mem.pages().blocks().outstanding(), 1, "a reader that was there keeps it");
+    drop(session);
+    assert_eq!(caller.quiesce(), 1);
+    assert_eq!(mem.pages().blocks().outstanding(), 0);
+}
+
+fn failing_leaves_nothing<P: Testable>() {
+    let mem = mem::<P>(128, 1, true);
+    let dev = device(&mem);
+    fill(&mem, &dev);
+    let caller = mem.caller(0);
+    let session = caller.enter();
+    let request = MapRequest::new(orig(1), 2048, Direction::ToDevice);
+    mem.pages().blocks().fail_next(1);
+    assert!(matches!(session.map(&dev, &request), Err(MapError::OutOfPages { wanted: 2048, .. })));
+    // A page starts with an even slot, and the original wants an odd one.
+    let strict = mem.device(DeviceLimits { min_align_mask: 0xfff, ..DeviceLimits::default() }).unwrap();
+    let odd = MapRequest { orig: request.orig.wrapping_add(2048), ..request };
+    assert!(matches!(session.map(&strict, &odd), Err(MapError::TransientUnusable { .. })));
+    assert_eq!(caller.probe().get().transient_unusable, 1);
+    assert_eq!((mem.stats().used, mem.stats().transient_nslabs), (128, 0));
+    assert_eq!(mem.pages().blocks().outstanding(), 0);
+    assert!(session.find_pool(&strict, PhysAddr(0x10_0000)).is_none());
+}
+
+fn a_device_that_goes_frees_what_it_left<P: Testable>() {
+    let mem = mem::<P>(128, 1, true);
+    let keeper = device(&mem);
+    fill(&mem, &keeper);
+    let dev = device(&mem);
+    let caller = mem.caller(0);
+    map(&caller.enter(), &dev, 1, 4096);
+    map(&caller.enter(), &dev, 2, 4096);
+    assert_eq!(mem.pages().blocks().outstanding(), 2);
+    drop(dev);
+    assert_eq!(mem.pages().blocks().outstanding(), 0);
+    assert_eq!((mem.stats().used, mem.stats().transient_nslabs), (128, 0));
+}
+
+/// One thread maps, another unmaps: the address travels through a Relaxed atomic and nothing else, so
+/// only the allocator's own barriers make its pool visible.
+fn is_found_by_whoever_gets_the_address<P: Testable>() {
+    const ROUNDS: u64 = 3_000;
+    let mem = mem::<P>(128, 1, true);
+    let dev = device(&mem);
+    fill(&mem, &dev);
+    let handed = AtomicU64::new(0);
+    thread::scope(|s| {
+        s.spawn(|| {
+            let caller = mem.caller(1);
+            for _ in 0..ROUNDS {
+                let addr = loop {
+                    match handed.load(Ordering::Relaxed) {
+                        0 => thread::yield_now(),
+                        addr => break PhysAddr(addr),
+                    }
+                };
+                let done = caller.enter().unmap(&dev, addr, 2048, Direction::Bidirectional, Attrs::default());
+                assert_eq!(done, Ok(()));
+                handed.store(0, Ordering::Relaxed);
+                caller.free_expired();
+            }
+        });
+        let caller = mem.caller(0);
+        for i in 0..ROUNDS {
+            let addr = map(&caller.enter(), &dev, 1 + i % 64, 2048);
+            handed.store(addr.0, Ordering::Relaxed);
+            while handed.load(Ordering::Relaxed) != 0 {
+                thread::yield_now();
+            }
+        }
+    });
+    mem.caller(0).quiesce();
+    assert_eq!((mem.stats().used, mem.stats().transient_nslabs), (128, 0));
+    assert_eq!(mem.pages().blocks().outstanding(), 0);
+    assert_eq!(mem.pages().blocks().inner().bad_frees(), 0);
+}
+
+/// Readers look up a live transient address while a storm makes and drops others.
+fn readers_survive_a_storm<P: Testable>() {
+    let mem = mem::<P>(128, 1, true);
+    let dev = device(&mem);
+    fill(&mem, &dev);
+    let live = map(&mem.caller(0).enter(), &dev, 1, 2048);
+    let done = AtomicBool::new(false);
+    thread::scope(|s| {
+        s.spawn(|| {
+            let caller = mem.caller(1);
+            while !done.load(Ordering::Relaxed) {
+                let session = caller.enter();
+                for _ in 0..16 {
+                    assert!(session.is_swiotlb_buffer(&dev, live));
+                }
+            }
+        });
+        let caller = mem.caller(0);
+        for i in 0..2_000 {
+            let session = caller.enter();
+            let addr = map(&session, &dev, 2 + i % 8, 2048);
+            unmap(&session, &dev, addr, 2048);
+            drop(session);
+            caller.free_expired();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    mem.caller(0).quiesce();
+    assert_eq!(mem.stats().transient_nslabs, 1);
+}
+
+for_every_policy! {
+    a_transient_pool_lives_from_map_to_grace_period => lives_from_map_to_grace_period;
+    a_transient_pool_that_fails_leaves_nothing => failing_leaves_nothing;
+    a_device_frees_its_transient_pools => a_device_that_goes_frees_what_it_left;
+    any_cpu_that_gets_the_address_finds_the_pool => is_found_by_whoever_gets_the_address;
+    lookups_go_on_during_a_storm => readers_survive_a_storm;
+}
+
+#[test]
+fn retired_pools_are_freed_in_order_of_retirement() {
+    type P = common::Tested<swiotlb_core::policy::Kernel>;
+    let mem = mem::<P>(128, 1, true);
+    let dev = device(&mem);
+    fill(&mem, &dev);
+    let mut caller = mem.caller(0);
+    let addrs: Vec<_> = (1..40).map(|i| map(&caller.enter(), &dev, i, 2048)).collect();
+    for &addr in addrs.iter().rev() {
+        unmap(&caller.enter(), &dev, addr, 2048);
+    }
+    assert_eq!(caller.quiesce(), 39);
+    assert_eq!(caller.waiting_for_readers(), 0);
+    assert_eq!(mem.pages().blocks().outstanding(), 0);
+}
