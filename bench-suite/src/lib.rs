@@ -1,6 +1,8 @@
 //! The runner behind `swiotlb-bench`: verification, replay, measuring.
 
+pub mod cell;
 pub mod cli;
+pub mod measure;
 pub mod nearest;
 pub mod policies;
 pub mod replay;

@@ -4,6 +4,7 @@
 //! in an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
 //! and one line here.
 
+use crate::cell::{self, CellError, CellOutcome, CellSpec};
 use crate::nearest::distance;
 use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
@@ -47,6 +48,8 @@ pub struct Entry {
     pub verify: fn(&mut Ground, &Path) -> Result<FileResult, FileError>,
     /// Replays one trace.
     pub replay: fn(&ReplayJob<'_>) -> Result<Replayed, ReplayError>,
+    /// Runs one cell of a suite.
+    pub cell: fn(&CellSpec) -> Result<CellOutcome, CellError>,
     /// Prepares a measured scenario.
     pub prepare: fn(&Scenario) -> Result<Box<dyn Prepared>, ScenarioError>,
 }
@@ -61,6 +64,7 @@ fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Ent
         reproduces: reproduces::<P>(),
         verify: verify::run_file::<OnVectors<P>>,
         replay: replay::run::<P, Counted<P>>,
+        cell: cell::backend::run::<P>,
         prepare: scenario::prepare::<P>,
     }
 }

@@ -10,11 +10,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::{Fairness, Noise, Oracle, Place, Thread};
 use crate::latency::Latency;
 use crate::machine::Machine;
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "swiotlb-bench/1";
+pub const SCHEMA: &str = "swiotlb-bench/1.1";
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +64,27 @@ pub struct RunRecord {
     /// What a reader has to know beside the numbers.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Where in its run's plan it stands (since 1.1, as all that follows).
+    #[serde(default)]
+    pub place: Option<Place>,
+    /// Why its numbers may not be used, if they may not: the oracle failed, it took too long.
+    #[serde(default)]
+    pub void: Option<String>,
+    /// One number per metric, with the unit in its name: `ns_per_op`, `jain`.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, f64>,
+    /// The threads.
+    #[serde(default)]
+    pub threads: Vec<Thread>,
+    /// How evenly they came to their turn.
+    #[serde(default)]
+    pub fairness: Option<Fairness>,
+    /// What the ownership oracle saw.
+    #[serde(default)]
+    pub oracle: Option<Oracle>,
+    /// What else went on.
+    #[serde(default)]
+    pub noise: Option<Noise>,
 }
 
 impl RunRecord {
@@ -87,6 +109,13 @@ impl RunRecord {
             latencies: BTreeMap::new(),
             placement: None,
             notes: Vec::new(),
+            place: None,
+            void: None,
+            metrics: BTreeMap::new(),
+            threads: Vec::new(),
+            fairness: None,
+            oracle: None,
+            noise: None,
         }
     }
 }
@@ -157,15 +186,16 @@ impl Schema {
 pub struct UnknownSchema(String);
 
 impl From<Schema> for String {
-    fn from(schema: Schema) -> Self {
-        format!("swiotlb-bench/{}", schema.major)
+    /// What is written is always of this version, whatever minor version it was read from.
+    fn from(_: Schema) -> Self {
+        SCHEMA.to_owned()
     }
 }
 
 impl TryFrom<String> for Schema {
     type Error = UnknownSchema;
 
-    /// Accepts `swiotlb-bench/1`, and `swiotlb-bench/1.N` of a later minor version.
+    /// Accepts `swiotlb-bench/1` and `swiotlb-bench/1.N` of any minor version.
     fn try_from(text: String) -> Result<Self, UnknownSchema> {
         let version = text.strip_prefix("swiotlb-bench/").unwrap_or_default();
         let (major, minor) = version.split_once('.').unwrap_or((version, "0"));

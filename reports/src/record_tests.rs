@@ -39,6 +39,30 @@ pub(crate) fn sample() -> RunRecord {
     record.latencies = BTreeMap::from([("map".into(), map), ("find_pool".into(), find)]);
     record.placement = Some(Placement { identical: 20_001, compared: 20_001 });
     record.notes = vec!["12 unmaps without a map were skipped".into()];
+    with_evidence(record)
+}
+
+/// The fields that came with 1.1.
+fn with_evidence(mut record: RunRecord) -> RunRecord {
+    record.place = Some(Place {
+        suite_hash: "0123456789abcdef".into(),
+        launch: 3,
+        block: Some(1),
+        arm: Some("A".into()),
+    });
+    record.void = Some("the oracle found 1 violation".into());
+    record.metrics = BTreeMap::from([("ns_per_op".into(), 97.5)]);
+    record.threads = vec![Thread {
+        role: "mapper".into(),
+        cpu: 1,
+        pinned_to: Some(1),
+        ops: 7,
+        counts: BTreeMap::from([("maps".into(), 7)]),
+        failures: BTreeMap::from([("capacity".into(), 1)]),
+    }];
+    record.fairness = Some(Fairness { shares: vec![0.5, 0.5], jain: 1.0, longest_wait_ns: 12 });
+    record.oracle = Some(Oracle { mode: "sampled 1/64".into(), checked: 9, violations: 1 });
+    record.noise = Some(Noise { steal_ns: Some(4), clock_source: Some("tsc".into()), ..Noise::default() });
     record
 }
 
@@ -53,7 +77,7 @@ fn read(value: Value) -> Result<RunRecord, serde_json::Error> {
 #[test]
 fn a_record_comes_back_whole() {
     let text = serde_json::to_string(&sample()).unwrap();
-    assert!(text.starts_with("{\"schema\":\"swiotlb-bench/1\","));
+    assert!(text.starts_with("{\"schema\":\"swiotlb-bench/1.1\","));
     assert!(!text.contains('\n'));
     let back: RunRecord = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&back).unwrap(), text);
@@ -181,6 +205,11 @@ fn the_published_schema_names_nothing_that_is_not_written() {
         (root["properties"]["machine"].clone(), &v["machine"]),
         (root["properties"]["clock"].clone(), &v["clock"]),
         (root["properties"]["placement"].clone(), &v["placement"]),
+        (root["properties"]["place"].clone(), &v["place"]),
+        (root["properties"]["fairness"].clone(), &v["fairness"]),
+        (root["properties"]["oracle"].clone(), &v["oracle"]),
+        (root["properties"]["noise"].clone(), &v["noise"]),
+        (root["$defs"]["thread"].clone(), &v["threads"][0]),
         (root["$defs"]["latency"].clone(), &v["latencies"]["map"]),
         (root["$defs"]["cache"].clone(), &v["machine"]["caches"][0]),
     ] {
@@ -188,4 +217,13 @@ fn the_published_schema_names_nothing_that_is_not_written() {
             assert!(part.get(name).is_some(), "{name}");
         }
     }
+}
+
+#[test]
+fn a_record_of_the_first_version_is_still_read() {
+    let first = r#"{"schema":"swiotlb-bench/1","kind":"replay","scenario":"x","policy":{"label":"kernel"},
+        "seed":1,"revision":"r","started":2,"notes":["n"]}"#;
+    let record: RunRecord = serde_json::from_str(first).unwrap();
+    assert_eq!((record.place, record.void, record.noise), (None, None, None));
+    assert!(record.metrics.is_empty() && record.threads.is_empty());
 }

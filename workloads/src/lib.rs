@@ -8,6 +8,7 @@
 //! | [`lines`] | bounded lines from a plain or gzip file |
 //! | [`golden`] | vectors in `swiotlb-golden/1`: operations and what Linux did |
 //! | [`trace`] | recordings of real kernels, as JSON Lines or as ftrace's text |
+//! | [`suite`] | what to measure: suite files, their cells |
 //! | [`op`] | plans: what simulated threads ask, made before any clock starts |
 //! | [`merge`], [`check`] | a plan in time order; whether it keeps its promises |
 //! | [`arena`] | where a plan's originals lie |
@@ -27,4 +28,5 @@ pub mod lines;
 pub mod merge;
 pub mod model;
 pub mod op;
+pub mod suite;
 pub mod trace;

@@ -2,9 +2,16 @@
 //!
 //! Data goes to standard output, diagnostics to standard error. A closed pipe ends the program quietly.
 
+mod ab;
+mod cell;
 mod cells;
+mod choice;
+mod doctor;
+mod list;
+mod measure;
 mod out;
 mod replay;
+mod session;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -70,6 +77,17 @@ enum Command {
     Verify(verify::Args),
     /// Replay a recorded trace.
     Replay(replay::Args),
+    /// Measure suites, each cell in fresh processes.
+    Measure(measure::Args),
+    /// Compare two policies in blocks of ABBA.
+    Ab(ab::Args),
+    /// List suites, cells or policies.
+    List(list::Args),
+    /// Say whether this machine is fit to measure on.
+    Doctor(doctor::Args),
+    /// Run the cell on standard input.
+    #[command(hide = true)]
+    Cell(cell::Args),
     /// Measure the slot-search tables beside what Linux's own code took.
     Cells(cells::Args),
 }
@@ -88,6 +106,11 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Verify(args) => verify::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Measure(args) => measure::run(&args),
+        Command::Ab(args) => ab::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Cell(args) => cell::run(&args),
         Command::Cells(args) => cells::run(&args),
     };
     match done {

@@ -62,6 +62,16 @@ impl<W: Write> Out<W> {
     }
 }
 
+/// Writes `text` to standard output as it is.
+///
+/// # Errors
+/// As [`Out::line`].
+pub(super) fn say(text: &str) -> Result<(), Failure> {
+    let mut out = Out::stdout();
+    out.text(text)?;
+    out.flush()
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 mod tests {

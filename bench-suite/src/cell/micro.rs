@@ -1,0 +1,135 @@
+//! Cells of the prepared states: slot search, two threads, `find_pool`, the fallback.
+//!
+//! The meter takes the median of batch means over the batches that were taken while the machine was
+//! quiet. A batch verifies itself: one operation that did not end as the state promises is a violation,
+//! and there is no number. Step counters are not taken here yet: the prepared loops keep their callers to
+//! themselves.
+
+use super::host::{Ledger, measured_clock};
+use super::{CellError, CellOutcome, CellSpec};
+use crate::scenario::{
+    Address, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Scenario,
+    ScenarioError, Section, SlotSearch, TwoThreads, prepare,
+};
+use reports::evidence::Oracle;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use swiotlb_core::policy::With;
+use workloads::suite::keys::Sort;
+
+/// Prepares a cell's state for `P` and measures it.
+///
+/// # Errors
+/// A state that there is not, or that cannot be made.
+pub fn run<P: With>(spec: &CellSpec, sort: Sort) -> Result<CellOutcome, CellError> {
+    let scenario = scenario(spec, sort)?;
+    let mut prepared = prepare::<P>(&scenario).map_err(|error| CellError::Run(error.to_string()))?;
+    let effort = effort(spec.quick, sort);
+    let mut meter = Meter::new(effort);
+    let ledger = Ledger::start();
+    let measured = meter.measure(&mut *prepared);
+    let noise = ledger.finish();
+    let mut outcome = match measured {
+        Ok(measured) => numbers(measured, effort.ops),
+        Err(ScenarioError::Unverified { wrong, ops }) => violated(wrong, ops),
+        Err(error) => return Err(CellError::Run(error.to_string())),
+    };
+    outcome.noise = Some(noise);
+    outcome.clock = Some(measured_clock());
+    Ok(outcome)
+}
+
+/// How much is measured: what one batch costs differs by the sort.
+fn effort(quick: bool, sort: Sort) -> Effort {
+    let ops = if sort == Sort::Fallback { 64 } else { 512 };
+    if quick {
+        Effort { warm_up: 20, batches: 60, ops, patience: Duration::from_millis(400) }
+    } else {
+        Effort { warm_up: 100, batches: 500, ops, patience: Duration::from_secs(2) }
+    }
+}
+
+fn numbers(measured: Measured, ops: u64) -> CellOutcome {
+    let metric = |name: &str, number: f64| (name.to_owned(), number);
+    let checked = (measured.batches as u64).saturating_mul(ops);
+    let busy = "too few batches were taken while the machine was quiet: none was dropped";
+    CellOutcome {
+        metrics: BTreeMap::from([
+            metric("ns_per_op", measured.median),
+            metric("lower_quartile_ns", measured.lower),
+            metric("upper_quartile_ns", measured.upper),
+        ]),
+        counts: BTreeMap::from([
+            ("batches".to_owned(), measured.batches as u64),
+            ("batches_dropped".to_owned(), measured.dropped as u64),
+            ("operations".to_owned(), checked),
+        ]),
+        oracle: Some(Oracle { mode: "every operation's outcome".to_owned(), checked, violations: 0 }),
+        notes: measured.busy.then(|| busy.to_owned()).into_iter().collect(),
+        ..CellOutcome::default()
+    }
+}
+
+fn violated(wrong: u64, ops: u64) -> CellOutcome {
+    let mode = "every operation's outcome".to_owned();
+    CellOutcome { oracle: Some(Oracle { mode, checked: ops, violations: wrong }), ..CellOutcome::default() }
+}
+
+/// The prepared state that a cell asks for.
+///
+/// # Errors
+/// One that there is not.
+pub fn scenario(spec: &CellSpec, sort: Sort) -> Result<Scenario, CellError> {
+    match sort {
+        Sort::FindPool => find_pool(spec),
+        Sort::Fallback => fallback(spec),
+        _ => slot_search(spec),
+    }
+}
+
+fn slot_search(spec: &CellSpec) -> Result<Scenario, CellError> {
+    let slots = spec.number_or("slots", 1)?;
+    let (state, copy) = (spec.text("state").unwrap_or("empty"), spec.flag("copy", false));
+    let areas = spec.number_or("nareas", 1)?;
+    if spec.number_or("threads", 1)? == 2 {
+        if state != "empty" || copy {
+            return Err(CellError::Spec("two threads search an empty pool, copying off".to_owned()));
+        }
+        return Ok(Scenario::TwoThreads(TwoThreads { areas, slots }));
+    }
+    let (occupancy, fails) = occupancy(state)?;
+    Ok(Scenario::SlotSearch(SlotSearch { nslabs: NSLABS, occupancy, slots, copy, fails }))
+}
+
+/// A state's word: what the pool holds, and whether every search is meant to fail.
+fn occupancy(state: &str) -> Result<(Occupancy, bool), CellError> {
+    let wrong = || CellError::Parameter { key: "state".to_owned(), value: state.to_owned() };
+    let (word, percent) = state.split_once('-').unwrap_or((state, "0"));
+    let percent: u32 = percent.parse().map_err(|_| wrong())?;
+    match word {
+        "empty" => Ok((Occupancy::Empty, false)),
+        "taken" => Ok((Occupancy::Taken(percent), false)),
+        "fragmented" => Ok((Occupancy::Fragmented(percent), false)),
+        "failing" => Ok((Occupancy::Fragmented(percent), true)),
+        "aged" => Ok((Occupancy::Aged(percent), false)),
+        _ => Err(wrong()),
+    }
+}
+
+fn find_pool(spec: &CellSpec) -> Result<Scenario, CellError> {
+    let address = match spec.text("position").unwrap_or("tail") {
+        "head" => Address::Head,
+        "miss" => Address::Miss,
+        "random" => Address::Random,
+        _ => Address::Tail,
+    };
+    let per_lookup = spec.text("section") == Some("per-lookup");
+    let section = if per_lookup { Section::PerLookup } else { Section::PerBatch };
+    Ok(Scenario::FindPool(FindPool { pools: spec.number_or("pools", 1)?, address, section }))
+}
+
+fn fallback(spec: &CellSpec) -> Result<Scenario, CellError> {
+    let reclaim = spec.text("part") == Some("reclaim");
+    let part = if reclaim { FallbackPart::Reclaim } else { FallbackPart::RoundTrip };
+    Ok(Scenario::Fallback(Fallback { slots: spec.number_or("slots", 1)?, part }))
+}

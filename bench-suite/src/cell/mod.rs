@@ -1,0 +1,79 @@
+//! One cell in one fresh process: what the child of `measure` does.
+//!
+//! The parent writes a [`CellSpec`] as JSON to the child's standard input and reads one record, one line
+//! of JSON, from its standard output. [`backend`] is the one place that knows which runner a cell belongs
+//! to; everything else here is the same for all of them.
+
+pub mod backend;
+pub mod control;
+pub mod host;
+mod micro;
+pub mod model;
+mod outcome;
+mod spec;
+
+pub use outcome::{CellError, CellOutcome};
+pub use spec::CellSpec;
+
+use crate::policies;
+use reports::evidence::Place;
+use reports::machine::Machine;
+use reports::record::{Kind, PolicyName, RunRecord};
+use std::time::{SystemTime, UNIX_EPOCH};
+use workloads::suite::expand::NO_POLICY;
+
+/// The revision that was built, where the build was told it.
+const REVISION: Option<&str> = option_env!("SWIOTLB_BENCH_REVISION");
+
+/// Runs a cell and makes its record. What goes wrong in the cell voids the record; it is no error here.
+#[must_use]
+pub fn run(spec: &CellSpec) -> RunRecord {
+    let mut record = blank(spec);
+    let before = host::Ledger::start();
+    let done = outcome_of(spec);
+    let noise = before.finish();
+    match done {
+        Ok(outcome) => outcome.fill(&mut record),
+        Err(error) => record.void = Some(error.to_string()),
+    }
+    record.noise.get_or_insert(noise);
+    record
+}
+
+fn outcome_of(spec: &CellSpec) -> Result<CellOutcome, CellError> {
+    if spec.cell.policy == NO_POLICY {
+        return backend::without_policy(spec);
+    }
+    let entry = policies::by_name(&spec.cell.policy).map_err(CellError::Spec)?;
+    (entry.cell)(spec)
+}
+
+/// The record of a cell before it has run, or that never ran.
+#[must_use]
+pub fn blank(spec: &CellSpec) -> RunRecord {
+    let mut record = RunRecord::new(Kind::Cell, spec.cell.id.clone(), policy_name(&spec.cell.policy));
+    record.suite = Some(spec.suite.clone());
+    record.parameters = spec.cell.values.clone();
+    record.parameters.insert("scenario".to_owned(), spec.cell.scenario.clone());
+    record.parameters.insert("mode".to_owned(), if spec.quick { "quick" } else { "full" }.to_owned());
+    record.seed = spec.cell.seed;
+    record.revision = REVISION.unwrap_or("unknown").to_owned();
+    record.started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    record.machine = Machine::read();
+    record.place = Some(Place {
+        suite_hash: spec.suite_hash.clone(),
+        launch: spec.launch,
+        block: spec.block,
+        arm: spec.arm.clone(),
+    });
+    record
+}
+
+/// The label of a policy, composed of every axis.
+fn policy_name(name: &str) -> PolicyName {
+    let Ok(entry) = policies::by_name(name) else {
+        return PolicyName { label: name.to_owned(), ..PolicyName::default() };
+    };
+    let axes = (entry.axes)().into_iter().map(|(axis, name)| (axis.to_owned(), name.to_owned())).collect();
+    PolicyName { label: (entry.label)(), axes }
+}

@@ -1,0 +1,94 @@
+//! What a runner gives back for one cell, and why it may give nothing.
+
+use reports::evidence::{Fairness, Noise, Oracle, Thread};
+use reports::latency::Latency;
+use reports::record::{Clock, RunRecord};
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// What one launch of one cell found.
+#[derive(Clone, Debug, Default)]
+pub struct CellOutcome {
+    /// One number per metric, with its unit in the name. `ns_per_op` is the median of batch means.
+    pub metrics: BTreeMap<String, f64>,
+    /// Histograms: `map`, `unmap`, `response`, `empty_loop`.
+    pub latencies: BTreeMap<String, Latency>,
+    /// What happened.
+    pub counts: BTreeMap<String, u64>,
+    /// Requests that failed, by reason.
+    pub failures: BTreeMap<String, u64>,
+    /// Step counters, from the counting pass.
+    pub counters: BTreeMap<String, u64>,
+    /// The threads.
+    pub threads: Vec<Thread>,
+    /// How evenly they came to their turn.
+    pub fairness: Option<Fairness>,
+    /// What the oracle saw, both passes together.
+    pub oracle: Option<Oracle>,
+    /// What else went on, where the runner took the ledger around the measured region itself.
+    pub noise: Option<Noise>,
+    /// The clock.
+    pub clock: Option<Clock>,
+    /// What a reader has to know.
+    pub notes: Vec<String>,
+    /// Why the numbers may not be used.
+    pub void: Option<String>,
+}
+
+impl CellOutcome {
+    /// Puts everything into `record`. A violation that the oracle saw voids it whatever the runner says.
+    pub fn fill(self, record: &mut RunRecord) {
+        let violations = self.oracle.as_ref().map_or(0, |oracle| oracle.violations);
+        let broken = (violations > 0).then(|| format!("the oracle found {violations} violations"));
+        record.void = broken.or(self.void);
+        record.metrics = self.metrics.into_iter().filter(|(_, x)| x.is_finite()).collect();
+        record.latencies = self.latencies;
+        record.counts = self.counts;
+        record.failures = self.failures;
+        record.counters = self.counters;
+        record.threads = self.threads;
+        record.fairness = self.fairness;
+        record.oracle = self.oracle;
+        record.noise = self.noise;
+        record.clock = self.clock;
+        record.notes = self.notes;
+    }
+}
+
+/// Why a cell gave no number.
+#[derive(Debug, Error)]
+pub enum CellError {
+    /// The cell asks for what there is not.
+    #[error("{0}")]
+    Spec(String),
+    /// A parameter's value is not what the runner takes.
+    #[error("{key}={value} is not usable here")]
+    Parameter {
+        /// The parameter.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// The runner failed.
+    #[error("{0}")]
+    Run(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reports::record::{Kind, PolicyName};
+
+    #[test]
+    fn a_failed_oracle_voids_the_record_and_numbers_that_are_none_are_left_out() {
+        let mut record = RunRecord::new(Kind::Cell, "x", PolicyName::default());
+        let outcome = CellOutcome {
+            metrics: BTreeMap::from([("ns_per_op".into(), 1.0), ("ratio".into(), f64::NAN)]),
+            oracle: Some(Oracle { mode: "full".into(), checked: 9, violations: 2 }),
+            ..CellOutcome::default()
+        };
+        outcome.fill(&mut record);
+        assert_eq!(record.void.as_deref(), Some("the oracle found 2 violations"));
+        assert_eq!(record.metrics.len(), 1);
+    }
+}

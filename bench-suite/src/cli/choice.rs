@@ -1,0 +1,74 @@
+//! Which suites and cells: the flags that `measure`, `ab` and `list cells` share.
+
+use super::Failure;
+use crate::measure::plan::PlannedSuite;
+use crate::measure::shipped;
+use crate::policies;
+use workloads::suite::filter::Filter;
+use workloads::suite::{Cell, Changes, Limits, Mode, Suite, cells};
+
+/// The flags.
+#[derive(Clone, clap::Args)]
+pub(super) struct Choice {
+    /// Suites: shipped ones by name, or files.
+    #[arg(value_name = "SUITE")]
+    pub suites: Vec<String>,
+    /// Other values of an axis or parameter: a list or range, as in `pools=1:64:*4,100`.
+    #[arg(long, value_name = "AXIS=VALUES", env = "SWIOTLB_BENCH_SET", value_delimiter = ';')]
+    pub set: Vec<String>,
+    /// Only these cells, as in `policy=lock-*,pools>=64`.
+    #[arg(long, value_name = "EXPR", default_value = "", env = "SWIOTLB_BENCH_FILTER")]
+    pub filter: String,
+    /// Fewer cells and launches: a first look.
+    #[arg(long, env = "SWIOTLB_BENCH_QUICK")]
+    pub quick: bool,
+    /// All cells and launches (this is the default).
+    #[arg(long, conflicts_with = "quick", env = "SWIOTLB_BENCH_FULL")]
+    pub full: bool,
+    /// The seed of everything drawn at random.
+    #[arg(long, value_name = "N", default_value_t = 1, env = "SWIOTLB_BENCH_SEED")]
+    pub seed: u64,
+}
+
+/// A suite with the cells that were chosen.
+pub(super) struct Chosen {
+    pub planned: PlannedSuite,
+    pub suite: Suite,
+    pub cells: Vec<Cell>,
+}
+
+impl Choice {
+    pub(super) fn mode(&self) -> Mode {
+        if self.quick { Mode::Quick } else { Mode::Full }
+    }
+
+    /// What the flags change of a suite.
+    pub(super) fn changes(&self) -> Result<Changes, Failure> {
+        let pair = |text: &String| {
+            let (key, values) = text.split_once('=').ok_or_else(|| {
+                Failure::usage(format!("--set {}: write AXIS=VALUES", reports::text::visible(text)))
+            })?;
+            Ok((key.trim().to_owned(), values.trim().to_owned()))
+        };
+        let set = self.set.iter().map(pair).collect::<Result<Vec<_>, Failure>>()?;
+        let filter = Filter::parse(&self.filter).map_err(|e| Failure::usage(format!("--filter: {e}")))?;
+        Ok(Changes { set, filter, mode: self.mode(), seed: self.seed })
+    }
+}
+
+/// The suites of `choice` with their cells.
+pub(super) fn chosen(choice: &Choice, limits: Limits) -> Result<Vec<Chosen>, Failure> {
+    if choice.suites.is_empty() {
+        return Err(Failure::usage("which suite? `swiotlb-bench list suites` shows them"));
+    }
+    let changes = choice.changes()?;
+    choice.suites.iter().map(|name| one(name, &changes, limits)).collect()
+}
+
+/// A suite with the cells that `changes` leave.
+pub(super) fn one(name: &str, changes: &Changes, limits: Limits) -> Result<Chosen, Failure> {
+    let known: Vec<&str> = policies::all().iter().map(|entry| entry.name).collect();
+    let (planned, suite) = shipped::find(name).map_err(Failure::usage)?;
+    let cells = cells(&suite, changes, &known, limits).map_err(Failure::usage)?;
+    Ok(Chosen { planned, suite, cells })
+}

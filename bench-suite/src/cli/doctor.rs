@@ -1,0 +1,20 @@
+//! `swiotlb-bench doctor`: whether this machine is fit to measure on.
+
+use super::out::say;
+use super::{Exit, Failure};
+use crate::measure::doctor::{Look, examine, table, unfit};
+use reports::machine::Machine;
+
+/// How strict to be.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// End with exit code 6 where the machine is not fit.
+    #[arg(long, env = "SWIOTLB_BENCH_STRICT")]
+    strict: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let findings = examine(&Machine::read(), &Look::take());
+    say(&reports::terminal::render(&table(&findings)))?;
+    Ok(if args.strict && unfit(&findings) > 0 { Exit::Unfit } else { Exit::Ok })
+}

@@ -1,0 +1,81 @@
+//! `swiotlb-bench list suites|cells|policies`.
+
+use super::choice::{Choice, chosen};
+use super::out::say;
+use super::{Exit, Failure};
+use crate::{measure::shipped, policies};
+use reports::table::{Column, Table, Unit, Value};
+use workloads::suite::{Changes, Limits, cells};
+
+/// What to list.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// The shipped suites, with their questions and numbers of cells.
+    Suites,
+    /// The exact ids of a suite's cells, one a line.
+    Cells(Choice),
+    /// The policies.
+    Policies,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    match &args.what {
+        What::Suites => say(&reports::terminal::render(&suites()?))?,
+        What::Policies => say(&reports::terminal::render(&names()))?,
+        What::Cells(choice) => {
+            let mut text = String::new();
+            for suite in chosen(choice, Limits::default())? {
+                for cell in suite.cells {
+                    text.push_str(&cell.id);
+                    text.push('\n');
+                }
+            }
+            say(&text)?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn suites() -> Result<Table, Failure> {
+    let known: Vec<&str> = policies::all().iter().map(|entry| entry.name).collect();
+    let columns = vec![
+        Column::text("suite"),
+        Column::text("about"),
+        Column::number("cells", Unit::None),
+        Column::number("launches", Unit::None),
+        Column::text("title"),
+    ];
+    let mut table = Table::new("Suites", columns);
+    for suite in shipped::all().map_err(Failure::error)? {
+        let count =
+            cells(&suite, &Changes::default(), &known, Limits::default()).map_err(Failure::error)?.len();
+        table.push(vec![
+            Value::Text(suite.name.clone()),
+            Value::Text(suite.questions.join(" ")),
+            Value::Count(count as u64),
+            Value::Count(u64::from(suite.launches.full)),
+            Value::Text(suite.title.clone()),
+        ]);
+    }
+    table.notes.push(
+        "Q: a question of docs/FINDINGS.md; N: a published claim. Cells and launches of a full run."
+            .to_owned(),
+    );
+    Ok(table)
+}
+
+fn names() -> Table {
+    let columns = ["policy", "what it changes", "label"].map(Column::text).to_vec();
+    let mut table = Table::new("Policies", columns);
+    for entry in policies::all() {
+        let texts = [entry.name.to_owned(), entry.changes.to_owned(), (entry.label)()];
+        table.push(texts.map(Value::Text).to_vec());
+    }
+    table
+}

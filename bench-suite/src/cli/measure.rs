@@ -1,0 +1,194 @@
+//! `swiotlb-bench measure SUITE…`.
+
+use super::choice::{Choice, Chosen, chosen, one};
+use super::out::say;
+use super::session::{Where, drive};
+use super::{Exit, Failure, complain};
+use crate::cell::{CellSpec, backend};
+use crate::measure::folder::Folder;
+use crate::measure::plan::RunPlan;
+use crate::measure::{fit, groups, table};
+use reports::machine::Machine;
+use reports::record::RunRecord;
+use std::path::Path;
+use workloads::suite::{Cell, Changes, Limits, hash};
+
+/// What starting one process costs beside what it measures, s.
+const START_SECONDS: f64 = 0.1;
+/// The suite that goes into every run, to judge the host.
+const CONTROL: &str = "control";
+/// A control whose launches spread more than this, most over least, makes the host unfit.
+const STEADY: f64 = 1.10;
+
+/// What to measure.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    place: Where,
+    /// Process launches for each cell, instead of what the suite says.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000), env = "SWIOTLB_BENCH_LAUNCHES")]
+    launches: Option<u32>,
+    /// Only say how many cells there are and about how long they take.
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave out the control, which judges the host.
+    #[arg(long, env = "SWIOTLB_BENCH_NO_CONTROL")]
+    no_control: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let limits = fit::limits(&Machine::read());
+    if args.place.resume && args.choice.suites.is_empty() {
+        let path = args.place.folder("");
+        return go(
+            args,
+            &path,
+            Folder::resume(&path, |plan| plan.compared.is_none()).map_err(Failure::error)?,
+        );
+    }
+    let suites = with_control(args, chosen(&args.choice, limits)?, limits)?;
+    let all: Vec<Cell> = suites.iter().flat_map(|s| s.cells.iter().cloned()).collect();
+    let warnings = fit::warnings(&all, limits);
+    for warning in &warnings {
+        complain(format_args!("warning: {warning}"));
+    }
+    if args.dry_run {
+        say(&estimate(args, &suites))?;
+    }
+    if args.place.strict && !warnings.is_empty() {
+        return Ok(Exit::Unfit);
+    }
+    if args.dry_run {
+        return Ok(Exit::Ok);
+    }
+    let name = suites.first().map_or("run", |s| s.suite.name.as_str()).to_owned();
+    let plan = plan(args, suites);
+    check(&plan)?;
+    let path = args.place.folder(&name);
+    let folder = if args.place.resume {
+        Folder::resume(&path, |found| *found == plan)
+    } else {
+        Folder::begin(&path, plan)
+    };
+    go(args, &path, folder.map_err(Failure::error)?)
+}
+
+fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
+    drive(&mut folder, &args.place, path)?;
+    let records = folder.records().map_err(Failure::error)?;
+    say(&report(&folder.plan, &records)?)?;
+    say(&format!("Records: {}\n", folder.runs_file().display()))?;
+    Ok(exit(args, &records))
+}
+
+/// The suites, and the control unless it is there or not wanted.
+fn with_control(args: &Args, mut suites: Vec<Chosen>, limits: Limits) -> Result<Vec<Chosen>, Failure> {
+    if !args.no_control && suites.iter().all(|s| s.suite.name != CONTROL) {
+        let changes = Changes { mode: args.choice.mode(), seed: args.choice.seed, ..Changes::default() };
+        suites.push(one(CONTROL, &changes, limits)?);
+    }
+    Ok(suites)
+}
+
+fn launches(args: &Args, chosen: &Chosen) -> u32 {
+    args.launches.unwrap_or_else(|| chosen.suite.launches.of(args.choice.mode()))
+}
+
+fn plan(args: &Args, suites: Vec<Chosen>) -> RunPlan {
+    let suites = suites.into_iter().map(|chosen| {
+        let times = launches(args, &chosen);
+        (chosen.planned, chosen.cells, times)
+    });
+    RunPlan::rounds(suites.collect(), args.choice.seed, args.choice.mode())
+}
+
+/// Whether every cell's runner would take it, before anything runs.
+pub(super) fn check(plan: &RunPlan) -> Result<(), Failure> {
+    let first = plan.steps.iter().filter(|step| step.launch == 0).filter_map(|step| plan.spec(step));
+    for spec in first {
+        let refused = |why| Failure::usage(format!("{}: {why}", described(&spec)));
+        backend::check(&spec).map_err(refused)?;
+    }
+    Ok(())
+}
+
+fn described(spec: &CellSpec) -> String {
+    reports::text::visible(&spec.cell.id)
+}
+
+/// Cells, launches and time of each suite.
+fn estimate(args: &Args, suites: &[Chosen]) -> String {
+    let (mut text, mut total) = (String::new(), 0.0);
+    for chosen in suites {
+        let times = launches(args, chosen);
+        let each = chosen.suite.seconds.of(args.choice.mode()) + START_SECONDS;
+        #[expect(clippy::cast_precision_loss, reason = "at most 100,000 cells")]
+        let seconds = chosen.cells.len() as f64 * f64::from(times) * each;
+        total += seconds;
+        text.push_str(&format!(
+            "{}: {} cells x {times} launches x {each:.1} s = {}\n",
+            chosen.suite.name,
+            chosen.cells.len(),
+            minutes(seconds)
+        ));
+    }
+    text.push_str(&format!("in all about {}\n", minutes(total)));
+    text
+}
+
+fn minutes(seconds: f64) -> String {
+    if seconds < 120.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
+}
+
+/// Each suite's table and what became of its expectations.
+fn report(plan: &RunPlan, records: &[RunRecord]) -> Result<String, Failure> {
+    let by_cell = groups::by_cell(records);
+    let mut text = String::new();
+    for (number, suite) in plan.read_suites().map_err(Failure::error)?.iter().enumerate() {
+        let of_suite = |(n, _): &&(u32, Cell)| usize::try_from(*n).ok() == Some(number);
+        let cells: Vec<Cell> = plan.cells.iter().filter(of_suite).map(|(_, cell)| cell.clone()).collect();
+        debug_assert_eq!(hash(&plan.suites[number].text), suite.hash);
+        text.push_str(&reports::terminal::render(&table::cells(suite, &cells, &by_cell)));
+        text.push('\n');
+        if let Some(table) = table::verdicts(suite, &cells, &by_cell) {
+            text.push_str(&reports::terminal::render(&table));
+            text.push('\n');
+        }
+    }
+    Ok(text)
+}
+
+/// A failed oracle is a failed verification; other void launches are errors; an unsteady control makes
+/// the host unfit, for those who want to know.
+fn exit(args: &Args, records: &[RunRecord]) -> Exit {
+    let violated = records.iter().any(|r| r.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0));
+    if violated {
+        return Exit::Verification;
+    }
+    let void = records.iter().filter(|record| record.void.is_some()).count();
+    if void > 0 {
+        complain(format_args!("{void} launches are void: their records say why"));
+        return Exit::Error;
+    }
+    if let Some(spread) = control_spread(records).filter(|&spread| spread > STEADY) {
+        let percent = (spread - 1.0) * 100.0;
+        complain(format_args!(
+            "warning: the control, which runs none of our code, spread by {percent:.0} %: the host is not steady"
+        ));
+        if args.place.strict {
+            return Exit::Unfit;
+        }
+    }
+    Exit::Ok
+}
+
+/// The control's longest launch over its shortest.
+fn control_spread(records: &[RunRecord]) -> Option<f64> {
+    let control: Vec<RunRecord> =
+        records.iter().filter(|r| r.suite.as_deref() == Some(CONTROL)).cloned().collect();
+    let groups = groups::by_cell(&control);
+    let summary = groups.values().next()?.summary("ns_per_op")?;
+    Some(summary.most / summary.least).filter(|x| x.is_finite())
+}

@@ -1,0 +1,98 @@
+//! Driving a run from the command line: its folder, the signals, the bar, how it ended.
+
+use super::{Failure, complain};
+use crate::measure::drive::{Ended, Progress};
+use crate::measure::folder::Folder;
+use crate::measure::launch::Processes;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use workloads::suite::value::{Base, Quantity};
+
+/// Where records go and how long one launch may take.
+#[derive(clap::Args)]
+pub(super) struct Where {
+    /// The folder of this run's plan and records; a new one under `runs/` if none is given.
+    #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_OUT")]
+    pub out: Option<PathBuf>,
+    /// Go on with the run in --out.
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+    /// Kill a launch that takes longer; its cell is void.
+    #[arg(long, value_name = "TIME", default_value = "300s", env = "SWIOTLB_BENCH_CELL_LIMIT")]
+    pub cell_limit: String,
+    /// End with exit code 6 where the run does not fit this machine.
+    #[arg(long, env = "SWIOTLB_BENCH_STRICT")]
+    pub strict: bool,
+}
+
+impl Where {
+    /// The folder: the one given, or a new one named after `what` and the time.
+    pub(super) fn folder(&self, what: &str) -> PathBuf {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        self.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{what}-{now}")))
+    }
+
+    fn time_limit(&self) -> Result<Duration, Failure> {
+        let read = Quantity::parse(&self.cell_limit).filter(|q| q.unit == Base::Nanoseconds && q.number > 0);
+        let wrong = || Failure::usage("--cell-limit: write a time with its unit, as 300s");
+        Ok(Duration::from_nanos(read.ok_or_else(wrong)?.number))
+    }
+}
+
+/// Runs what is left in `folder`. A run that the user stops ends in a failure that says how to resume.
+pub(super) fn drive(folder: &mut Folder, place: &Where, shown: &Path) -> Result<(), Failure> {
+    if let Some(repair) = &folder.repair {
+        complain(format_args!("{}: {repair}", folder.runs_file().display()));
+    }
+    let program =
+        std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
+    let mut launcher = Processes { program, time_limit: place.time_limit()?, stop: stop_flag()? };
+    let mut bar = Bar::new(folder.left());
+    let ended = folder.run(&mut launcher, &mut bar);
+    bar.0.finish_and_clear();
+    match ended {
+        Ok(Ended { left: 0, .. }) => Ok(()),
+        Ok(Ended { done, left }) => Err(Failure::error(format!(
+            "stopped: {done} launches are kept, {left} are left; `--resume --out {}` goes on",
+            shown.display()
+        ))),
+        Err(error) => Err(Failure::error(error)),
+    }
+}
+
+/// Set by the first interrupt; the second ends the program at once.
+fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let registered = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)));
+        registered.map_err(|e| Failure::error(format!("signals: {e}")))?;
+    }
+    Ok(stop)
+}
+
+/// A bar with the remaining time, on a terminal only.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new(launches: usize) -> Self {
+        let hidden = !std::io::stderr().is_terminal();
+        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(Some(launches as u64), target);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len}, {eta} left  {msg}") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+}
+
+impl Progress for Bar {
+    fn step(&mut self, cell: &str, _: usize) {
+        self.0.set_message(reports::text::shorten(&reports::text::visible(cell), 60));
+        self.0.inc(1);
+    }
+}

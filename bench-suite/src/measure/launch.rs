@@ -1,0 +1,150 @@
+//! One launch: a fresh process that gets a specification and gives back a record.
+
+use crate::cell::{CellSpec, blank};
+use reports::record::RunRecord;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// How often a waiting parent looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(50);
+/// The most that is read from a child: a record's longest line.
+const MOST_OUTPUT: u64 = reports::store::MAX_LINE;
+/// The most of a child's complaints that a record keeps, in bytes.
+const MOST_COMPLAINT: usize = 2_000;
+
+/// How a launch ended.
+#[derive(Debug)]
+pub enum Launched {
+    /// With a record, void where the child did not give one.
+    Record(Box<RunRecord>),
+    /// The user wants to stop; nothing is to be kept of it.
+    Stopped,
+}
+
+/// Whatever runs one launch.
+pub trait Launch {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// Where no process can be started at all.
+    fn launch(&mut self, spec: &CellSpec) -> std::io::Result<Launched>;
+}
+
+/// Launches this program again with the sub-command `cell`.
+#[derive(Debug)]
+pub struct Processes {
+    /// The program.
+    pub program: PathBuf,
+    /// How long one launch may take.
+    pub time_limit: Duration,
+    /// Set when the user wants to stop.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Launch for Processes {
+    fn launch(&mut self, spec: &CellSpec) -> std::io::Result<Launched> {
+        let mut child = self.start(spec)?;
+        let output = drained(child.stdout.take());
+        let complaint = drained(child.stderr.take());
+        match self.wait(&output) {
+            Waited::Output(bytes) => {
+                let status = child.wait()?;
+                let complaint = complaint.recv().unwrap_or_default();
+                Ok(Launched::Record(Box::new(record_of(spec, &bytes, status, &complaint))))
+            }
+            Waited::Stopped => {
+                end(&mut child);
+                Ok(Launched::Stopped)
+            }
+            Waited::TooLong => {
+                end(&mut child);
+                let why = format!("not finished after {} s: killed", self.time_limit.as_secs_f64());
+                Ok(Launched::Record(Box::new(void(spec, why))))
+            }
+        }
+    }
+}
+
+enum Waited {
+    Output(Vec<u8>),
+    Stopped,
+    TooLong,
+}
+
+impl Processes {
+    fn start(&self, spec: &CellSpec) -> std::io::Result<Child> {
+        let mut command = Command::new(&self.program);
+        command.arg("cell").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own: an interrupt from the terminal goes to the parent, which ends the child.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command.spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            let text = serde_json::to_vec(spec)?;
+            // A child that died before it read says so by its status.
+            let _ = input.write_all(&text);
+        }
+        Ok(child)
+    }
+
+    fn wait(&self, output: &Receiver<Vec<u8>>) -> Waited {
+        let start = Instant::now();
+        loop {
+            match output.recv_timeout(LOOK) {
+                Ok(bytes) => return Waited::Output(bytes),
+                Err(RecvTimeoutError::Disconnected) => return Waited::Output(Vec::new()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return Waited::Stopped;
+            }
+            if start.elapsed() > self.time_limit {
+                return Waited::TooLong;
+            }
+        }
+    }
+}
+
+/// Everything that comes out of a pipe, once it is closed.
+fn drained(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (send, receive) = channel();
+    if let Some(pipe) = pipe {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = pipe.take(MOST_OUTPUT).read_to_end(&mut bytes);
+            let _ = send.send(bytes);
+        });
+    }
+    receive
+}
+
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// The child's record, or a void one that says what came instead.
+fn record_of(spec: &CellSpec, output: &[u8], status: ExitStatus, complaint: &[u8]) -> RunRecord {
+    let wrong = |why: String| {
+        let tail = complaint.get(complaint.len().saturating_sub(MOST_COMPLAINT)..).unwrap_or_default();
+        let tail = String::from_utf8_lossy(tail);
+        void(spec, format!("{why} ({status}) {}", tail.trim()))
+    };
+    if !status.success() {
+        return wrong("the process failed".to_owned());
+    }
+    match serde_json::from_slice::<RunRecord>(output) {
+        Ok(record) if record.scenario == spec.cell.id => record,
+        Ok(record) => wrong(format!("the process ran {} instead", record.scenario)),
+        Err(error) => wrong(format!("the process gave no record: {error}")),
+    }
+}
+
+/// A record that says why there is none.
+fn void(spec: &CellSpec, why: String) -> RunRecord {
+    RunRecord { void: Some(why), ..blank(spec) }
+}

@@ -1,0 +1,22 @@
+//! Measuring: many cells, each launch in a fresh process, in shuffled order, kept as they end.
+//!
+//! A [`plan::RunPlan`] says everything that is going to run and is written first; [`drive`] works it
+//! through and appends one record a launch; whatever is missing from the records is what is left, so that
+//! a run can be killed at any moment and resumed. Reading the result never depends on how it was driven:
+//! [`groups`], [`verdict`], [`table`] and [`paired`] see records only.
+
+pub mod ab;
+pub mod doctor;
+pub mod drive;
+pub mod fit;
+pub mod folder;
+pub mod groups;
+pub mod launch;
+pub mod paired;
+pub mod plan;
+pub mod shipped;
+pub mod table;
+pub mod verdict;
+
+#[cfg(test)]
+mod tests;

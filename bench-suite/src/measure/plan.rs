@@ -1,0 +1,220 @@
+//! What a run is going to do: written before it begins, read again to resume it.
+//!
+//! Invariant: the plan holds everything that decides what runs (the suites' texts too), so that resuming
+//! needs nothing else and a suite file that has changed meanwhile does not mix two runs.
+
+use crate::cell::CellSpec;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use reports::record::RunRecord;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+use workloads::suite::{Cell, Mode, Suite, SuiteError, derived_seed, hash, read};
+
+/// The version of the plan's form.
+const VERSION: u32 = 1;
+/// The plan's file in a run's folder.
+pub const PLAN_FILE: &str = "plan.json";
+/// The records' file in a run's folder.
+pub const RUNS_FILE: &str = "runs.jsonl";
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// The form's version.
+    pub version: u32,
+    /// The seed of the order, and of every cell.
+    pub seed: u64,
+    /// How much is measured.
+    pub mode: Mode,
+    /// The suites, whole.
+    pub suites: Vec<PlannedSuite>,
+    /// The two policies of a comparison.
+    #[serde(default)]
+    pub compared: Option<(String, String)>,
+    /// The cells, each with the number of its suite.
+    pub cells: Vec<(u32, Cell)>,
+    /// What runs, in order.
+    pub steps: Vec<Step>,
+}
+
+/// A suite as it was when the plan was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedSuite {
+    /// What messages call its file.
+    pub source_name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// One process launch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which cell.
+    pub cell: u32,
+    /// Which launch of it.
+    pub launch: u32,
+    /// Which block of a comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<u32>,
+    /// Which side of a comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<String>,
+}
+
+/// What tells one launch from all others of a run: suite, cell, launch, arm. (A block's launches differ
+/// in their number.)
+pub type Key = (String, String, u32, Option<String>);
+
+/// A plan that cannot be kept or used.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// The file.
+    #[error("{path}: cannot {action}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// Not a plan of this version.
+    #[error("{path}: not a plan of this version ({why}): choose another folder", path = path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A suite in it.
+    #[error(transparent)]
+    Suite(#[from] SuiteError),
+}
+
+impl RunPlan {
+    /// A plan that launches every cell of every suite as often as it says, in rounds: round r holds the
+    /// r-th launch of all cells, shuffled, so that no cell is early or late as a whole.
+    #[must_use]
+    pub fn rounds(suites: Vec<(PlannedSuite, Vec<Cell>, u32)>, seed: u64, mode: Mode) -> Self {
+        let mut plan = Self::empty(seed, mode);
+        let mut launches = Vec::new();
+        for (suite, cells, times) in suites {
+            let number = narrow(plan.suites.len());
+            plan.suites.push(suite);
+            launches.extend(cells.iter().map(|_| times));
+            plan.cells.extend(cells.into_iter().map(|cell| (number, cell)));
+        }
+        let mut random = order_of(seed);
+        for launch in 0..launches.iter().copied().max().unwrap_or(0) {
+            let due = |step: &(usize, &u32)| launch < *step.1;
+            let mut round: Vec<u32> =
+                launches.iter().enumerate().filter(due).map(|(cell, _)| narrow(cell)).collect();
+            round.shuffle(&mut random);
+            plan.steps.extend(round.into_iter().map(|cell| Step { cell, launch, block: None, arm: None }));
+        }
+        plan
+    }
+
+    pub(super) fn empty(seed: u64, mode: Mode) -> Self {
+        let (suites, cells, steps) = (Vec::new(), Vec::new(), Vec::new());
+        Self { version: VERSION, seed, mode, suites, compared: None, cells, steps }
+    }
+
+    /// The suites, read again from the texts that the plan holds.
+    ///
+    /// # Errors
+    /// Where a text is no suite (any more).
+    pub fn read_suites(&self) -> Result<Vec<Suite>, SuiteError> {
+        self.suites.iter().map(|suite| read(&suite.source_name, &suite.text)).collect()
+    }
+
+    /// What a step's process is told; nothing for a step that names no cell of the plan.
+    #[must_use]
+    pub fn spec(&self, step: &Step) -> Option<CellSpec> {
+        let (suite, cell) = self.cells.get(usize::try_from(step.cell).ok()?)?;
+        let suite = self.suites.get(usize::try_from(*suite).ok()?)?;
+        Some(CellSpec {
+            suite: cell.id.split('/').next().unwrap_or_default().to_owned(),
+            suite_hash: hash(&suite.text),
+            cell: cell.clone(),
+            launch: step.launch,
+            quick: self.mode == Mode::Quick,
+            block: step.block,
+            arm: step.arm.clone(),
+        })
+    }
+
+    /// Writes the plan into `folder`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`PlanError::Io`].
+    pub fn save(&self, folder: &Path) -> Result<(), PlanError> {
+        let (path, draft) = (folder.join(PLAN_FILE), folder.join("plan.json.new"));
+        let fail = |action| {
+            let path = path.clone();
+            move |source| PlanError::Io { path, action, source }
+        };
+        let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::from).map_err(fail("write"))?;
+        let write = || {
+            let mut file = File::create(&draft)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            std::fs::rename(&draft, &path)
+        };
+        write().map_err(fail("write"))
+    }
+
+    /// Reads the plan in `folder`; nothing where there is none.
+    ///
+    /// # Errors
+    /// [`PlanError::Io`], and [`PlanError::Foreign`] where it is none of this version.
+    pub fn load(folder: &Path) -> Result<Option<Self>, PlanError> {
+        let path = folder.join(PLAN_FILE);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(PlanError::Io { path, action: "read", source }),
+        };
+        let foreign = |why: String| PlanError::Foreign { path: path.clone(), why };
+        let plan: Self = serde_json::from_slice(&text).map_err(|e| foreign(e.to_string()))?;
+        if plan.version != VERSION {
+            return Err(foreign(format!("version {} instead of {VERSION}", plan.version)));
+        }
+        if plan.steps.iter().any(|step| plan.spec(step).is_none()) {
+            return Err(foreign("a step names a cell that is not there".to_owned()));
+        }
+        Ok(Some(plan))
+    }
+}
+
+/// What a launch's record will be known by.
+#[must_use]
+pub fn key_of(spec: &CellSpec) -> Key {
+    (spec.suite_hash.clone(), spec.cell.id.clone(), spec.launch, spec.arm.clone())
+}
+
+/// The launches that records are there of.
+#[must_use]
+pub fn done(records: &[RunRecord]) -> HashSet<Key> {
+    let key = |record: &RunRecord| {
+        let place = record.place.as_ref()?;
+        Some((place.suite_hash.clone(), record.scenario.clone(), place.launch, place.arm.clone()))
+    };
+    records.iter().filter_map(key).collect()
+}
+
+/// The random numbers that the order of a run is drawn with.
+pub(super) fn order_of(seed: u64) -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(derived_seed(seed, "order"))
+}
+
+/// Numbers of cells and suites fit easily: there are at most 100,000 cells in a suite.
+pub(super) fn narrow(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

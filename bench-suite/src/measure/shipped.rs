@@ -1,0 +1,129 @@
+//! Where suites come from: those that are built in, and files.
+
+use std::path::Path;
+use workloads::suite::error::unknown;
+use workloads::suite::{Suite, SuiteError, read};
+
+use super::plan::PlannedSuite;
+
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        /// Every shipped suite: its file's name and its text.
+        pub const SHIPPED: &[(&str, &str)] =
+            &[$((concat!($name, ".toml"), include_str!(concat!("../../suites/", $name, ".toml")))),*];
+    };
+}
+
+shipped![
+    "areas",
+    "claims-n1",
+    "claims-n2",
+    "claims-n3",
+    "claims-n6",
+    "claims-n8",
+    "control",
+    "copy-share",
+    "dummy",
+    "fallback",
+    "false-full",
+    "find-pool",
+    "growth",
+    "locks",
+    "quick",
+    "slot-search",
+    "statistics",
+    "storm",
+];
+
+/// The largest suite file that is read, bytes.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// All shipped suites, by name.
+///
+/// # Errors
+/// A shipped suite that is none; the tests exclude it.
+pub fn all() -> Result<Vec<Suite>, SuiteError> {
+    SHIPPED.iter().map(|(file, text)| read(file, text)).collect()
+}
+
+/// The suite called `name`: a file where it looks like a path, else a shipped one.
+///
+/// # Errors
+/// An unknown name with the nearest known ones, a file that cannot be read, a mistake in it.
+pub fn find(name: &str) -> Result<(PlannedSuite, Suite), SuiteError> {
+    let file = Path::new(name).extension().is_some_and(|e| e == "toml") || name.contains('/');
+    let (source_name, text) = if file { (name.to_owned(), text_of(name)?) } else { shipped(name)? };
+    let suite = read(&source_name, &text)?;
+    Ok((PlannedSuite { source_name, text }, suite))
+}
+
+fn shipped(name: &str) -> Result<(String, String), SuiteError> {
+    let stem = |file: &&str| file.trim_end_matches(".toml").to_owned();
+    let found = SHIPPED.iter().find(|(file, _)| stem(file) == name);
+    if let Some((file, text)) = found {
+        return Ok(((*file).to_owned(), (*text).to_owned()));
+    }
+    let names: Vec<String> = SHIPPED.iter().map(|(file, _)| stem(file)).collect();
+    let message = unknown("suite", name, names.iter().map(String::as_str));
+    Err(SuiteError { source_name: "suites".to_owned(), place: None, message })
+}
+
+fn text_of(path: &str) -> Result<String, SuiteError> {
+    let error = |message: String| SuiteError { source_name: path.to_owned(), place: None, message };
+    let size = std::fs::metadata(path).map_err(|e| error(format!("cannot read: {e}")))?.len();
+    if size > MOST_BYTES {
+        return Err(error(format!("{size} bytes are no suite: at most {MOST_BYTES}")));
+    }
+    std::fs::read_to_string(path).map_err(|e| error(format!("cannot read: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
+
+    use super::*;
+    use crate::policies;
+    use workloads::suite::{Changes, Limits, Mode, cells};
+
+    #[test]
+    fn every_file_of_the_folder_is_shipped() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.retain(|file| file.ends_with(".toml"));
+        files.sort();
+        assert_eq!(files, SHIPPED.iter().map(|(file, _)| (*file).to_owned()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_shipped_suite_is_whole_and_has_cells() {
+        let policies: Vec<&str> = policies::all().iter().map(|entry| entry.name).collect();
+        for (file, text) in SHIPPED {
+            let suite = read(file, text).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(format!("{}.toml", suite.name), *file);
+            assert!(suite.analysis.len() > 80, "{file}: an analysis is a paragraph");
+            for mode in [Mode::Quick, Mode::Full] {
+                let changes = Changes { mode, ..Changes::default() };
+                let count = cells(&suite, &changes, &policies, Limits::default())
+                    .unwrap_or_else(|e| panic!("{e}"))
+                    .len();
+                assert!(count > 0 && count < 2_000, "{file}: {count}");
+            }
+            let control = matches!(suite.name.as_str(), "control" | "dummy" | "quick");
+            assert!(control || !suite.questions.is_empty(), "{file} belongs to a question or a claim");
+            assert!(
+                control || !(suite.expects.is_empty() && suite.claims.is_empty()),
+                "{file} expects nothing"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_suite_names_what_is_near() {
+        let text = find("find-pol").unwrap_err().to_string();
+        assert_eq!(text, "suites: there is no suite `find-pol`; the nearest are find-pool");
+        assert!(find("/no/such.toml").unwrap_err().to_string().starts_with("/no/such.toml: cannot read"));
+    }
+}

@@ -1,0 +1,159 @@
+//! The tables of a run: each suite's cells, and what became of its expectations.
+
+use super::groups::{Group, Summary};
+use super::verdict::{self, Compared, Groups};
+use reports::stats::sign_test::Estimate;
+use reports::table::{Column, Table, Unit, Value};
+use std::collections::BTreeSet;
+use workloads::suite::expect::Subject;
+use workloads::suite::{Cell, Suite};
+
+/// The metric that every table shows.
+const HEADLINE: &str = "ns_per_op";
+
+/// The metrics that a suite's table shows: the headline, then what its statements are about.
+#[must_use]
+pub fn shown(suite: &Suite) -> Vec<String> {
+    let subjects = suite.expects.iter().map(|e| &e.subject).chain(suite.claims.iter().map(|c| &c.subject));
+    let mut names = vec![HEADLINE.to_owned()];
+    for name in subjects.map(|subject: &Subject| &subject.metric) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// The axes on which the cells differ, the policy first.
+#[must_use]
+pub fn varying(cells: &[Cell]) -> Vec<String> {
+    let keys: BTreeSet<&String> = cells.iter().flat_map(|cell| cell.values.keys()).collect();
+    let differs =
+        |key: &&&String| cells.iter().map(|cell| cell.values.get(**key)).collect::<BTreeSet<_>>().len() > 1;
+    let mut varying: Vec<String> = keys.iter().filter(differs).map(|key| (*key).clone()).collect();
+    varying.sort_by_key(|key| key != "policy");
+    varying
+}
+
+/// One row a cell: the median over launches of each metric, with the range.
+#[must_use]
+pub fn cells(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Table {
+    let (axes, metrics) = (varying(cells), shown(suite));
+    let mut columns: Vec<Column> = axes.iter().map(|axis| Column::text(axis.clone())).collect();
+    for name in &metrics {
+        columns.push(Column::number(name.clone(), Unit::None));
+        columns.push(Column::number("range", Unit::None));
+    }
+    columns.extend([Column::number("launches", Unit::None), Column::text("")]);
+    let mut table = Table::new(format!("{}: {}", suite.name, suite.title), columns);
+    let nothing = Group::default();
+    for cell in cells {
+        let group = groups.get(&(cell.id.clone(), None)).unwrap_or(&nothing);
+        let axis = |axis: &String| cell.values.get(axis).map_or(Value::Missing, |v| Value::Text(v.clone()));
+        let mut row: Vec<Value> = axes.iter().map(axis).collect();
+        for name in &metrics {
+            row.extend(numbers(group.summary(name)));
+        }
+        row.extend([Value::Count(group.launches.len() as u64), Value::Text(remark(group))]);
+        table.push(row);
+    }
+    table
+        .notes
+        .push("Median over process launches of each process's median; range from least to most.".to_owned());
+    table.notes.extend(reasons(cells, groups));
+    table
+}
+
+fn numbers(summary: Option<Summary>) -> [Value; 2] {
+    let Some(s) = summary else { return [Value::Missing, Value::Missing] };
+    let decimals = decimals(s.median);
+    let range = format!("{:.decimals$} to {:.decimals$}", s.least, s.most);
+    [Value::Real(s.median, decimals), Value::Text(range)]
+}
+
+/// Three significant digits, and no more than three decimals.
+fn decimals(x: f64) -> usize {
+    match x.abs() {
+        x if x >= 100.0 => 0,
+        x if x >= 10.0 => 1,
+        x if x >= 1.0 => 2,
+        _ => 3,
+    }
+}
+
+fn remark(group: &Group<'_>) -> String {
+    let mut remarks = Vec::new();
+    if !group.void.is_empty() {
+        remarks.push(format!("{} void", group.void.len()));
+    }
+    if group.oversubscribed() {
+        remarks.push("oversubscribed".to_owned());
+    }
+    remarks.join(", ")
+}
+
+/// Why launches are void, each reason once.
+fn reasons(cells: &[Cell], groups: &Groups<'_>) -> Vec<String> {
+    let mut reasons: BTreeSet<String> = BTreeSet::new();
+    for cell in cells {
+        let void =
+            groups.get(&(cell.id.clone(), None)).map(|group| group.void.as_slice()).unwrap_or_default();
+        reasons
+            .extend(void.iter().filter_map(|record| record.void.as_ref()).map(|why| format!("Void: {why}")));
+    }
+    reasons.into_iter().take(10).collect()
+}
+
+/// What became of a suite's expectations and claims; nothing where it has none.
+#[must_use]
+pub fn verdicts(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Option<Table> {
+    if suite.expects.is_empty() && suite.claims.is_empty() {
+        return None;
+    }
+    let columns = ["expected", "wanted", "found", "verdict"].map(Column::text);
+    let mut table = Table::new(format!("{}: expected and found", suite.name), columns.to_vec());
+    let text = |texts: [String; 4]| texts.map(Value::Text).to_vec();
+    for expect in &suite.expects {
+        let compared = verdict::compared(&expect.subject, cells, groups);
+        let verdict = verdict::judge(expect, &compared);
+        let wanted = format!("{} {}", quantity(&expect.subject), expect.test);
+        table.push(text([expect.says.clone(), wanted, found(&compared), verdict.to_string()]));
+    }
+    for claim in &suite.claims {
+        let compared = verdict::compared(&claim.subject, cells, groups);
+        let shape = verdict::examine(claim, &compared);
+        let side = if claim.sign == workloads::suite::expect::Sign::Lower { "lower" } else { "higher" };
+        let wanted = format!("{} {side} by {} % or more", quantity(&claim.subject), claim.smallest * 100.0);
+        let verdict = shape.map_or_else(|| "no numbers".to_owned(), |shape| shape.to_string());
+        table.push(text([format!("{}: {}", claim.id, claim.says), wanted, found(&compared), verdict]));
+        table.notes.extend(claim.undecidable.iter().map(|why| format!("{}: {why}", claim.id)));
+    }
+    Some(table)
+}
+
+fn quantity(subject: &Subject) -> String {
+    let what = if subject.against.is_some() { "ratio of " } else { "" };
+    format!("{what}{}", subject.metric)
+}
+
+/// The comparisons in a few words: one with its interval, several as a span of medians.
+fn found(compared: &[Compared]) -> String {
+    match compared {
+        [] => "-".to_owned(),
+        [one] => estimate(one.estimate),
+        many => {
+            let medians = many.iter().map(|c| c.estimate.median);
+            let (least, most) = medians.fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(x), b.max(x)));
+            format!("{least:.3} to {most:.3} in {} cells", many.len())
+        }
+    }
+}
+
+/// `0.482 [0.471, 0.490]`.
+#[must_use]
+pub fn estimate(e: Estimate) -> String {
+    match e.interval {
+        Some((low, high, _)) => format!("{:.3} [{low:.3}, {high:.3}]", e.median),
+        None => format!("{:.3} (n {})", e.median, e.n),
+    }
+}

@@ -1,0 +1,207 @@
+//! Tests of plans and of driving them, with a launcher that only makes records up.
+#![allow(clippy::unwrap_used)] // a test may stop at the first surprise
+
+use super::folder::{Folder, FolderError};
+use super::launch::{Launch, Launched};
+use super::plan::{PlannedSuite, RunPlan, done, key_of};
+use super::{ab, groups, table, verdict};
+use crate::cell::{CellSpec, blank};
+use std::collections::{BTreeMap, BTreeSet};
+use workloads::suite::expect::Shape;
+use workloads::suite::{Cell, Changes, Limits, Mode, cells, read};
+
+const SUITE: &str = r#"
+name = "made-up"
+title = "t"
+analysis = "a"
+scenario = "find_pool"
+policies = ["kernel", "lookup-sorted"]
+[axes]
+pools = [1, 16, 256]
+position = ["tail", "miss"]
+[[expect]]
+says = "half"
+metric = "ns_per_op"
+compare = "policy=lookup-sorted"
+against = "policy=kernel"
+ratio_below = 0.6
+[[expect]]
+says = "a tenth"
+metric = "ns_per_op"
+compare = "policy=lookup-sorted"
+against = "policy=kernel"
+ratio_below = 0.1
+[[expect]]
+says = "of nothing"
+metric = "bogomips"
+compare = "policy=kernel"
+above = 0
+[[claim]]
+id = "N1"
+says = "cheaper"
+metric = "ns_per_op"
+compare = "policy=lookup-sorted"
+against = "policy=kernel"
+where = { pools = "16|256" }
+sign = "lower"
+smallest = 0.3
+claimed = 0.5
+"#;
+
+fn all_cells() -> Vec<Cell> {
+    let suite = read("made-up.toml", SUITE).unwrap();
+    cells(&suite, &Changes::default(), &["kernel", "lookup-sorted"], Limits::default()).unwrap()
+}
+
+fn planned() -> PlannedSuite {
+    PlannedSuite { source_name: "made-up.toml".into(), text: SUITE.into() }
+}
+
+fn plan(launches: u32, seed: u64) -> RunPlan {
+    RunPlan::rounds(vec![(planned(), all_cells(), launches)], seed, Mode::Quick)
+}
+
+/// Answers at once; stops before the launch with the number `stop_at`.
+struct Fake {
+    launched: Vec<CellSpec>,
+    stop_at: usize,
+}
+
+impl Fake {
+    fn new(stop_at: usize) -> Self {
+        Self { launched: Vec::new(), stop_at }
+    }
+}
+
+impl Launch for Fake {
+    fn launch(&mut self, spec: &CellSpec) -> std::io::Result<Launched> {
+        if self.launched.len() == self.stop_at {
+            return Ok(Launched::Stopped);
+        }
+        self.launched.push(spec.clone());
+        let mut record = blank(spec);
+        let base = if spec.cell.policy == "kernel" { 100.0 } else { 50.0 };
+        // The host drifts; both sides of a round see it alike.
+        record.metrics.insert("ns_per_op".into(), base * (1.0 + f64::from(spec.launch)));
+        Ok(Launched::Record(Box::new(record)))
+    }
+}
+
+#[test]
+fn the_order_is_shuffled_in_rounds_and_the_same_for_a_seed() {
+    let one = plan(3, 7);
+    assert_eq!(one, plan(3, 7));
+    assert_ne!(one.steps, plan(3, 8).steps);
+    for (round, steps) in one.steps.chunks(12).enumerate() {
+        let order: Vec<u32> = steps.iter().map(|step| step.cell).collect();
+        assert!(!order.is_sorted(), "round {round}");
+        assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), 12);
+        assert!(steps.iter().all(|step| step.launch as usize == round));
+    }
+}
+
+#[test]
+fn a_run_that_stops_anywhere_is_resumed_without_loss_or_double() {
+    for stop_at in 0..=24 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = Folder::begin(folder.path(), plan(2, 1)).unwrap();
+        let mut fake = Fake::new(stop_at);
+        let ended = first.run(&mut fake, &mut ()).unwrap();
+        assert_eq!((ended.done, ended.left), (stop_at, 24 - stop_at));
+        drop(first);
+        let mut second = Folder::resume(folder.path(), |_| true).unwrap();
+        assert_eq!(second.left(), 24 - stop_at);
+        let mut rest = Fake::new(usize::MAX);
+        second.run(&mut rest, &mut ()).unwrap();
+        let records = second.records().unwrap();
+        assert_eq!((records.len(), done(&records).len()), (24, 24));
+        let order: Vec<_> = fake.launched.iter().chain(&rest.launched).map(key_of).collect();
+        let planned: Vec<_> = plan(2, 1).steps.iter().map(|s| key_of(&plan(2, 1).spec(s).unwrap())).collect();
+        assert_eq!(order, planned, "{stop_at}");
+    }
+}
+
+#[test]
+fn a_folder_belongs_to_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(Folder::resume(folder.path(), |_| true), Err(FolderError::Empty(_))));
+    let first = Folder::begin(folder.path(), plan(1, 1)).unwrap();
+    let both = [Folder::begin(folder.path(), plan(1, 1)), Folder::resume(folder.path(), |_| true)];
+    for error in both.map(Result::unwrap_err) {
+        assert!(error.to_string().contains("another run is writing"), "{error}");
+    }
+    drop(first);
+    assert!(matches!(Folder::begin(folder.path(), plan(1, 1)), Err(FolderError::Taken(_))));
+    assert!(matches!(Folder::resume(folder.path(), |_| false), Err(FolderError::Other(_))));
+    std::fs::write(folder.path().join("plan.json"), "{}").unwrap();
+    let error = Folder::resume(folder.path(), |_| true).unwrap_err().to_string();
+    assert!(error.contains("plan.json: not a plan of this version"), "{error}");
+}
+
+#[test]
+fn damaged_records_are_not_added_to() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Folder::begin(folder.path(), plan(1, 1)).unwrap());
+    std::fs::write(folder.path().join("runs.jsonl"), "nonsense\n").unwrap();
+    let error = Folder::resume(folder.path(), |_| true).unwrap_err().to_string();
+    assert!(error.contains("runs.jsonl:1:") && error.contains("nothing is added"), "{error}");
+}
+
+#[test]
+fn blocks_are_abba_or_baab_and_both_come() {
+    let cells = all_cells();
+    let (a, b): (Vec<Cell>, Vec<Cell>) = cells.into_iter().partition(|cell| cell.policy == "kernel");
+    let pairs: Vec<_> = a.into_iter().zip(b).collect();
+    let names = ("kernel".to_owned(), "lookup-sorted".to_owned());
+    let plan = ab::plan(planned(), pairs, names, 12, 1, Mode::Full);
+    assert_eq!(plan.steps.len(), 6 * 12 * 4);
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut scenarios = Vec::new();
+    for block in plan.steps.chunks(4) {
+        let arms: String = block.iter().filter_map(|step| step.arm.as_deref()).collect();
+        *seen.entry(arms).or_default() += 1;
+        assert!(block.iter().all(|step| step.block == block[0].block && step.cell / 2 == block[0].cell / 2));
+        scenarios.push(block[0].cell / 2);
+    }
+    assert_eq!(seen.keys().collect::<Vec<_>>(), ["ABBA", "BAAB"]);
+    assert!(seen.values().all(|&n| n > 20), "{seen:?}");
+    assert!(!scenarios.is_sorted());
+    let keys: BTreeSet<_> = plan.steps.iter().map(|step| key_of(&plan.spec(step).unwrap())).collect();
+    assert_eq!(keys.len(), plan.steps.len());
+}
+
+#[test]
+fn expectations_are_judged_on_paired_launches() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Folder::begin(folder.path(), plan(12, 1)).unwrap();
+    run.run(&mut Fake::new(usize::MAX), &mut ()).unwrap();
+    let records = run.records().unwrap();
+    let (suite, cells, by_cell) = (read("x", SUITE).unwrap(), all_cells(), groups::by_cell(&records));
+    let verdicts: Vec<_> = suite
+        .expects
+        .iter()
+        .map(|e| verdict::judge(e, &verdict::compared(&e.subject, &cells, &by_cell)))
+        .collect();
+    // The launches differ twelvefold and every pair is exactly one half.
+    assert_eq!(verdicts, [verdict::Verdict::Holds, verdict::Verdict::Fails, verdict::Verdict::NoNumbers]);
+    let claim = &suite.claims[0];
+    let compared = verdict::compared(&claim.subject, &cells, &by_cell);
+    assert_eq!((compared.len(), verdict::examine(claim, &compared)), (4, Some(Shape::Same)));
+    let text = reports::terminal::render(&table::cells(&suite, &cells, &by_cell));
+    assert!(text.contains("policy") && text.contains("lookup-sorted") && text.contains("650"), "{text}");
+    let text = reports::terminal::render(&table::verdicts(&suite, &cells, &by_cell).unwrap());
+    assert!(text.contains("same shape") && text.contains("FAILS") && text.contains("no numbers"), "{text}");
+}
+
+#[test]
+fn void_launches_are_kept_and_not_used() {
+    let mut records: Vec<_> = plan(2, 1).steps.iter().map(|s| blank(&plan(2, 1).spec(s).unwrap())).collect();
+    for record in &mut records {
+        record.metrics.insert("ns_per_op".into(), 1.0);
+    }
+    records[0].void = Some("the oracle found 1 violations".into());
+    let by_cell = groups::by_cell(&records);
+    let group = &by_cell[&(records[0].scenario.clone(), None)];
+    assert_eq!((group.launches.len(), group.void.len()), (1, 1));
+    assert_eq!(done(&records).len(), 24);
+}

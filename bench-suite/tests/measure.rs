@@ -1,0 +1,223 @@
+//! The measuring command line as a user meets it: whole runs of fast cells, killed, stopped, resumed.
+#![allow(clippy::unwrap_used)] // a test may stop at the first surprise
+
+use reports::store;
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const SUITE: &str = r#"
+name = "fast"
+title = "Cells that take next to nothing"
+analysis = "A stand-in."
+scenario = "dummy"
+[parameters]
+operations = 50
+[axes]
+service = ["1us", "2us", "3us"]
+"#;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
+    command.args(arguments).env_clear();
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn suite_file(folder: &Path, content: &str) -> String {
+    let path = folder.join("fast.toml");
+    std::fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn out(folder: &Path) -> (PathBuf, String) {
+    let out = folder.join("out");
+    let name = out.to_str().unwrap().to_owned();
+    (out, name)
+}
+
+/// Starts a run and waits until it has kept `records` records, on whatever takes as long as it takes.
+fn started(suite: &str, out: &(PathBuf, String), records: usize) -> Child {
+    let arguments = ["measure", suite, "--out", &out.1, "--launches", "200", "--no-control", "--quick"];
+    let mut child = program(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let patience = Instant::now() + Duration::from_secs(120);
+    let kept = || {
+        let file = std::fs::read(out.0.join("runs.jsonl")).unwrap_or_default();
+        file.iter().filter(|byte| **byte == b'\n').count()
+    };
+    while kept() < records {
+        assert!(Instant::now() < patience && child.try_wait().unwrap().is_none(), "no record was kept");
+        std::thread::yield_now();
+    }
+    child
+}
+
+/// The records of a run, every launch exactly once.
+fn complete(out: &Path, launches: usize) {
+    let loaded = store::load(&out.join("runs.jsonl")).unwrap();
+    assert!(loaded.bad.is_empty());
+    let keys: BTreeSet<_> =
+        loaded.records.iter().map(|r| (r.scenario.clone(), r.place.as_ref().unwrap().launch)).collect();
+    assert_eq!((keys.len(), loaded.records.len()), (launches, launches));
+    assert!(loaded.records.iter().all(|r| r.void.is_none() && r.metrics.contains_key("ns_per_op")));
+}
+
+#[test]
+fn a_run_makes_records_and_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = suite_file(folder.path(), SUITE);
+    let out = out(folder.path());
+    let done = run(&["measure", &suite, "--out", &out.1, "--launches", "2", "--no-control"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let shown = text(&done.stdout);
+    assert!(
+        shown.contains("fast: Cells that take next to nothing") && shown.contains("runs.jsonl"),
+        "{shown}"
+    );
+    complete(&out.0, 6);
+    let record = &store::load(&out.0.join("runs.jsonl")).unwrap().records[0];
+    assert_eq!(record.parameters["operations"], "50");
+    assert_eq!(record.latencies["service"].samples(), 50);
+    assert!(record.noise.is_some() && record.clock.is_some() && record.place.is_some());
+    let again = run(&["measure", &suite, "--out", &out.1, "--launches", "2", "--no-control"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("holds a run: --resume"), "{}", text(&again.stderr));
+}
+
+#[test]
+fn a_run_that_was_killed_is_resumed_with_nothing_lost_or_doubled() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = suite_file(folder.path(), SUITE);
+    let out = out(folder.path());
+    let mut child = started(&suite, &out, 3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = std::fs::read(out.0.join("runs.jsonl")).unwrap();
+    // The plan is whole without the suite's file.
+    std::fs::remove_file(&suite).unwrap();
+    let resumed = run(&["measure", "--resume", "--out", &out.1]);
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+    let after = std::fs::read(out.0.join("runs.jsonl")).unwrap();
+    let whole = before.iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    assert_eq!(before[..whole], after[..whole]);
+    complete(&out.0, 600);
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_says_how_to_go_on() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let folder = tempfile::tempdir().unwrap();
+        let suite = suite_file(folder.path(), SUITE);
+        let out = out(folder.path());
+        let child = started(&suite, &out, 1);
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(1));
+        let says = text(&ended.stderr);
+        assert!(says.contains("are left; `--resume --out ") && says.contains(&out.1), "{says}");
+        let loaded = store::load(&out.0.join("runs.jsonl")).unwrap();
+        assert!(loaded.bad.is_empty() && !loaded.records.is_empty() && loaded.records.len() < 600);
+    }
+}
+
+#[test]
+fn two_runs_do_not_share_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = suite_file(folder.path(), SUITE);
+    let out = out(folder.path());
+    let mut child = started(&suite, &out, 1);
+    let second = run(&["measure", "--resume", "--out", &out.1]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("another run is writing"), "{}", text(&second.stderr));
+}
+
+#[test]
+fn a_launch_that_takes_too_long_is_void_and_the_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = SUITE.replace("operations = 50", "operations = 4000000000");
+    let suite = suite_file(folder.path(), &slow);
+    let out = out(folder.path());
+    let done =
+        run(&["measure", &suite, "--out", &out.1, "--launches", "1", "--no-control", "--cell-limit", "50ms"]);
+    assert_eq!(done.status.code(), Some(1), "{}", text(&done.stdout));
+    assert!(text(&done.stderr).contains("3 launches are void"));
+    assert!(text(&done.stdout).contains("Void: not finished after 0.05 s: killed"), "{}", text(&done.stdout));
+    assert_eq!(store::load(&out.0.join("runs.jsonl")).unwrap().records.len(), 3);
+}
+
+#[test]
+fn a_dry_run_counts_and_keeps_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = suite_file(folder.path(), SUITE);
+    let out = out(folder.path());
+    let done = run(&["measure", &suite, "--out", &out.1, "--dry-run", "--set", "service=1us:8us:*2"]);
+    assert!(done.status.success());
+    let shown = text(&done.stdout);
+    assert!(shown.contains("fast: 4 cells x 12 launches x 1.1 s = 53 s"), "{shown}");
+    assert!(shown.contains("control: 1 cells") && shown.contains("in all about"), "{shown}");
+    assert!(!out.0.exists());
+}
+
+#[test]
+fn mistakes_are_told_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = suite_file(folder.path(), &SUITE.replace("service =", "servise ="));
+    let says = |arguments: &[&str], code: i32, what: &str| {
+        let done = run(arguments);
+        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {}", text(&done.stderr));
+        assert!(text(&done.stderr).contains(what), "{arguments:?}: {}", text(&done.stderr));
+        assert!(done.stdout.is_empty());
+    };
+    says(&["measure", &suite], 2, "fast.toml:9:1: there is no parameter `servise`; the nearest are service");
+    says(&["measure", "find-pol"], 2, "the nearest are find-pool");
+    says(&["measure", "find-pool", "--set", "pool=1"], 2, "the nearest are pools");
+    says(&["measure", "find-pool", "--set", "policy=kernal"], 2, "the nearest are kernel");
+    says(&["measure", "find-pool", "--set", "pools=0"], 2, "is not within 1 to 65536");
+    says(&["measure", "find-pool", "--filter", "pool=1"], 2, "the nearest are pools");
+    says(&["measure", "areas", "--set", "nareas=4096"], 2, "so there are at most 256");
+    says(&["measure"], 2, "which suite?");
+    says(&["measure", "control", "--cell-limit", "5", "--out", "/proc/none"], 1, "/proc/none");
+    says(&["ab", "kernel", "lokup-sorted", "find-pool"], 2, "the nearest are lookup-sorted");
+    says(&["ab", "kernel", "lookup-sorted", "control"], 2, "has no policy under test");
+    says(&["cell"], 2, "standard input is no cell");
+}
+
+#[test]
+fn too_much_for_the_machine_is_a_warning_and_strict_makes_it_an_end() {
+    let arguments = ["measure", "areas", "--set", "threads=4096", "--dry-run"];
+    let done = run(&arguments);
+    assert_eq!(done.status.code(), Some(0));
+    assert!(text(&done.stderr).contains("want up to 4096 threads and there are"), "{}", text(&done.stderr));
+    let strict = run(&[&arguments[..], &["--strict"]].concat());
+    assert_eq!(strict.status.code(), Some(6));
+}
+
+#[test]
+fn lists_are_exact() {
+    let cells = text(&run(&["list", "cells", "quick"]).stdout);
+    let ids: Vec<&str> = cells.lines().collect();
+    assert_eq!(ids[0], "quick/policy=kernel,pools=1,position=tail");
+    assert_eq!(ids.len(), 4);
+    let suites = text(&run(&["list", "suites"]).stdout);
+    assert!(suites.contains("find-pool") && suites.contains("Q1"), "{suites}");
+    let policies = text(&run(&["list", "policies"]).stdout);
+    assert!(policies.contains("kernel") && policies.contains("lock=queued search=list"), "{policies}");
+}
+
+#[test]
+fn a_comparison_plans_four_launches_a_block() {
+    let done = run(&["ab", "kernel", "lookup-sorted", "find-pool", "--dry-run", "--filter", "position=tail"]);
+    assert_eq!(text(&done.stdout), "7 cells, 84 blocks, 336 launches\n", "{}", text(&done.stderr));
+}

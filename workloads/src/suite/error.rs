@@ -1,0 +1,85 @@
+//! What is wrong with a suite, and where.
+
+use std::fmt;
+
+/// A mistake in a suite file, or in what a command line changes of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct SuiteError {
+    /// The file, or the flag.
+    pub source_name: String,
+    /// Line and column, both counted from 1; absent where there is no text.
+    pub place: Option<(usize, usize)>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for SuiteError {
+    /// `suites/areas.toml:12:3: …`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.source_name, self.message),
+            None => write!(f, "{}: {}", self.source_name, self.message),
+        }
+    }
+}
+
+/// Line and column of a byte of `text`, counted from 1, columns in characters.
+#[must_use]
+pub fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at.min(text.len())).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    (line, column)
+}
+
+/// How many names a message suggests.
+const SUGGESTIONS: usize = 3;
+
+/// "there is no WHAT `name`", with the nearest known names, or all of them where none is near.
+#[must_use]
+pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = nearest(name, &known);
+    let shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
+    if known.is_empty() {
+        return format!("there is no {what} `{shown}`");
+    }
+    if near.is_empty() {
+        return format!("there is no {what} `{shown}`; there are {}", known.join(", "));
+    }
+    format!("there is no {what} `{shown}`; the nearest are {}", near.join(", "))
+}
+
+/// The known names that are few edits away, nearest first.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
+    let most = (name.chars().count() / 3).max(2);
+    let mut near: Vec<(usize, &str)> = known
+        .iter()
+        .map(|&k| (strsim::osa_distance(name, k), k))
+        .filter(|&(edits, k)| edits <= most || (name.len() >= 3 && k.contains(name)))
+        .collect();
+    near.sort_unstable();
+    near.into_iter().map(|(_, k)| k).take(SUGGESTIONS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_lines_and_characters_from_one() {
+        let text = "a\nbé c\n";
+        assert_eq!([place(text, 0), place(text, 2), place(text, 6)], [(1, 1), (2, 1), (2, 4)]);
+        assert_eq!(place(text, 999), (3, 1));
+    }
+
+    #[test]
+    fn the_nearest_names_are_listed() {
+        let known = ["kernel", "lock-ticket", "lookup-sorted"];
+        let message = unknown("policy", "kernal", known);
+        assert_eq!(message, "there is no policy `kernal`; the nearest are kernel");
+        assert!(unknown("policy", "zzzzzz", known).contains("there are kernel, lock-ticket"));
+        assert_eq!(unknown("policy", "lokup-sorted", known).rsplit(' ').next(), Some("lookup-sorted"));
+    }
+}

@@ -1,0 +1,193 @@
+//! From a suite to its cells.
+
+use super::error::{SuiteError, unknown};
+use super::filter::Filter;
+use super::geometry::{self, Limits};
+use super::keys::{self, Scenario};
+use super::{Suite, derived_seed, range};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use wildmatch::WildMatch;
+
+/// The most cells that one suite may have.
+pub const MOST_CELLS: usize = 100_000;
+/// The policy of scenarios that have none under test.
+pub const NO_POLICY: &str = "none";
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A first look.
+    Quick,
+    /// What a number is quoted from.
+    #[default]
+    Full,
+}
+
+/// One combination of a suite's values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// `suite/axis=value,…`, axes in alphabetical order, the policy among them. Never changes for the
+    /// same values.
+    pub id: String,
+    /// What runs: `slot_search`, `model nvme`.
+    pub scenario: String,
+    /// The policy's name.
+    pub policy: String,
+    /// Every value with its unit, fixed parameters and the policy included.
+    pub values: BTreeMap<String, String>,
+    /// The seed of everything drawn at random in it. It does not depend on the policy, so that
+    /// policies are compared on the same requests.
+    pub seed: u64,
+}
+
+/// What a command line changes of a suite.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Other values: axis or parameter, and values as a list or range.
+    pub set: Vec<(String, String)>,
+    /// Which cells.
+    pub filter: Filter,
+    /// Quick or full.
+    pub mode: Mode,
+    /// The seed of the whole run.
+    pub seed: u64,
+}
+
+/// The cells of `suite`, in the order of its axes. `policies` are the names that there are.
+///
+/// # Errors
+/// Unknown names, impossible geometry, too many cells.
+pub fn cells(
+    suite: &Suite,
+    changes: &Changes,
+    policies: &[&str],
+    limits: Limits,
+) -> Result<Vec<Cell>, SuiteError> {
+    let error = |message| SuiteError { source_name: suite.source_name.clone(), place: None, message };
+    let axes = changed_axes(suite, changes, policies)?;
+    let fixed: BTreeMap<_, _> = suite.parameters.iter().filter(|(key, _)| !axes.contains_key(*key)).collect();
+    let count = axes.values().try_fold(1_usize, |n, values| n.checked_mul(values.len()));
+    if count.is_none_or(|n| n > MOST_CELLS) {
+        let sizes: Vec<_> = axes.iter().map(|(key, values)| format!("{key}: {}", values.len())).collect();
+        return Err(error(format!(
+            "more than {MOST_CELLS} cells ({}): choose fewer values",
+            sizes.join(", ")
+        )));
+    }
+    let known: Vec<&str> = axes.keys().chain(fixed.keys().copied()).map(String::as_str).collect();
+    if let Some(key) = changes.filter.keys().find(|key| !known.contains(key)) {
+        return Err(error(unknown("axis or parameter", key, known)));
+    }
+    let mut chosen = Vec::new();
+    for index in 0..count.unwrap_or(0) {
+        let cell = cell(suite, &axes, &fixed, index, changes.seed);
+        let skipped = suite.skip.iter().any(|skip| skip.matches(&cell.id, &cell.values));
+        if skipped || !changes.filter.matches(&cell.id, &cell.values) {
+            continue;
+        }
+        let sort = suite.scenario.sort;
+        geometry::check(sort, &cell.values, limits).map_err(|m| error(format!("{}: {m}", cell.id)))?;
+        chosen.push(cell);
+    }
+    if chosen.is_empty() {
+        return Err(error("no cell is left: the filter or `skip` excludes them all".to_owned()));
+    }
+    Ok(chosen)
+}
+
+/// The axes that are run over: the suite's, those of a quick run, then what was set; the policy first.
+fn changed_axes(
+    suite: &Suite,
+    changes: &Changes,
+    policies: &[&str],
+) -> Result<BTreeMap<String, Vec<String>>, SuiteError> {
+    let mut axes = suite.axes.clone();
+    if changes.mode == Mode::Quick {
+        axes.extend(suite.quick_axes.clone());
+    }
+    let mut patterns: Vec<String> = suite.policies.clone();
+    let mut place = suite.source_name.clone();
+    for (key, values) in &changes.set {
+        if key == "policy" && suite.scenario.sort.has_policy() {
+            patterns = values.split(',').map(|p| p.trim().to_owned()).collect();
+            place = format!("--set {key}={values}");
+            continue;
+        }
+        axes.insert(key.clone(), set_values(&suite.scenario, key, values)?);
+    }
+    let policies = match suite.scenario.sort.has_policy() {
+        true => globbed(&patterns, policies).map_err(|message| SuiteError {
+            source_name: place,
+            place: None,
+            message,
+        })?,
+        false => vec![NO_POLICY.to_owned()],
+    };
+    axes.insert("policy".to_owned(), policies);
+    Ok(axes)
+}
+
+fn set_values(scenario: &Scenario, key: &str, values: &str) -> Result<Vec<String>, SuiteError> {
+    let error = |message| SuiteError { source_name: format!("--set {key}={values}"), place: None, message };
+    if key == "policy" {
+        return Err(error(format!("`{scenario}` has no policy under test")));
+    }
+    let kind = keys::kind(scenario, key).map_err(error)?;
+    let mut all: Vec<String> = Vec::new();
+    for text in values.split(',') {
+        for value in range::expand(kind, text).map_err(error)? {
+            if !all.contains(&value) {
+                all.push(value);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The policies that the patterns name, in the registry's order.
+fn globbed(patterns: &[String], policies: &[&str]) -> Result<Vec<String>, String> {
+    for pattern in patterns {
+        let matcher = WildMatch::new(pattern);
+        if !policies.iter().any(|policy| matcher.matches(policy)) {
+            return Err(unknown("policy", pattern, policies.iter().copied()));
+        }
+    }
+    let fits = |policy: &&&str| patterns.iter().any(|p| WildMatch::new(p).matches(policy));
+    Ok(policies.iter().filter(fits).map(|&p| p.to_owned()).collect())
+}
+
+/// The combination with number `index`; the last axis turns fastest.
+fn cell(
+    suite: &Suite,
+    axes: &BTreeMap<String, Vec<String>>,
+    fixed: &BTreeMap<&String, &String>,
+    mut index: usize,
+    seed: u64,
+) -> Cell {
+    let mut chosen = BTreeMap::new();
+    for (key, values) in axes.iter().rev() {
+        if let Some(value) = values.get(index % values.len().max(1)) {
+            chosen.insert(key.clone(), value.clone());
+        }
+        index /= values.len().max(1);
+    }
+    let id = |values: &BTreeMap<String, String>, with_policy: bool| {
+        let shown = values.iter().filter(|(key, _)| with_policy || *key != "policy");
+        let pairs: Vec<_> = shown.map(|(key, value)| format!("{key}={value}")).collect();
+        format!("{}/{}", suite.name, pairs.join(","))
+    };
+    let (full, requests) = (id(&chosen, true), id(&chosen, false));
+    let policy = chosen.get("policy").cloned().unwrap_or_default();
+    for (&key, &value) in fixed {
+        chosen.insert(key.clone(), value.clone());
+    }
+    Cell {
+        id: full,
+        scenario: suite.scenario.to_string(),
+        policy,
+        values: chosen,
+        seed: derived_seed(seed, &requests),
+    }
+}
