@@ -1,17 +1,21 @@
-//! The summary at the end of `cargo bench`: slot search, fallback and `find_pool` in one table.
+//! The end of `cargo bench`: a real trace replayed, then slot search, fallback and `find_pool` in one table.
 //!
 //! Accepts and ignores what cargo and its relatives pass to a benchmark; with `--test`, or without
 //! `--bench`, it only tries every cell once, and with `--list` it names itself.
 
 use bench_suite::policies::{self, Entry};
+use bench_suite::replay::{self, Overrides, ReplayClock, ReplayJob};
 use bench_suite::scenario::{
-    Address, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Scenario,
-    ScenarioError, Section, SlotSearch,
+    Address, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Scenario, Section,
+    SlotSearch,
 };
 use reports::table::{Column, Table, Unit, Value};
 use reports::terminal;
+use reports::text::visible;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
+use workloads::trace::TraceOptions;
 
 /// The kernel's policy, and a rival for each table.
 const SLOT_SEARCH: [&str; 2] = ["kernel", "search-bitmap"];
@@ -31,8 +35,7 @@ fn main() -> ExitCode {
     } else {
         Effort { warm_up: 20, batches: 200, ops: 512, patience: Duration::from_millis(800) }
     };
-    replay_bundled_trace(test);
-    match summary(effort) {
+    match replay_bundled_trace(test).and_then(|()| summary(effort)) {
         Ok(table) if test => {
             println!("suite: {} cells ran", table.rows().len());
             ExitCode::SUCCESS
@@ -48,11 +51,23 @@ fn main() -> ExitCode {
     }
 }
 
-/// THE PLACE OF THE TRACE: replays `workloads/data/traces/boot_probe.jsonl.gz` and prints its latencies,
-/// once `bench_suite::replay` does so. `test` asks for one round without a clock.
-fn replay_bundled_trace(test: bool) {
-    let _ = test;
-    let _trace = concat!(env!("CARGO_MANIFEST_DIR"), "/../workloads/data/traces/boot_probe.jsonl.gz");
+/// Replays the bundled trace under the kernel's policy and prints what it cost.
+fn replay_bundled_trace(test: bool) -> Result<(), String> {
+    let path =
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../workloads/data/traces/boot_probe.jsonl.gz"));
+    let script =
+        replay::load(path, &TraceOptions::default(), &Overrides::default()).map_err(|e| e.to_string())?;
+    let job = ReplayJob { script: &script, clock: &ReplayClock::new(), check: test };
+    let replayed = (policies::by_name("kernel")?.replay)(&job).map_err(|e| e.to_string())?;
+    if let Some(placement) = replayed.record.placement {
+        println!("{}: {placement}", script.name);
+        return Ok(());
+    }
+    println!("\n{}\n", visible(&script.headline()));
+    for table in replayed.tables() {
+        println!("{}", terminal::render(&table));
+    }
+    Ok(())
 }
 
 /// Every cell under the kernel's policy and under a rival.
@@ -125,10 +140,8 @@ fn cells() -> Vec<Cell> {
 }
 
 fn measured(entry: &Entry, scenario: &Scenario, meter: &mut Meter) -> Result<Measured, String> {
-    let run =
-        |scenario| -> Result<Measured, ScenarioError> { meter.measure(&mut *(entry.prepare)(scenario)?) };
-    let mut run = run;
-    run(scenario).map_err(|error| format!("{}: {error}", entry.name))
+    let measured = (entry.prepare)(scenario).and_then(|mut state| meter.measure(&mut *state));
+    measured.map_err(|error| format!("{}: {error}", entry.name))
 }
 
 fn number(ns: f64) -> Value {

@@ -1,9 +1,10 @@
 //! `swiotlb-bench cells`: the slot-search tables beside what Linux's own code took.
 
+use super::out::Out;
 use super::{Exit, Failure};
 use crate::policies::{self, Entry};
 use crate::scenario::cells::{self, AIM, Cell};
-use crate::scenario::{Effort, Meter};
+use crate::scenario::{Effort, Meter, ScenarioError, beside_itself};
 use reports::machine::Machine;
 use reports::table::{Column, Table, Unit, Value};
 use reports::terminal;
@@ -32,15 +33,21 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Effort { warm_up: 100, batches: 1_000, ops: 512, patience: Duration::from_secs(5) }
     };
     let mut meter = Meter::new(effort);
-    println!("{}\n", machine_line(&Machine::read()));
-    for entry in policies::chosen(names).map_err(Failure::usage)? {
-        println!("{}", terminal::render(&table(&entry, &args.filter, &mut meter)));
+    let entries = policies::chosen(names).map_err(Failure::usage)?;
+    let mut out = Out::stdout();
+    out.line(format_args!("{}\n", machine_line(&Machine::read())))?;
+    let mut exit = Exit::Ok;
+    for entry in entries {
+        let (table, complete) = table(&entry, &args.filter, &mut meter);
+        out.line(terminal::render(&table))?;
+        exit = if complete { exit } else { Exit::Error };
     }
-    Ok(Exit::Ok)
+    out.flush()?;
+    Ok(exit)
 }
 
-/// The cells under one policy.
-fn table(entry: &Entry, filter: &str, meter: &mut Meter) -> Table {
+/// The cells under one policy, and whether each gave its number or had a reason not to.
+fn table(entry: &Entry, filter: &str, meter: &mut Meter) -> (Table, bool) {
     let ns = || Unit::Named("ns".to_owned());
     let mut table = Table::new(
         format!("{}: {}", entry.name, (entry.label)()),
@@ -54,9 +61,12 @@ fn table(entry: &Entry, filter: &str, meter: &mut Meter) -> Table {
             Column::text(""),
         ],
     );
+    let mut complete = true;
     let wanted = |cell: &Cell| cell.group.contains(filter) || cell.name.contains(filter);
     for cell in cells::all().into_iter().filter(wanted) {
-        table.push(row(entry, &cell, meter));
+        let (row, has_reason) = row(entry, &cell, meter);
+        table.push(row);
+        complete &= has_reason;
     }
     table.notes.push(
         "ns per operation on each thread: the median, and the middle half, of batch means in this one \
@@ -69,10 +79,10 @@ fn table(entry: &Entry, filter: &str, meter: &mut Meter) -> Table {
          times them is the aim.",
         AIM.0, AIM.1
     ));
-    table
+    (table, complete)
 }
 
-fn row(entry: &Entry, cell: &Cell, meter: &mut Meter) -> Vec<Value> {
+fn row(entry: &Entry, cell: &Cell, meter: &mut Meter) -> (Vec<Value>, bool) {
     let mut row = vec![Value::Text(cell.group.to_owned()), Value::Text(cell.name.clone())];
     row.push(cell.linux_ns.map_or(Value::Missing, number));
     let measured = (entry.prepare)(&cell.scenario).and_then(|mut state| meter.measure(&mut *state));
@@ -80,7 +90,7 @@ fn row(entry: &Entry, cell: &Cell, meter: &mut Meter) -> Vec<Value> {
         Ok(measured) => measured,
         Err(error) => {
             row.extend([Value::Missing, Value::Missing, Value::Missing, Value::Text(error.to_string())]);
-            return row;
+            return (row, matches!(error, ScenarioError::TooFewCores { .. }));
         }
     };
     row.push(number(measured.median));
@@ -89,7 +99,7 @@ fn row(entry: &Entry, cell: &Cell, meter: &mut Meter) -> Vec<Value> {
     row.push(ratio.map_or(Value::Missing, |ratio| Value::Real(ratio, 2)));
     let busy = if measured.busy { "busy machine" } else { "" };
     row.push(Value::Text([ratio.map_or("", judged), busy].join(" ").trim().to_owned()));
-    row
+    (row, true)
 }
 
 /// What the ratio means for the aim.
@@ -114,8 +124,9 @@ fn short(ns: f64) -> String {
 fn machine_line(machine: &Machine) -> String {
     let unknown = || "unknown".to_owned();
     let load = machine.load_average.map_or_else(unknown, |load| format!("{:.1}", load[0]));
+    let shared = beside_itself().map_or_else(unknown, |times| format!("{times:.1} times"));
     format!(
-        "{}: {}, {} of {} cores, Linux {}, clock {}, load {load}",
+        "{}: {}, {} of {} cores, Linux {}, clock {}, load {load}; on two cores at once the control takes {shared} as long",
         today(),
         machine.cpu_model.clone().unwrap_or_else(unknown),
         machine.usable_cores.unwrap_or(0),

@@ -4,7 +4,7 @@
 //! project's kind, copying off unless the cell says on. They were taken apart from ours, so a ratio says
 //! "about as fast", not "faster by so much".
 
-use super::{Address, FindPool, NSLABS, Occupancy, Scenario, Section, SlotSearch, TwoThreads};
+use super::{Address, FindPool, Floor, NSLABS, Occupancy, Scenario, Section, SlotSearch, TwoThreads};
 
 /// The ratio to Linux's own code that counts as the same algorithm: slower is a straw man, faster is
 /// another algorithm.
@@ -72,6 +72,7 @@ pub fn all() -> Vec<Cell> {
         small(Occupancy::Empty, 128),
         small(Occupancy::Taken(90), 128),
     ]);
+    cells.extend([Floor::Write(32), Floor::Write(128), Floor::Look(576)].map(floor));
     cells.extend([search_failing(50, 128), search_failing(90, 32)]);
     cells.extend([copying(Occupancy::Empty, 370.0), copying(Occupancy::Fragmented(90), 162.0)]);
     cells.extend([two_threads(1, 457.0), two_threads(2, 180.0)]);
@@ -93,6 +94,15 @@ fn search(occupancy: Occupancy, slots: u32, linux_ns: Option<f64>) -> Cell {
         scenario: Scenario::SlotSearch(cell),
         linux_ns,
     }
+}
+
+/// What the machine needs for the memory accesses alone, whatever the policy.
+fn floor(floor: Floor) -> Cell {
+    let name = match floor {
+        Floor::Write(slots) => format!("write {slots} descriptors as a round trip does"),
+        Floor::Look(slots) => format!("look at {slots} descriptors, every second one"),
+    };
+    Cell { group: "machine alone", name, scenario: Scenario::Floor(floor), linux_ns: None }
 }
 
 /// In a pool of a quarter of the slots: descriptors that fit into a cache of 512 KiB, which those of the
@@ -123,7 +133,7 @@ fn copying(occupancy: Occupancy, linux: f64) -> Cell {
     let cell = SlotSearch { nslabs: NSLABS, occupancy, slots: 2, copy: true, fails: false };
     Cell {
         group: "with copying",
-        name: format!("4 KiB, {occupancy}"),
+        name: format!("4 KiB in and out, {occupancy}"),
         scenario: Scenario::SlotSearch(cell),
         linux_ns: Some(linux),
     }

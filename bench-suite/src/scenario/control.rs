@@ -1,7 +1,10 @@
 //! The control: a loop that runs none of our code and touches no memory, so that it always takes the same
 //! time unless somebody else uses the core, or the other hardware thread of it.
 
+use super::pin::{cores, pin_to};
 use core::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Rounds of the control: some microseconds.
@@ -33,6 +36,32 @@ pub fn control() -> Duration {
 /// How long a control may take on a machine where the fastest took `fastest`, if nobody else was on the core.
 pub fn quiet_below(fastest: Duration) -> Duration {
     fastest.mul_f64(QUIET)
+}
+
+/// How much longer the control takes while the second core runs it too: 1 where the first two cores have
+/// nothing in common, about 2 where they are two hardware threads of one. `None` with less than two cores.
+#[must_use]
+pub fn beside_itself() -> Option<f64> {
+    const TIMES: usize = 2_000;
+    let cores = cores();
+    let [first, second, ..] = cores[..] else { return None };
+    let middle = |core: usize, gate: &Barrier| {
+        pin_to(core);
+        gate.wait();
+        let mut times: Vec<Duration> = (0..TIMES).map(|_| control()).collect();
+        times.sort_unstable();
+        (times[0], times[TIMES / 2])
+    };
+    let run = |on: &[usize]| -> Option<(Duration, Duration)> {
+        let (gate, middle) = (Barrier::new(on.len()), &middle);
+        thread::scope(|scope| {
+            let gate = &gate;
+            let threads: Vec<_> = on.iter().map(|&core| scope.spawn(move || middle(core, gate))).collect();
+            threads.into_iter().filter_map(|thread| thread.join().ok()).max_by_key(|&(_, middle)| middle)
+        })
+    };
+    let ((alone, _), (_, together)) = (run(&[first])?, run(&[first, second])?);
+    Some(together.as_secs_f64() / alone.as_secs_f64())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod control;
 mod error;
 mod fallback;
 mod find_pool;
+mod floor;
 mod median;
 mod occupancy;
 mod pin;
@@ -20,9 +21,11 @@ mod seed;
 mod slot_search;
 mod two_threads;
 
+pub use control::beside_itself;
 pub use error::ScenarioError;
 pub use fallback::{Fallback, FallbackPart};
 pub use find_pool::{Address, FindPool, Section};
+pub use floor::Floor;
 pub use median::{Effort, Measured, Meter};
 pub use occupancy::Occupancy;
 pub use rig::KernelPages;
@@ -47,6 +50,8 @@ pub enum Scenario {
     FindPool(FindPool),
     /// A map that finds the pool full, and its unmap.
     Fallback(Fallback),
+    /// The memory accesses of a slot search alone.
+    Floor(Floor),
 }
 
 /// A prepared state with its loop.
@@ -79,6 +84,7 @@ pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, Scenar
         Scenario::SlotSearch(cell) => boxed(slot_search::State::<Bookkeeping<P>>::new(cell)?),
         Scenario::TwoThreads(cell) => boxed(two_threads::State::<Bookkeeping<P>>::new(cell)?),
         Scenario::FindPool(cell) => boxed(find_pool::State::<Bookkeeping<P>>::new(cell)?),
+        Scenario::Floor(floor) => boxed(floor::State::new(*floor)),
         Scenario::Fallback(cell) => boxed(fallback::State::<OnKernelPages<P>>::new(cell)?),
     }
 }
