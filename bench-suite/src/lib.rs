@@ -3,4 +3,5 @@
 pub mod cli;
 pub mod policies;
 pub mod replay;
+pub mod run;
 pub mod verify;
