@@ -16,6 +16,7 @@ use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages, Zone};
 use swiotlb_core::policy::Policy;
 use swiotlb_core::probe::Counts;
 use swiotlb_core::rules::{IO_TLB_SHIFT, IO_TLB_SIZE};
+use swiotlb_core::walk::HasAreas as _;
 use workloads::op::Plan;
 
 /// The page source of every measured allocator.
@@ -131,13 +132,6 @@ pub struct OfAllocator<'t, P: Policy> {
     devices: &'t [Device<P>],
 }
 
-impl<P: Policy> OfAllocator<'_, P> {
-    /// The allocator's own caller.
-    pub fn inner(&self) -> &caller::Caller<'_, P> {
-        &self.caller
-    }
-}
-
 impl<P: Policy> Caller for OfAllocator<'_, P>
 where
     P::Probe: ReadProbe,
@@ -163,10 +157,30 @@ pub struct InSession<'s, P: Policy> {
     devices: &'s [Device<P>],
 }
 
+/// Where a mapping's slots came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// The area of the CPU that mapped, in any pool.
+    OwnArea,
+    /// Another area: the map spilled over.
+    OtherArea,
+    /// A pool made for this mapping alone.
+    Transient,
+}
+
 impl<P: Policy> InSession<'_, P> {
     #[inline]
     fn device(&self, device: u16) -> &Device<P> {
         &self.devices[usize::from(device)]
+    }
+
+    /// Where the slots of a live mapping came from, which was mapped from `cpu`.
+    pub fn served(&self, device: u16, addr: PhysAddr, cpu: u32) -> Served {
+        match self.session.mapping(self.device(device), addr) {
+            Some(mapping) if mapping.pool.is_transient() => Served::Transient,
+            Some(mapping) if mapping.area.0 != cpu & (mapping.pool.nareas() - 1) => Served::OtherArea,
+            _ => Served::OwnArea,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::outcome::{OracleReport, Outcome, ThreadOutcome};
 use super::settings::Pace;
 use super::steps::Kind;
 use super::threads::Done;
+use super::watch::Watch;
 use reports::latency::Latency;
 use std::collections::BTreeMap;
 use swiotlb_core::mem::MemStats;
@@ -18,10 +19,7 @@ pub fn outcome(crew: &Crew<'_>, ran: Ran, used: Option<u64>) -> Outcome {
     let wall = Wall::of(&ran.done);
     let empty_loop = merged(ran.done.iter().flatten().map(|done| &done.idle.response));
     let refused = ran.done.iter().flatten().map(|done| done.tally.refused + done.refused_at_end).sum();
-    let oracle = match crew.watch {
-        Some(watch) => watch.finish(used, refused),
-        None => unwatched(used, refused),
-    };
+    let oracle = report(crew.watch, used, refused);
     let pairs = crew.plan.threads.iter().zip(ran.done);
     let threads: Vec<_> = pairs.map(|(plan, done)| thread(plan, done, &clock)).collect();
     let wall_ns = clock.ns(wall.ticks);
@@ -49,8 +47,11 @@ pub fn outcome(crew: &Crew<'_>, ran: Ran, used: Option<u64>) -> Outcome {
     }
 }
 
-/// What counts as a violation without an oracle: leaks, and calls refused.
-fn unwatched(used: Option<u64>, refused: u64) -> OracleReport {
+/// What the oracle says; without one, leaks and refused calls count as violations all the same.
+pub fn report(watch: Option<&Watch>, used: Option<u64>, refused: u64) -> OracleReport {
+    if let Some(watch) = watch {
+        return watch.finish(used, refused);
+    }
     let mut report = OracleReport::default();
     if let Some(used) = used.filter(|&used| used != 0) {
         report.violations.push(format!("{used} slots are in use when nothing is mapped"));

@@ -5,21 +5,23 @@
 //! | [`settings`], [`outcome`] | how a plan is run; what came of it |
 //! | [`clock`] | the time: the processor's counter, or a clock that moves only when waited on |
 //! | [`target`] | the seam: what a loop calls |
-//! | [`allocator`], [`dummy`] | targets: the allocator, a server of known service time |
+//! | [`allocator`], [`dummy`](mod@dummy) | targets: the allocator, a server of known service time |
 //! | `steps`, `table`, `tally`, `looper` | a plan made ready, its live mappings, a thread's counts, one step |
 //! | [`closed`], [`open`] | the two loops |
 //! | `gate`, `threads`, `crew`, `collect` | the phases of a run, its threads, its outcome |
 //! | `touch`, `grow` | the device between map and unmap, the growth worker |
 //! | `watch`, `owners`, `stamp` | the ownership oracle |
-//! | [`noise`], [`idle`], [`control`] | the machine: its ledger, its own tail, a scenario without our code |
+//! | [`noise`], [`idle`], [`control`](mod@control) | the machine: its ledger, its own tail, a scenario without our code |
 //! | [`search`] | the highest rate at which a quantile stays under a bound |
-//! | [`virtual_time`] | the same plans as a discrete-event simulation |
+//! | [`virtual_time`](mod@virtual_time), [`curve`] | the same plans as a discrete-event simulation |
 
 pub mod allocator;
 pub mod clock;
 pub mod closed;
 mod collect;
+pub mod control;
 mod crew;
+pub mod curve;
 pub mod dummy;
 pub mod fairness;
 mod gate;
@@ -33,6 +35,7 @@ pub mod outcome;
 mod owners;
 mod real;
 pub mod reason;
+pub mod search;
 pub mod settings;
 mod stamp;
 mod steps;
@@ -41,18 +44,23 @@ mod tally;
 pub mod target;
 mod threads;
 mod touch;
+pub mod virtual_time;
 mod watch;
 
 pub use allocator::HostPages;
 pub use clock::ClockFacts;
+pub use control::{Control, control};
+pub use curve::CurvePoint;
 pub use dummy::{Dummy, Stall};
 pub use fairness::Fairness;
 pub use noise::Noise;
 pub use outcome::{GrowthEvent, OracleReport, Outcome, ThreadOutcome};
 pub use real::{dummy, real, target};
+pub use search::{Bound, Range, Searched, Trial, Tried, at_rate, search_rate};
 pub use settings::{Oracle, Pace, Settings};
 pub use target::ReadProbe;
 pub use touch::TouchReport;
+pub use virtual_time::{VirtualOutcome, virtual_time};
 
 use swiotlb_core::error::{DeviceError, InitError, PageError};
 use thiserror::Error;
