@@ -124,13 +124,13 @@ fn what_is_left_live_is_ended_between_passes() {
 fn a_pool_grows_with_a_worker_of_its_own_and_with_one_in_the_plan() {
     for in_plan in [false, true] {
         let mut maker = Maker::new(1);
-        let handles: Vec<_> = (0..600).map(|i| maker.map(0, i, 64 << 10, Direction::ToDevice)).collect();
-        handles.iter().zip(600..).for_each(|(&handle, at)| maker.unmap(0, at, handle));
+        let handles: Vec<_> = (0..100).map(|i| maker.map(0, i, 64 << 10, Direction::ToDevice)).collect();
+        handles.iter().zip(100..).for_each(|(&handle, at)| maker.unmap(0, at, handle));
         let mut plan = maker.done();
         if in_plan {
             plan.threads.push(ThreadPlan { role: Role::Grower, cpu: 1, ops: Vec::new() });
         }
-        let settings = Settings { can_grow: true, nslabs: 512, nareas: 1, repeat: 20, ..small(Oracle::Full) };
+        let settings = Settings { can_grow: true, nslabs: 512, nareas: 1, repeat: 8, ..small(Oracle::Full) };
         let outcome = run(&plan, &settings);
         assert_eq!(outcome.threads.len(), 1 + usize::from(in_plan));
         assert_eq!(outcome.pools_added as usize, outcome.growth.iter().filter(|g| g.nslabs > 0).count());

@@ -4,17 +4,27 @@
 //! service time is M/D/1. A stall stops the server for a while; by the open loop's rule it counts against
 //! every request that it delayed.
 
-use super::clock::Clock;
+use super::RunError;
+use super::clock::{Clock, VirtualClock};
+use super::gate::Epochs;
+use super::looper::Looper;
+use super::open::Schedule;
+use super::steps::Steps;
+use super::table::Table;
+use super::tally::Tally;
 use super::target::{Caller, Section, Target};
+use super::touch::Touch;
+use reports::latency::Latency;
 use std::cell::Cell;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{Direction, MapRequest};
 use swiotlb_core::error::MapError;
+use workloads::op::{DeviceTouch, Plan};
 
 /// A stall of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// When the first one begins, ns after the caller was made.
+    /// When the first one begins, ns after the thread's first call began.
     pub at_ns: u64,
     /// How long each one is, ns.
     pub for_ns: u64,
@@ -59,45 +69,95 @@ impl<C: Clock + Sync> Target for OnClock<C> {
 pub struct Server<'t, C> {
     clock: &'t C,
     service: u64,
-    /// The next stall: begin, length and period in ticks.
-    stall: Cell<(u64, u64, u64)>,
+    /// Begin of the next stall, a tick; 0 until the first call.
+    next: Cell<u64>,
+    /// Of a stall: begin after the first call, length, period; ticks.
+    stall: (u64, u64, u64),
 }
 
 impl<'t, C: Clock> Server<'t, C> {
-    /// A server that begins now.
+    /// A server on a clock.
     pub fn new(dummy: Dummy, clock: &'t C) -> Self {
         let stall = dummy.stall.map_or((u64::MAX, 0, 0), |stall| {
-            let at = clock.now().saturating_add(clock.ticks(stall.at_ns));
-            (at, clock.ticks(stall.for_ns), clock.ticks(stall.every_ns))
+            (clock.ticks(stall.at_ns), clock.ticks(stall.for_ns), clock.ticks(stall.every_ns))
         });
-        Self { clock, service: clock.ticks(dummy.service_ns), stall: Cell::new(stall) }
+        Self { clock, service: clock.ticks(dummy.service_ns), next: Cell::new(0), stall }
     }
 
     #[inline]
     fn serve(&self) {
-        let mut end = self.clock.now() + self.service;
-        let (begin, length, every) = self.stall.get();
-        if end > begin {
-            end = self.stalled(end, begin, length, every);
+        let start = self.clock.now();
+        let mut end = start + self.service;
+        if end > self.next.get() {
+            end = self.stalled(start);
         }
         self.clock.wait_until(end);
     }
 
-    /// Service that a stall interrupts, or that waits for its end.
+    /// When service that starts at `start` ends, if a stall interrupts it or has to be waited for.
     #[cold]
-    fn stalled(&self, end: u64, begin: u64, length: u64, every: u64) -> u64 {
-        let next = if every == 0 { u64::MAX } else { begin + every };
-        self.stall.set((next, length, every));
-        let start = end - self.service;
-        let over = begin + length;
-        if start >= over {
-            end
-        } else if start >= begin {
-            over + self.service
-        } else {
-            end + length
+    fn stalled(&self, start: u64) -> u64 {
+        let (at, length, every) = self.stall;
+        if self.next.get() == 0 {
+            self.next.set(start.saturating_add(at));
         }
+        let mut end = start + self.service;
+        while end > self.next.get() {
+            let over = self.next.get() + length;
+            if start >= self.next.get() {
+                end = end.max(over + self.service);
+            } else {
+                end += length;
+            }
+            self.next.set(if every == 0 { u64::MAX } else { self.next.get() + every });
+        }
+        end
     }
+}
+
+/// What the open loop measures on a clock that only the dummy moves.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    /// From the start of a call to its end.
+    pub service: Latency,
+    /// From its intended start to its end.
+    pub response: Latency,
+    /// When the last call ended, ns.
+    pub end_ns: u64,
+}
+
+/// The open loop over the plan's first thread with a dummy, on a virtual clock: the code that measures,
+/// without a machine.
+///
+/// # Errors
+/// See [`RunError`].
+pub fn simulate(plan: &Plan, dummy: Dummy) -> Result<Simulated, RunError> {
+    let steps = Steps::new(plan)?;
+    let own = steps.threads.first().map_or(&[][..], Vec::as_slice);
+    let clock = VirtualClock::default();
+    let (table, epochs) = (Table::new(plan.handles), Epochs::new(1));
+    let touch = Touch::new(DeviceTouch::None, None, 1);
+    let looper = Looper {
+        clock: &clock,
+        table: &table,
+        watch: None,
+        touch: &touch,
+        epochs: &epochs,
+        thread: 0,
+        batch: 1,
+        batched: false,
+        deadline: u64::MAX,
+    };
+    let mut tally = Tally::new(own, 0, true, false);
+    looper.open(&Server::new(dummy, &clock), own, Schedule { start: 0, origin_ns: 0 }, &mut tally);
+    let (service, response) = tally.into_latencies();
+    let merged = |all: std::collections::BTreeMap<_, Latency>| {
+        all.values().fold(Latency::new(), |mut sum, other| {
+            sum.merge(other);
+            sum
+        })
+    };
+    Ok(Simulated { service: merged(service), response: merged(response), end_ns: clock.now() })
 }
 
 impl<'t, C: Clock> Caller for Server<'t, C> {

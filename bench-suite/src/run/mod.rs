@@ -51,7 +51,7 @@ pub use allocator::HostPages;
 pub use clock::ClockFacts;
 pub use control::{Control, control};
 pub use curve::CurvePoint;
-pub use dummy::{Dummy, Stall};
+pub use dummy::{Dummy, Simulated, Stall, simulate};
 pub use fairness::Fairness;
 pub use noise::Noise;
 pub use outcome::{GrowthEvent, OracleReport, Outcome, ThreadOutcome};
