@@ -12,6 +12,7 @@
 //! | `touch`, `grow` | the device between map and unmap, the growth worker |
 //! | `watch`, `owners`, `stamp` | the ownership oracle |
 //! | [`noise`], [`idle`], [`control`](mod@control) | the machine: its ledger, its own tail, a scenario without our code |
+//! | [`overhead`](mod@overhead) | the harness's own cost |
 //! | [`search`] | the highest rate at which a quantile stays under a bound |
 //! | [`virtual_time`](mod@virtual_time), [`curve`] | the same plans as a discrete-event simulation |
 
@@ -32,6 +33,7 @@ mod looper;
 pub mod noise;
 pub mod open;
 pub mod outcome;
+pub mod overhead;
 mod owners;
 mod real;
 pub mod reason;
@@ -55,6 +57,7 @@ pub use dummy::{Dummy, Simulated, Stall, simulate};
 pub use fairness::Fairness;
 pub use noise::Noise;
 pub use outcome::{GrowthEvent, OracleReport, Outcome, ThreadOutcome};
+pub use overhead::{Overhead, overhead, pacing_limit};
 pub use real::{dummy, real, target};
 pub use search::{Bound, Range, Searched, Trial, Tried, at_rate, search_rate};
 pub use settings::{Oracle, Pace, Settings};

@@ -61,9 +61,9 @@ pub fn compare(memory: &PhysMemory, addr: PhysAddr, bytes: u64, stamp: Stamp) ->
         if memory.read(addr.wrapping_add(at), &mut seen[..len]).is_err() {
             return Some(at);
         }
-        let differs = seen[..len].iter().zip(&wanted[..len]).position(|(a, b)| a != b);
-        if let Some(differs) = differs {
-            return Some(at + differs as u64);
+        if seen[..len] != wanted[..len] {
+            let differs = seen[..len].iter().zip(&wanted[..len]).position(|(a, b)| a != b);
+            return differs.map(|differs| at + differs as u64);
         }
     }
     None
