@@ -1,5 +1,6 @@
 //! The oracle sees what a broken allocator does: a small allocator that is right, and one fault at a time.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers, made here")]
 
 mod run_support;
 

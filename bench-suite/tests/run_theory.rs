@@ -1,6 +1,7 @@
 //! The harness against queueing theory, in virtual time: no wall clock, fixed seeds, the same on every machine.
 //! `--nocapture` prints the tables.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers, made here")]
 
 mod run_support;
 
@@ -56,7 +57,10 @@ fn waiting_times_of_the_open_loop_are_those_of_m_d_1() {
         let (measured, error) = mean(&waits);
         println!("| {load} | {theory:.1} | {measured:.1} | {error:.1} |");
         // 0.1 % for the histogram's three digits and for arrivals in whole nanoseconds.
-        assert!((measured - theory).abs() < T * error + 0.001 * (theory + D as f64), "{load}: {measured} {theory}");
+        assert!(
+            (measured - theory).abs() < T * error + 0.001 * (theory + D as f64),
+            "{load}: {measured} {theory}"
+        );
     }
 }
 
@@ -123,7 +127,9 @@ fn blocking_in_virtual_time_is_erlang_b() {
                 let plan = calls(N, 1e6 / erlangs, 1e6, seed);
                 let lost = |maps: u64| {
                     let mut part = plan.clone();
-                    part.threads[0].ops.retain(|op| op.action.handle().is_some_and(|h| u64::from(h.0) < maps));
+                    part.threads[0]
+                        .ops
+                        .retain(|op| op.action.handle().is_some_and(|h| u64::from(h.0) < maps));
                     part.handles = maps as u32;
                     let outcome = virtual_time::<Counted>(&part, &settings).unwrap();
                     assert_eq!(outcome.maps, maps);

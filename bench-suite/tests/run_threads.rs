@@ -1,9 +1,10 @@
 //! Plans on real threads: everything is done, everything is given back, the oracle agrees. No times.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers, made here")]
 
 mod run_support;
 
-use bench_suite::run::{HostPages, Oracle, Outcome, Pace, Settings, real};
+use bench_suite::run::{HostPages, Oracle, Outcome, Pace, Settings, at_rate, real};
 use run_support::{Maker, handed_over, round_trips};
 use swiotlb_core::device::Direction;
 use swiotlb_core::policy::{Kernel, With};
@@ -39,7 +40,10 @@ fn a_closed_loop_does_all_that_the_plan_says() {
         let bytes: u64 = outcome.threads.iter().map(|thread| thread.bytes).sum();
         assert!(bytes > 2_000 * 512 * passes && outcome.wall_ns > 0);
         assert_eq!(outcome.stats.used, 0);
-        assert_eq!((oracle == Oracle::Full) as u64 * 2_000, if repeat == 1 { outcome.oracle.checked } else { 0 });
+        assert_eq!(
+            (oracle == Oracle::Full) as u64 * 2_000,
+            if repeat == 1 { outcome.oracle.checked } else { 0 }
+        );
     }
 }
 
@@ -82,6 +86,17 @@ fn what_one_thread_maps_another_ends() {
         let done: u64 = outcome.threads.iter().map(|thread| thread.ops + thread.warmup_ops).sum();
         assert_eq!(done, 2_000 * u64::from(repeat));
         assert_eq!(outcome.threads.iter().map(|thread| thread.skipped).sum::<u64>(), 0);
+    }
+}
+
+#[test]
+fn a_plan_at_another_rate_keeps_its_order() {
+    let plan = handed_over(300);
+    for rate in [1e3, 1e6, 1e9, 1e12] {
+        let scaled = at_rate(&plan, rate).unwrap();
+        assert_eq!(scaled.check().err(), None, "{rate}");
+        let got = scaled.ops() as f64 * 1e9 / scaled.end_ns() as f64;
+        assert!(rate >= 1e8 || (got / rate - 1.0).abs() < 0.01, "{rate}: {got}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Virtual time: the same answers whenever rerun, the order of events, growth, transient pools, the curve.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers, made here")]
 
 mod run_support;
 
@@ -73,9 +74,8 @@ fn a_longer_delay_means_more_transient_pools() {
         maker.unmap(0, i * 1_000 + 50_000, handle);
     }
     let plan = maker.done();
-    let transient = |growth_delay_ns| {
-        run(&plan, &Settings { can_grow: true, growth_delay_ns, ..small() }).transient
-    };
+    let transient =
+        |growth_delay_ns| run(&plan, &Settings { can_grow: true, growth_delay_ns, ..small() }).transient;
     let made: Vec<_> = [0, 1_000, 10_000, 100_000, 10_000_000].map(transient).into();
     assert!(made.is_sorted() && made[0] < made[4], "{made:?}");
 }

@@ -69,7 +69,8 @@ impl<P: Policy<Pages = HostPages>> Allocator<P> {
         let setup = IoTlbMem::<P>::early(geometry, permissions, None, memory.clone(), pages, reserve)?;
         memory.touch(settings.base, geometry.nslabs << IO_TLB_SHIFT)?;
         let mem = setup.mem;
-        let devices = plan.devices.iter().map(|device| mem.device(device.limits)).collect::<Result<_, _>>()?;
+        let devices =
+            plan.devices.iter().map(|device| mem.device(device.limits)).collect::<Result<_, _>>()?;
         let before = mem.stats();
         Ok(Self { mem, memory, pool, devices, before })
     }
@@ -104,9 +105,7 @@ fn zones(taken: &[(u64, u64)]) -> Vec<(Zone, PhysAddr, u64)> {
     for &(from, to) in taken {
         free = free
             .into_iter()
-            .flat_map(|(zone, start, end)| {
-                [(zone, start, end.min(from)), (zone, start.max(to), end)]
-            })
+            .flat_map(|(zone, start, end)| [(zone, start, end.min(from)), (zone, start.max(to), end)])
             .filter(|&(_, start, end)| start < end)
             .collect();
         // A range that `taken` does not meet came out twice.

@@ -111,7 +111,8 @@ impl Crew<'_> {
             done
         })?;
         let (steal_ns, other_cpu_ns) = CpuTimes::now().since(&before);
-        let noise = Noise { steal_ns, other_cpu_ns, load, clock_source: noise::clock_source(), ..summed(&done) };
+        let noise =
+            Noise { steal_ns, other_cpu_ns, load, clock_source: noise::clock_source(), ..summed(&done) };
         let touch = self.touch.report(machine > loops.len());
         let cut_short = table.stopped();
         Ok(Ran { done, noise, touch, oversubscribed: spinning > machine, cut_short })

@@ -75,7 +75,11 @@ mod tests {
                 curve.add(CurvePoint { at_ns: i, used, ..CurvePoint::default() });
             }
             let points = curve.points();
-            assert!(points.len() <= Curve::POINTS && (points.is_empty() == (n == 0)), "{n}: {}", points.len());
+            assert!(
+                points.len() <= Curve::POINTS && (points.is_empty() == (n == 0)),
+                "{n}: {}",
+                points.len()
+            );
             assert!(points.is_sorted_by_key(|point| point.at_ns));
             assert_eq!(points.iter().map(|point| point.used).max(), (n > 0).then_some(1_000_000));
         }

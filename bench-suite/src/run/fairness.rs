@@ -15,10 +15,8 @@ impl Fairness {
     /// From every thread's ops and running time in ns.
     #[must_use]
     pub fn new(threads: impl Iterator<Item = (u64, u64)>, longest_wait_ns: u64) -> Self {
-        let rates: Vec<f64> = threads
-            .filter(|&(ops, ns)| ops > 0 && ns > 0)
-            .map(|(ops, ns)| ops as f64 / ns as f64)
-            .collect();
+        let rates: Vec<f64> =
+            threads.filter(|&(ops, ns)| ops > 0 && ns > 0).map(|(ops, ns)| ops as f64 / ns as f64).collect();
         let sum: f64 = rates.iter().sum();
         let squares: f64 = rates.iter().map(|rate| rate * rate).sum();
         let jain = if squares > 0.0 { sum * sum / (rates.len() as f64 * squares) } else { 1.0 };

@@ -88,7 +88,7 @@ pub fn measure(clock: &HostClock, settings: &Settings, steps: &[Step]) -> Idle {
         Pace::Open => empty(steps.iter().map(|step| step.at_ns)),
         Pace::Closed => empty((0..CLOSED_OPS).map(|i| i * CLOSED_GAP_NS)),
     };
-    Idle { response: paced(clock, &schedule), largest_gap_ns: largest_gap(clock) }
+    Idle { response: paced(clock, &schedule).0, largest_gap_ns: largest_gap(clock) }
 }
 
 fn empty(times: impl Iterator<Item = u64>) -> Vec<Step> {
@@ -99,9 +99,9 @@ fn empty(times: impl Iterator<Item = u64>) -> Vec<Step> {
     steps.take_while(|step| step.at_ns <= LONGEST_NS).collect()
 }
 
-/// The open loop over `steps` with nothing to do.
+/// The open loop over `steps` with nothing to do: response times, and how long the loop took, ns.
 #[must_use]
-pub fn paced<C: Clock>(clock: &C, steps: &[Step]) -> Latency {
+pub fn paced<C: Clock>(clock: &C, steps: &[Step]) -> (Latency, u64) {
     let (table, epochs) = (Table::new(0), Epochs::new(1));
     let touch = Touch::new(DeviceTouch::None, None, 1);
     let mut tally = Tally::new(steps, 0, true, false);
@@ -118,8 +118,9 @@ pub fn paced<C: Clock>(clock: &C, steps: &[Step]) -> Latency {
     };
     let schedule = Schedule { start: clock.now() + clock.ticks(1_000), origin_ns: 0 };
     looper.open(&Nothing, steps, schedule, &mut tally);
+    let took = clock.ns(clock.now().saturating_sub(schedule.start));
     let (_, mut response) = tally.into_latencies();
-    response.remove("lookup").unwrap_or_default()
+    (response.remove("lookup").unwrap_or_default(), took)
 }
 
 fn largest_gap(clock: &HostClock) -> u64 {

@@ -94,8 +94,7 @@ impl ThreadLedger {
     #[must_use]
     pub fn now() -> Self {
         let mut buffer = [0_u8; 4_096];
-        let [minor_faults, major_faults] =
-            stat_fields(read("/proc/thread-self/stat", &mut buffer), [9, 11]);
+        let [minor_faults, major_faults] = stat_fields(read("/proc/thread-self/stat", &mut buffer), [9, 11]);
         let status = read("/proc/thread-self/status", &mut buffer);
         let line = status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"));
         let involuntary_switches = line.and_then(|number| number.trim().parse().ok()).unwrap_or(0);

@@ -116,8 +116,8 @@ fn highest(tried: &[Tried]) -> Option<f64> {
     below.fold(None, |best: Option<f64>, rate| Some(best.map_or(rate, |best| best.max(rate))))
 }
 
-/// The plan with its times scaled so that its calls come at `rate` per second, all threads together. The
-/// order of ops is kept; `None` for a plan without a span of time.
+/// The plan with its times scaled so that its calls come at `rate` per second, all threads together. What
+/// was earlier stays earlier, by 1 ns at least; `None` for a plan without a span of time.
 #[must_use]
 pub fn at_rate(plan: &Plan, rate: f64) -> Option<Plan> {
     let (ops, span) = (plan.ops() as f64, plan.end_ns() as f64);
@@ -125,14 +125,28 @@ pub fn at_rate(plan: &Plan, rate: f64) -> Option<Plan> {
     if !(factor.is_finite() && factor > 0.0) {
         return None;
     }
+    let mut times: Vec<u64> = plan.threads.iter().flat_map(|thread| &thread.ops).map(|op| op.at_ns).collect();
+    times.sort_unstable();
+    times.dedup();
+    let mut next = 0;
+    let scaled = times.iter().map(|&at_ns| {
+        let at_ns = scale(at_ns, factor).max(next);
+        next = at_ns + 1;
+        at_ns
+    });
+    let scaled: Vec<u64> = scaled.collect();
     let mut plan = plan.clone();
     for op in plan.threads.iter_mut().flat_map(|thread| &mut thread.ops) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time in ns, positive")]
-        let at_ns = (op.at_ns as f64 * factor).round() as u64;
-        op.at_ns = at_ns;
+        let place = times.binary_search(&op.at_ns).ok()?;
+        op.at_ns = scaled[place];
     }
-    plan.bounds.skew_ns = plan.bounds.skew_ns.map(|skew| (skew as f64 * factor) as u64);
+    plan.bounds.skew_ns = plan.bounds.skew_ns.map(|skew| scale(skew, factor));
     Some(plan)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time in ns; `as` saturates")]
+fn scale(ns: u64, factor: f64) -> u64 {
+    (ns as f64 * factor).round() as u64
 }
 
 #[cfg(test)]
@@ -150,7 +164,8 @@ mod tests {
 
     #[test]
     fn it_finds_where_the_quantile_crosses_the_bound() {
-        let searched = search_rate(&BOUND, &RANGE, |rate| trial(rate, if rate < 77_000.0 { 50 } else { 500 }));
+        let searched =
+            search_rate(&BOUND, &RANGE, |rate| trial(rate, if rate < 77_000.0 { 50 } else { 500 }));
         let searched = searched.unwrap_or_else(|()| unreachable!("the runs do not fail"));
         let highest = searched.highest.unwrap_or(0.0);
         assert!((76_000.0..77_000.0).contains(&highest) && !searched.crossed, "{searched:?}");

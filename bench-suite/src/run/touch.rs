@@ -9,8 +9,8 @@
 
 use super::table::{Backoff, Table};
 use crossbeam_utils::CachePadded;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::Direction;
 use swiotlb_core::phys::PhysMemory;
@@ -94,15 +94,7 @@ impl Touch {
     }
 
     /// Gives a buffer to the device. Its handle is marked as touched already.
-    pub fn act(
-        &self,
-        table: &Table,
-        thread: usize,
-        handle: u32,
-        addr: PhysAddr,
-        bytes: u64,
-        dir: Direction,
-    ) {
+    pub fn act(&self, table: &Table, thread: usize, handle: u32, addr: PhysAddr, bytes: u64, dir: Direction) {
         if self.how == DeviceTouch::Flush {
             if let Some(memory) = &self.memory {
                 memory.flush_lines(addr, bytes);

@@ -221,7 +221,12 @@ impl<P: Policy<Pages = HostPages, Probe = Counters>> Simulation<'_, P> {
             Grown::Failed(_) => 0,
         };
         let failed_meanwhile = self.seen.failures.total() - failed;
-        self.seen.growth.push(GrowthEvent { failed_at_ns: asked, grown_at_ns: now, failed_meanwhile, nslabs });
+        self.seen.growth.push(GrowthEvent {
+            failed_at_ns: asked,
+            grown_at_ns: now,
+            failed_meanwhile,
+            nslabs,
+        });
     }
 
     fn step(&mut self, thread: usize, step: &Step) {

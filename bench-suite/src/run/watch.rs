@@ -144,7 +144,9 @@ impl Watch {
             return;
         };
         if (addr.0 ^ last) & !limits.seg_boundary_mask != 0 {
-            self.say(|| format!("handle {handle}: {addr} crosses a boundary of {:#x}", limits.seg_boundary_mask));
+            self.say(|| {
+                format!("handle {handle}: {addr} crosses a boundary of {:#x}", limits.seg_boundary_mask)
+            });
         }
         if !limits.reaches(addr, known.bytes) {
             self.say(|| format!("handle {handle}: {addr} is beyond the device's reach"));
