@@ -16,7 +16,11 @@ use super::threads::{Done, Shared};
 use super::touch::{Touch, TouchReport};
 use super::watch::Watch;
 use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::{Duration, Instant};
 use workloads::op::{Plan, Role};
+
+/// How much longer than the loops a thread may wait: what comes before the loops included.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// Something that is called once per run.
 type Hook<'a, A> = &'a (dyn Fn(A) + Sync);
@@ -95,7 +99,8 @@ impl Crew<'_> {
     /// # Errors
     /// [`RunError::Thread`] if the system gives no thread, [`RunError::Panicked`] if one panicked.
     pub fn run<T: Target>(&self, target: &T) -> Result<Ran, RunError> {
-        let table = Table::new(self.plan.handles);
+        let limit = Duration::from_nanos(self.settings.time_limit_ns).saturating_add(SLACK);
+        let table = Table::new(self.plan.handles).until(Instant::now().checked_add(limit));
         let cpus = if self.settings.pin { host::cpus() } else { Vec::new() };
         let loops: Vec<usize> = (0..self.plan.threads.len()).filter(|&i| !self.is_worker(i)).collect();
         let shared = self.shared(&table, &loops);

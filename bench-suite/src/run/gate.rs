@@ -53,12 +53,12 @@ impl Epochs {
         Self((0..threads).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// Waits until `thread` may start `epoch`; `stopped` ends the waiting.
-    pub fn enter(&self, thread: usize, epoch: u64, stopped: impl Fn() -> bool) {
+    /// Waits until `thread` may start `epoch`; `gives_up` ends the waiting.
+    pub fn enter(&self, thread: usize, epoch: u64, gives_up: impl Fn(&Backoff) -> bool) {
         // Relaxed throughout: epochs bound time, they order no memory.
         self.0[thread].store(epoch, Ordering::Relaxed);
         let mut backoff = Backoff::default();
-        while !stopped() && self.0.iter().any(|other| other.load(Ordering::Relaxed) + 1 < epoch) {
+        while !gives_up(&backoff) && self.0.iter().any(|other| other.load(Ordering::Relaxed) + 1 < epoch) {
             backoff.wait();
         }
     }
@@ -107,10 +107,10 @@ mod tests {
     #[test]
     fn a_thread_that_left_holds_nobody_up() {
         let epochs = Epochs::new(2);
-        epochs.enter(0, 1, || false);
+        epochs.enter(0, 1, |_| false);
         epochs.leave(1);
-        epochs.enter(0, 9, || false);
+        epochs.enter(0, 9, |_| false);
         epochs.begin(1);
-        epochs.enter(0, 10, || true);
+        epochs.enter(0, 10, |_| true);
     }
 }

@@ -71,7 +71,7 @@ impl<C: Clock> Looper<'_, C> {
                 return None;
             }
             Call::Epoch { epoch } => {
-                self.epochs.enter(self.thread, epoch, || self.table.stopped());
+                self.epochs.enter(self.thread, epoch, |waiter| self.table.gives_up(waiter));
                 return None;
             }
         };

@@ -56,14 +56,14 @@ pub use curve::CurvePoint;
 pub use dummy::{Dummy, Simulated, Stall, simulate};
 pub use fairness::Fairness;
 pub use noise::Noise;
-pub use outcome::{GrowthEvent, OracleReport, Outcome, ThreadOutcome};
+pub use outcome::{GrowthEvent, OracleReport, Outcome, ThreadOutcome, VirtualOutcome};
 pub use overhead::{Overhead, overhead, pacing_limit};
 pub use real::{dummy, real, target};
 pub use search::{Bound, Range, Searched, Trial, Tried, at_rate, search_rate};
 pub use settings::{Oracle, Pace, Settings};
 pub use target::ReadProbe;
 pub use touch::TouchReport;
-pub use virtual_time::{VirtualOutcome, virtual_time};
+pub use virtual_time::virtual_time;
 
 use swiotlb_core::error::{DeviceError, InitError, PageError};
 use thiserror::Error;

@@ -1,6 +1,7 @@
 //! What a run came to: plain data, made after the clock has stopped.
 
 use super::clock::ClockFacts;
+use super::curve::CurvePoint;
 use super::fairness::Fairness;
 use super::noise::Noise;
 use super::touch::TouchReport;
@@ -128,4 +129,51 @@ pub struct OracleReport {
     pub violations: Vec<String>,
     /// All of them.
     pub total_violations: u64,
+}
+
+/// What a simulation came to: counts only, exact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VirtualOutcome {
+    /// Maps tried.
+    pub maps: u64,
+    /// Mappings ended.
+    pub unmaps: u64,
+    /// Syncs.
+    pub syncs: u64,
+    /// Lookups.
+    pub lookups: u64,
+    /// Ops left out because the mapping that they name had failed.
+    pub skipped: u64,
+    /// Maps that failed, by reason.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// Bytes of the mappings made.
+    pub bytes: u64,
+    /// The statistics when the plan was over, before what is left was ended.
+    pub stats: MemStats,
+    /// Maps that were served by an area which is not the caller's own. Transient pools do not count.
+    pub spilled: u64,
+    /// Maps that were served by a transient pool.
+    pub transient: u64,
+    /// Transient pools that were made for nothing: not aligned as their own request asked.
+    pub transient_unusable: u64,
+    /// Pools that growth added.
+    pub pools_added: u64,
+    /// Every run of the worker that had been asked.
+    pub growth: Vec<GrowthEvent>,
+    /// Slots in use, slots there, and pools over time: at most 2,000 points.
+    pub curve: Vec<CurvePoint>,
+    /// All step counters.
+    pub counts: Counts,
+    /// When the last event was, ns.
+    pub end_ns: u64,
+    /// What the oracle saw.
+    pub oracle: OracleReport,
+}
+
+impl VirtualOutcome {
+    /// Maps that failed, for whatever reason.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failures.values().sum()
+    }
 }

@@ -18,6 +18,7 @@ use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::Release};
 use std::sync::atomic::{AtomicU32, Ordering::Acquire};
 use std::thread;
+use std::time::Instant;
 use swiotlb_core::addr::PhysAddr;
 
 /// The map failed.
@@ -49,6 +50,8 @@ pub struct Table {
     entries: Box<[Entry]>,
     /// Set when the time is up: nobody waits any longer. Relaxed: it orders nothing.
     stop: AtomicBool,
+    /// When a waiter stops everything by itself: all threads may be waiting.
+    latest: Option<Instant>,
 }
 
 /// Waits for another thread: a pause for the core at first, then the rest of the time slice.
@@ -68,6 +71,13 @@ impl Backoff {
             thread::yield_now();
         }
     }
+
+    /// Whether it gives its time slice away by now: then there is time to look at a slow clock.
+    #[inline]
+    #[must_use]
+    pub const fn is_slow(&self) -> bool {
+        self.0 >= Self::PAUSES
+    }
 }
 
 impl Table {
@@ -78,7 +88,23 @@ impl Table {
         for entry in &entries {
             entry.addr.store(UNSET, Relaxed);
         }
-        Self { entries, stop: AtomicBool::new(false) }
+        Self { entries, stop: AtomicBool::new(false), latest: None }
+    }
+
+    /// The same, with a time after which whoever waits stops everything.
+    #[must_use]
+    pub fn until(self, latest: Option<Instant>) -> Self {
+        Self { latest, ..self }
+    }
+
+    /// Whether a waiter has to give up.
+    #[inline]
+    #[must_use]
+    pub fn gives_up(&self, waiter: &Backoff) -> bool {
+        if waiter.is_slow() && self.latest.is_some_and(|latest| Instant::now() >= latest) {
+            self.stop();
+        }
+        self.stopped()
     }
 
     #[inline]
@@ -130,7 +156,7 @@ impl Table {
             if addr != UNSET {
                 return live(addr);
             }
-            if self.stopped() {
+            if self.gives_up(&backoff) {
                 return None;
             }
             backoff.wait();
@@ -157,7 +183,7 @@ impl Table {
         let mut backoff = Backoff::default();
         // Acquire: pairs with Release in `set` and `end`.
         while entry.settled.load(Acquire) < state {
-            if self.stopped() {
+            if self.gives_up(&backoff) {
                 return false;
             }
             backoff.wait();
@@ -217,7 +243,7 @@ impl Table {
         let mut backoff = Backoff::default();
         // Acquire: pairs with Release in `touch_ends`.
         while entry.touched.load(Acquire) != 0 {
-            if self.stopped() {
+            if self.gives_up(&backoff) {
                 return false;
             }
             backoff.wait();
@@ -263,6 +289,12 @@ mod tests {
         assert_eq!((table.wait_addr(0), table.wait_settled(0), table.wait_over(0)), (None, None, false));
         table.touch_begins(0);
         assert!(!table.wait_touched(0));
+    }
+
+    #[test]
+    fn a_waiter_stops_everything_when_it_is_late() {
+        let table = Table::new(1).until(Some(Instant::now()));
+        assert!(!table.wait_over(0) && table.stopped());
     }
 
     #[test]
