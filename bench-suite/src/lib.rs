@@ -6,5 +6,6 @@ pub mod measure;
 pub mod nearest;
 pub mod policies;
 pub mod replay;
+pub mod run;
 pub mod scenario;
 pub mod verify;

@@ -54,6 +54,15 @@ impl Growth {
     }
 }
 
+impl<P: Policy> IoTlbMem<P> {
+    /// Whether growth was asked for and the worker has not taken the request up yet: for those who decide
+    /// themselves when [`Caller::run_worker`] runs.
+    pub fn growth_queued(&self) -> bool {
+        // Acquire: pairs with the swap in `Growth::schedule`, as the worker's own swap does.
+        self.growth.queued.load(Ordering::Acquire)
+    }
+}
+
 /// What one run of the worker did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grown {

@@ -25,6 +25,7 @@ mod child;
 pub mod decrypt;
 mod extent;
 pub mod fault;
+mod flush;
 pub mod memory;
 pub mod source;
 mod space;

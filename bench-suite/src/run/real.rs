@@ -1,0 +1,99 @@
+//! Runs on real threads: against an allocator, against a dummy, against any target.
+
+use super::RunError;
+use super::allocator::{Allocator, HostPages};
+use super::clock::HostClock;
+use super::collect;
+use super::crew::Crew;
+use super::dummy::{Dummy, OnClock};
+use super::grow::Worker;
+use super::outcome::Outcome;
+use super::settings::{Oracle, Settings};
+use super::steps::Steps;
+use super::target::{ReadProbe, Target};
+use super::touch::Touch;
+use super::watch::Watch;
+use std::sync::{Mutex, PoisonError};
+use swiotlb_core::bounce::Bounce;
+use swiotlb_core::mem::MemStats;
+use swiotlb_core::policy::Policy;
+use workloads::op::{DeviceTouch, Plan};
+
+/// Runs a plan on real threads against an allocator of policy `P`. The probe decides whether steps are
+/// counted: measure with `()`, count in a run of its own with `Counters`.
+///
+/// # Errors
+/// See [`RunError`]. A run that its time limit cut short is no error: see [`Outcome::cut_short`].
+pub fn real<P>(plan: &Plan, settings: &Settings) -> Result<Outcome, RunError>
+where
+    P: Policy<Pages = HostPages>,
+    P::Probe: ReadProbe,
+{
+    let steps = Steps::new(plan)?;
+    let touched = device(plan, settings)?;
+    let allocator = Allocator::<P>::new(plan, settings)?;
+    let compared = P::Bounce::COPIES.then_some(&allocator.memory);
+    let watch = Watch::new(plan, settings.oracle, compared, &[allocator.pool]);
+    let touch = Touch::new(touched, Some(allocator.memory.clone()), plan.threads.len());
+    let (clock, worker) = (HostClock::get(), Worker::new(settings.growth_delay_ns));
+    let stats = Mutex::new(MemStats::default());
+    let work = |own_core| worker.work(&allocator, &clock, &touch, own_core);
+    let crew = Crew {
+        plan,
+        settings,
+        steps: &steps,
+        watch: watch.as_ref(),
+        touch: &touch,
+        measured: &|()| *stats.lock().unwrap_or_else(PoisonError::into_inner) = allocator.mem.stats(),
+        starting: &|tick| worker.starts_at(tick),
+        work: if settings.can_grow { Some(&work) } else { None },
+        finish: &|()| worker.finish(),
+    };
+    let ran = crew.run(&allocator)?;
+    let stats = *stats.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut outcome = collect::outcome(&crew, ran, Some(allocator.mem.stats().used));
+    outcome.pools_added = allocator.pools_added(&stats);
+    outcome.stats = stats;
+    outcome.growth = worker.events();
+    Ok(outcome)
+}
+
+/// What the device does: nothing while the oracle compares every byte, because then it plays the device.
+fn device(plan: &Plan, settings: &Settings) -> Result<DeviceTouch, RunError> {
+    if plan.touch == DeviceTouch::Flush && !cfg!(target_arch = "x86_64") {
+        return Err(RunError::Unusable { what: "lines can be flushed on x86-64 only".to_owned() });
+    }
+    Ok(if settings.oracle == Oracle::Full { DeviceTouch::None } else { plan.touch })
+}
+
+/// Runs a plan on real threads against a server of fixed service time: the same loops, no allocator.
+///
+/// # Errors
+/// See [`RunError`].
+pub fn dummy(plan: &Plan, settings: &Settings, dummy: Dummy) -> Result<Outcome, RunError> {
+    target(plan, settings, &OnClock::new(dummy, HostClock::get()))
+}
+
+/// Runs a plan on real threads against any target. The oracle checks addresses and owners, no bytes; no
+/// device acts and nothing grows.
+///
+/// # Errors
+/// See [`RunError`].
+pub fn target<T: Target>(plan: &Plan, settings: &Settings, target: &T) -> Result<Outcome, RunError> {
+    let steps = Steps::new(plan)?;
+    let watch = Watch::new(plan, settings.oracle, target.memory(), &[]);
+    let touch = Touch::new(DeviceTouch::None, None, plan.threads.len());
+    let crew = Crew {
+        plan,
+        settings,
+        steps: &steps,
+        watch: watch.as_ref(),
+        touch: &touch,
+        measured: &|()| {},
+        starting: &|_| {},
+        work: None,
+        finish: &|()| {},
+    };
+    let ran = crew.run(target)?;
+    Ok(collect::outcome(&crew, ran, None))
+}
