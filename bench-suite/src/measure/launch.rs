@@ -48,6 +48,10 @@ pub struct Processes {
 
 impl Launch for Processes {
     fn launch(&mut self, spec: &CellSpec) -> std::io::Result<Launched> {
+        if self.stop.load(Ordering::Relaxed) {
+            // Cells may be quicker than the looks in `wait`.
+            return Ok(Launched::Stopped);
+        }
         let mut child = self.start(spec)?;
         let output = drained(child.stdout.take());
         let complaint = drained(child.stderr.take());

@@ -156,6 +156,19 @@ impl Summary {
 }
 
 impl Progression {
+    /// Slots that the walk has stepped over when it comes to the area's first slot, having started at `from`
+    /// and looked at every candidate. Single steps end there exactly; a `step` from the last candidate may
+    /// lead past the end, and still counts in full.
+    #[inline]
+    const fn stepped(self, from: u32, step: u32) -> u32 {
+        if self.first >= self.end {
+            return self.end - from;
+        }
+        let last = self.first + (self.end - 1 - self.first) / self.stride * self.stride;
+        let beyond = last.saturating_add(step);
+        if beyond >= self.end { beyond - from } else { self.end - from }
+    }
+
     /// The candidates that lie in `segment`.
     #[inline]
     const fn candidates(self, segment: u32) -> u128 {
@@ -175,6 +188,20 @@ impl Progression {
             in_progression & u128::MAX << (self.first - start)
         }
     }
+}
+
+/// Slots from one candidate to the next: the walk's stride leads to or before the next aligned slot (an
+/// alignment above the kept bits shortens it), single steps lead on. A power of two.
+#[inline]
+const fn candidate_stride(req: &SlotRequest) -> u32 {
+    let period = ((req.align | req.keep) >> IO_TLB_SHIFT).saturating_add(1);
+    // A stride is at most 2^31; so a longer period leads past the end of any area, as the largest stride does.
+    if period > 1 << 31 {
+        return 1 << 31;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "compared above")]
+    let period = period as u32;
+    req.stride.next_multiple_of(period)
 }
 
 /// Slots from `within` to the next aligned one.
@@ -223,28 +250,18 @@ impl SlotSearch for Summary {
         probe: &C,
     ) -> Option<u32> {
         let mut looked = 0;
+        let stride = candidate_stride(req);
         // From the start index to the area's end.
-        let singles = to_aligned(area, at, req, from);
-        let first = from.saturating_add(singles);
-        let ahead = Progression { first, stride: req.stride, end: area.len };
+        let first = from.saturating_add(to_aligned(area, at, req, from));
+        let ahead = Progression { first, stride, end: area.len };
         let mut found =
             if first < area.len { self.first_fit(ahead, area, at, req, &mut looked) } else { None };
         if found.is_none() {
-            // The walk has stepped over this much when it comes to the area's first slot: single steps end
-            // there exactly, strides may pass the end and still count in full.
-            let strided = area.len.saturating_sub(first).next_multiple_of(req.stride.min(area.len));
-            let stepped = if first < area.len { singles.saturating_add(strided) } else { area.len - from };
-            let stepped = if req.stride > area.len && first < area.len { u32::MAX } else { stepped };
+            // From the area's first slot on, as far as the walk's steps reach.
             let first = to_aligned(area, at, req, 0);
-            let end = area.len.saturating_sub(stepped);
+            let end = area.len.saturating_sub(ahead.stepped(from, req.stride));
             if first < end {
-                found = self.first_fit(
-                    Progression { first, stride: req.stride, end },
-                    area,
-                    at,
-                    req,
-                    &mut looked,
-                );
+                found = self.first_fit(Progression { first, stride, end }, area, at, req, &mut looked);
             }
         }
         probe.slots_scanned(looked);

@@ -13,24 +13,23 @@ fn slow_run(free: &[bool], index: u32) -> u32 {
     u32::try_from(run).unwrap()
 }
 
-fn request(nslots: u32, align_pages: u32) -> SlotRequest {
-    let mask = (PAGE_SIZE << align_pages) - 1;
-    let bytes = u64::from(nslots) * IO_TLB_SIZE;
-    SlotRequest::new(
-        &DeviceLimits::default(),
-        PhysAddr(PAGE_SIZE),
-        bytes,
-        if align_pages == 0 { 0x7ff } else { mask },
-        0,
-    )
+/// One of several kinds of request for `nslots` slots: page aligned or more, bits kept, both, neither; for
+/// an original somewhere or at 0.
+fn request(nslots: u32, kind: u32) -> SlotRequest {
+    let mask = |bits: u32| (1_u64 << bits) - 1;
+    let alloc_align_mask = [0x7ff, 0xfff, 0x3fff, mask(20)][(kind % 4) as usize];
+    let min_align_mask = [0, 0x7ff, 0xfff, 0xffff, mask(19)][(kind / 4 % 5) as usize];
+    let orig = PhysAddr(u64::from(kind / 20 % 3) * 0x1_2345_7800);
+    let limits = DeviceLimits { min_align_mask, ..DeviceLimits::default() };
+    SlotRequest::new(&limits, orig, u64::from(nslots) * IO_TLB_SIZE, alloc_align_mask, 0)
 }
 
 /// Random claims and releases: every run length and every answer equal the slow ones.
-fn agrees<S: SlotSearch>(nslabs: u32, steps: &[(u32, u32, bool)]) {
+fn agrees<S: SlotSearch>(nslabs: u32, start: u64, steps: &[(u32, u32, bool)]) {
     let slots = new_slots::<S::Mark>(nslabs);
     let area = AreaRange { first: 0, len: nslabs };
     let search = S::new(&slots, area);
-    let at = InWindow { base: 0, shift: 0 };
+    let at = InWindow { base: start, shift: start / IO_TLB_SIZE };
     let mut free = vec![true; nslabs as usize];
     let mut live: Vec<(u32, u32)> = Vec::new();
     for &(from, n, release) in steps {
@@ -39,7 +38,7 @@ fn agrees<S: SlotSearch>(nslabs: u32, steps: &[(u32, u32, bool)]) {
             search.give(&slots, first, n, Slot::forget);
             free[first as usize..(first + n) as usize].fill(true);
         } else {
-            let req = request(n % IO_TLB_SEGSIZE + 1, n % 3);
+            let req = request(n % IO_TLB_SEGSIZE + 1, n >> 8);
             let from = from % nslabs;
             let found = search.find(&slots, area, at, &req, from, &());
             let slow = stepped_walk(area, at, &req, from, &(), |i, n| slow_run(&free, i) >= n);
@@ -57,15 +56,16 @@ fn agrees<S: SlotSearch>(nslabs: u32, steps: &[(u32, u32, bool)]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
     #[test]
     fn every_search_agrees_with_a_table_of_booleans(
         nslabs in 1_u32..400,
+        start in 0_u64..40,
         steps in prop::collection::vec((any::<u32>(), any::<u32>(), any::<bool>()), 1..60),
     ) {
-        agrees::<FreeRunList>(nslabs, &steps);
-        agrees::<Bitmap>(nslabs, &steps);
-        agrees::<Summary>(nslabs, &steps);
+        agrees::<FreeRunList>(nslabs, start * PAGE_SIZE, &steps);
+        agrees::<Bitmap>(nslabs, start * PAGE_SIZE, &steps);
+        agrees::<Summary>(nslabs, start * PAGE_SIZE, &steps);
     }
 }
 
