@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo build --profile ci --bin swiotlb-bench
-bench="${CARGO_TARGET_DIR:-target}/ci/swiotlb-bench"
+cargo build --bin swiotlb-bench
+bench="${CARGO_TARGET_DIR:-target}/debug/swiotlb-bench"
 
 "$bench" verify workloads/data/golden
 ci/placement.sh "$bench" workloads/data/traces
