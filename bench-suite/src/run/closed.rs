@@ -4,7 +4,7 @@
 //! the clock around it, for the histogram. Even blocks are timed as a whole, for the batch mean: no
 //! reading inside, so that an operation shorter than ten readings has a number at all. The two alternate
 //! over the whole run, so that both see the same states of the allocator. A batch includes the runner's
-//! own work for each op: one load or store of the handle's table, and counting. [`mod@super::overhead`]
+//! own work for each op: one load or store of the handle's table, and counting. [`overhead`](mod@super::overhead)
 //! measures how much that is (10 to 20 ns on a 2.4 GHz virtual machine).
 //!
 //! Whole blocks are not timed where their time would not be the allocator's: while the oracle watches every

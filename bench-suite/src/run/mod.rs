@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`settings`], [`outcome`] | how a plan is run; what came of it |
 //! | [`clock`] | the time: the processor's counter, or a clock that moves only when waited on |
-//! | [`mod@target`] | the seam: what a loop calls |
+//! | [`target`](mod@target) | the seam: what a loop calls |
 //! | [`allocator`], [`dummy`](mod@dummy) | targets: the allocator, a server of known service time |
 //! | `steps`, `table`, `tally`, `looper` | a plan made ready, its live mappings, a thread's counts, one step |
 //! | [`closed`], [`open`] | the two loops |

@@ -2,7 +2,7 @@
 //!
 //! A rate holds if the quantile of the response times is at most the bound, the schedule was kept, and
 //! enough samples lie beyond the quantile for it to be a number. Guard: what holds at a rate should hold at
-//! every lower one. A rate is only believed to fail if it fails twice; and where a lower rate failed that a
+//! every lower one. A rate is only believed to fail if it fails as often as [`Range::tries`] says; and where a lower rate failed that a
 //! higher one has passed, the answer is taken below the lower one and the table says so.
 
 use reports::latency::Latency;
@@ -31,6 +31,9 @@ pub struct Range {
     pub within: f64,
     /// Most runs.
     pub runs: u32,
+    /// How often a rate has to fail before it is believed, at least 1: an interruption by others says nothing
+    /// of a rate. The same number for every rate, declared beforehand.
+    pub tries: u32,
 }
 
 /// What one run at a rate brought.
@@ -79,7 +82,7 @@ pub fn search_rate<E>(
 ) -> Result<Searched, E> {
     let mut tried = Vec::new();
     let mut holds = |rate: f64, tried: &mut Vec<Tried>| -> Result<bool, E> {
-        for _ in 0..2 {
+        for _ in 0..range.tries.max(1) {
             let row = judge(bound, rate, &run(rate)?);
             let held = row.held;
             tried.push(row);
@@ -154,7 +157,7 @@ mod tests {
     use super::*;
 
     const BOUND: Bound = Bound { quantile: Quantile::P99, at_most_ns: 100, achieved: 0.99 };
-    const RANGE: Range = Range { low: 1_000.0, high: 1_000_000.0, within: 1.01, runs: 100 };
+    const RANGE: Range = Range { low: 1_000.0, high: 1_000_000.0, within: 1.01, runs: 100, tries: 2 };
 
     fn trial(achieved: f64, ns: u64) -> Result<Trial, ()> {
         let mut response = Latency::new();
