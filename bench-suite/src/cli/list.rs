@@ -64,7 +64,7 @@ fn suites() -> Result<Table, Failure> {
         ]);
     }
     table.notes.push(
-        "Q: a question of docs/FINDINGS.md; N: a published claim. Cells and launches of a full run."
+        "Q: an open question; N: a published claim; the suites explain them. Cells and launches of a full run."
             .to_owned(),
     );
     Ok(table)
