@@ -2,12 +2,13 @@
 
 mod common;
 
+use bench_suite::policies::{KERNEL, LOOKUP_SORTED};
 use bench_suite::scenario::{Fallback, FallbackPart, NSLABS, Occupancy, Scenario, SlotSearch};
 use criterion::Criterion;
 
 fn benches(criterion: &mut Criterion) {
     let mut group = common::group(criterion, "fallback");
-    for entry in common::named(&["kernel", "lookup-sorted"]) {
+    for entry in [KERNEL, LOOKUP_SORTED] {
         for slots in [2, 128] {
             let hit =
                 SlotSearch { nslabs: NSLABS, occupancy: Occupancy::Empty, slots, copy: true, fails: false };

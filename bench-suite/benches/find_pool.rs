@@ -2,6 +2,7 @@
 
 mod common;
 
+use bench_suite::policies::{KERNEL, LOOKUP_SORTED};
 use bench_suite::scenario::{Address, FindPool, Scenario, Section};
 use criterion::Criterion;
 
@@ -19,7 +20,7 @@ fn benches(criterion: &mut Criterion) {
     let mut group = common::group(criterion, "find_pool");
     for (pools, address, section, name) in CELLS {
         let scenario = Scenario::FindPool(FindPool { pools, address, section });
-        for entry in common::named(&["kernel", "lookup-sorted"]) {
+        for entry in [KERNEL, LOOKUP_SORTED] {
             common::bench(&mut group, name, &entry, &scenario);
         }
     }

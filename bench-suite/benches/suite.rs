@@ -3,7 +3,7 @@
 //! Accepts and ignores what cargo and its relatives pass to a benchmark; with `--test`, or without
 //! `--bench`, it only tries every cell once, and with `--list` it names itself.
 
-use bench_suite::policies::{self, Entry};
+use bench_suite::policies::{Entry, KERNEL, LOOKUP_SORTED, SEARCH_BITMAP};
 use bench_suite::replay::{self, Overrides, ReplayClock, ReplayJob};
 use bench_suite::scenario::{
     Address, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Scenario, Section,
@@ -18,9 +18,9 @@ use std::time::Duration;
 use workloads::trace::TraceOptions;
 
 /// The kernel's policy, and a rival for each table.
-const SLOT_SEARCH: [&str; 2] = ["kernel", "search-bitmap"];
-const FALLBACK: [&str; 2] = ["kernel", "lookup-sorted"];
-const FIND_POOL: [&str; 2] = ["kernel", "lookup-sorted"];
+const SLOT_SEARCH: [Entry; 2] = [KERNEL, SEARCH_BITMAP];
+const FALLBACK: [Entry; 2] = [KERNEL, LOOKUP_SORTED];
+const FIND_POOL: [Entry; 2] = [KERNEL, LOOKUP_SORTED];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -58,7 +58,7 @@ fn replay_bundled_trace(test: bool) -> Result<(), String> {
     let script =
         replay::load(path, &TraceOptions::default(), &Overrides::default()).map_err(|e| e.to_string())?;
     let job = ReplayJob { script: &script, clock: &ReplayClock::new(), check: test };
-    let replayed = (policies::by_name("kernel")?.replay)(&job).map_err(|e| e.to_string())?;
+    let replayed = replay::run(&KERNEL, &job).map_err(|e| e.to_string())?;
     if let Some(placement) = replayed.record.placement {
         println!("{}: {placement}", script.name);
         return Ok(());
@@ -83,9 +83,7 @@ fn summary(effort: Effort) -> Result<Table, String> {
     ];
     let mut table = Table::new("Slot search, fallback and find_pool", columns);
     let mut meter = Meter::new(effort);
-    for (what, pair, name, scenario) in cells() {
-        let [kernel, rival] = pair.map(policies::by_name);
-        let (kernel, rival) = (kernel?, rival?);
+    for (what, [kernel, rival], name, scenario) in cells() {
         let ours = measured(&kernel, &scenario, &mut meter)?.median;
         let theirs = measured(&rival, &scenario, &mut meter)?.median;
         table.push(vec![
@@ -105,7 +103,7 @@ fn summary(effort: Effort) -> Result<Table, String> {
     Ok(table)
 }
 
-type Cell = (&'static str, [&'static str; 2], String, Scenario);
+type Cell = (&'static str, [Entry; 2], String, Scenario);
 
 fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();

@@ -8,4 +8,5 @@ pub mod policies;
 pub mod replay;
 pub mod run;
 pub mod scenario;
+pub mod subject;
 pub mod verify;

@@ -6,31 +6,19 @@
 
 use crate::cell::{self, CellError, CellOutcome, CellSpec};
 use crate::nearest::distance;
-use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed};
+use crate::replay::{self, ReplayError, ReplayJob, Replayable, Timings};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
-use crate::verify::script::ScriptedBlocks;
-use crate::verify::{self, FileError, FileResult, Ground};
-use std::path::Path;
+use crate::subject::{self, Build};
+use reports::record::PolicyName;
 use swiotlb_core::area::Locked;
 use swiotlb_core::lock::{Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
 use swiotlb_core::lookup::{PageDirectory, SortedArray};
-use swiotlb_core::phys::{NoEncryption, PoolPages};
-use swiotlb_core::policy::{Kernel, Policy, Reproduces, With, axes, label, reproduces};
-use swiotlb_core::probe::Counters;
+use swiotlb_core::policy::{Kernel, Reproduces, With, axes, label, reproduces};
 use swiotlb_core::reclaim::Quiescent;
 use swiotlb_core::search::{Bitmap, FreeRunList, Summary};
 use swiotlb_core::stats::Sharded;
 use swiotlb_core::trip::EachStep;
 use swiotlb_core::walk::PoolMajor;
-
-/// A policy as `verify` runs it: pages from the vectors, every step counted.
-pub trait Verified: Policy<Pages = PoolPages<ScriptedBlocks, NoEncryption>, Probe = Counters> {}
-impl<P: Policy<Pages = PoolPages<ScriptedBlocks, NoEncryption>, Probe = Counters>> Verified for P {}
-
-/// `P` with pages from the vectors and every step counted.
-type OnVectors<P> = Counted<<P as With>::Pages<PoolPages<ScriptedBlocks, NoEncryption>>>;
-/// `P` with every step counted.
-type Counted<P> = <P as With>::Probe<Counters>;
 
 /// One named policy.
 pub struct Entry {
@@ -44,77 +32,97 @@ pub struct Entry {
     pub label: fn() -> String,
     /// What it declares to reproduce.
     pub reproduces: Reproduces,
-    /// Runs one file of golden vectors, on ground that may be used again.
-    pub verify: fn(&mut Ground, &Path) -> Result<FileResult, FileError>,
-    /// Replays one trace.
-    pub replay: fn(&ReplayJob<'_>) -> Result<Replayed, ReplayError>,
+    /// Makes an allocator whose every step is counted: for whatever no clock watches.
+    pub build: Build,
+    /// Times one trace.
+    pub time: fn(&ReplayJob<'_>) -> Result<Timings, ReplayError>,
     /// Runs one cell of a suite.
     pub cell: fn(&CellSpec) -> Result<CellOutcome, CellError>,
     /// Prepares a measured scenario.
     pub prepare: fn(&Scenario) -> Result<Box<dyn Prepared>, ScenarioError>,
 }
 
+impl Entry {
+    /// What records call it.
+    #[must_use]
+    pub fn policy_name(&self) -> PolicyName {
+        let axes = (self.axes)().map(|(axis, name)| (axis.to_owned(), name.to_owned()));
+        PolicyName { label: (self.label)(), axes: axes.into() }
+    }
+}
+
 /// The entry of policy `P`, compiled for every kind of run.
-fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
+const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
     Entry {
         name,
         changes,
         axes: axes::<P>,
         label: label::<P>,
         reproduces: reproduces::<P>(),
-        verify: verify::run_file::<OnVectors<P>>,
-        replay: replay::run::<P, Counted<P>>,
+        build: subject::build::<P>(),
+        time: replay::time::<P>,
         cell: cell::backend::run::<P>,
         prepare: scenario::prepare::<P>,
     }
 }
 
+// Those that benchmark targets name, as constants of their own: a target is built with these alone, and not
+// with the whole table.
+
+/// Linux 6.12.
+pub const KERNEL: Entry = entry::<Kernel>("kernel", "Linux 6.12, in decisions and in data layout");
+/// The kernel's, with a ticket lock.
+pub const LOCK_TICKET: Entry =
+    entry::<<Kernel as With>::Area<Locked<Ticket, FreeRunList>>>("lock-ticket", "ticket lock per area");
+/// The kernel's, with std's mutex.
+pub const LOCK_STD: Entry =
+    entry::<<Kernel as With>::Area<Locked<StdMutex, FreeRunList>>>("lock-std", "std mutex per area");
+/// The kernel's, with `parking_lot`'s mutex.
+pub const LOCK_PARKING: Entry = entry::<<Kernel as With>::Area<Locked<ParkingLot, FreeRunList>>>(
+    "lock-parking",
+    "parking_lot mutex per area",
+);
+/// The kernel's, with a bitmap.
+pub const SEARCH_BITMAP: Entry =
+    entry::<<Kernel as With>::Area<Locked<QueuedSpin, Bitmap>>>("search-bitmap", "bitmap of free slots");
+/// The kernel's, with a sorted array.
+pub const LOOKUP_SORTED: Entry =
+    entry::<<Kernel as With>::Lookup<SortedArray>>("lookup-sorted", "find_pool in a sorted array");
+
 /// Every named policy, `kernel` first.
-#[must_use]
-pub fn all() -> Vec<Entry> {
-    vec![
-        entry::<Kernel>("kernel", "Linux 6.12, in decisions and in data layout"),
-        entry::<<Kernel as With>::Area<Locked<TestAndSet, FreeRunList>>>(
-            "lock-tas",
-            "test-and-set lock per area",
-        ),
-        entry::<<Kernel as With>::Area<Locked<Ticket, FreeRunList>>>("lock-ticket", "ticket lock per area"),
-        entry::<<Kernel as With>::Area<Locked<Mcs, FreeRunList>>>("lock-mcs", "MCS lock per area"),
-        entry::<<Kernel as With>::Area<Locked<StdMutex, FreeRunList>>>("lock-std", "std mutex per area"),
-        entry::<<Kernel as With>::Area<Locked<ParkingLot, FreeRunList>>>(
-            "lock-parking",
-            "parking_lot mutex per area",
-        ),
-        entry::<<Kernel as With>::Area<Locked<QueuedSpin, Bitmap>>>("search-bitmap", "bitmap of free slots"),
-        entry::<<Kernel as With>::Area<Locked<QueuedSpin, Summary>>>(
-            "search-summary",
-            "bitmap with a summary of each segment's longest run",
-        ),
-        entry::<<Kernel as With>::Lookup<SortedArray>>("lookup-sorted", "find_pool in a sorted array"),
-        entry::<<Kernel as With>::Lookup<PageDirectory>>("lookup-directory", "find_pool in a page directory"),
-        entry::<<Kernel as With>::Reclaim<Quiescent>>(
-            "reclaim-quiescent",
-            "quiescent states instead of epochs",
-        ),
-        entry::<<Kernel as With>::Stats<Sharded>>("stats-sharded", "a line of counters per caller"),
-        entry::<<Kernel as With>::Trip<EachStep>>(
-            "trip-each-step",
-            "six pool lookups per round trip, as in 6.6",
-        ),
-        entry::<<Kernel as With>::Walk<PoolMajor>>(
-            "walk-pool-major",
-            "all areas of a pool, then the next, as in 6.6",
-        ),
-    ]
-}
+pub static ALL: &[Entry] = &[
+    KERNEL,
+    entry::<<Kernel as With>::Area<Locked<TestAndSet, FreeRunList>>>(
+        "lock-tas",
+        "test-and-set lock per area",
+    ),
+    LOCK_TICKET,
+    entry::<<Kernel as With>::Area<Locked<Mcs, FreeRunList>>>("lock-mcs", "MCS lock per area"),
+    LOCK_STD,
+    LOCK_PARKING,
+    SEARCH_BITMAP,
+    entry::<<Kernel as With>::Area<Locked<QueuedSpin, Summary>>>(
+        "search-summary",
+        "bitmap with a summary of each segment's longest run",
+    ),
+    LOOKUP_SORTED,
+    entry::<<Kernel as With>::Lookup<PageDirectory>>("lookup-directory", "find_pool in a page directory"),
+    entry::<<Kernel as With>::Reclaim<Quiescent>>("reclaim-quiescent", "quiescent states instead of epochs"),
+    entry::<<Kernel as With>::Stats<Sharded>>("stats-sharded", "a line of counters per caller"),
+    entry::<<Kernel as With>::Trip<EachStep>>("trip-each-step", "six pool lookups per round trip, as in 6.6"),
+    entry::<<Kernel as With>::Walk<PoolMajor>>(
+        "walk-pool-major",
+        "all areas of a pool, then the next, as in 6.6",
+    ),
+];
 
 /// The entries that `names` name; all that keep the kernel's placement if there are no names.
 ///
 /// # Errors
 /// An unknown name, with the names there are.
-pub fn chosen(names: &[String]) -> Result<Vec<Entry>, String> {
+pub fn chosen(names: &[String]) -> Result<Vec<&'static Entry>, String> {
     if names.is_empty() {
-        return Ok(all().into_iter().filter(|entry| entry.reproduces.placement).collect());
+        return Ok(ALL.iter().filter(|entry| entry.reproduces.placement).collect());
     }
     names.iter().map(|name| by_name(name)).collect()
 }
@@ -123,11 +131,11 @@ pub fn chosen(names: &[String]) -> Result<Vec<Entry>, String> {
 ///
 /// # Errors
 /// An unknown name, with the names there are, those most like it first.
-pub fn by_name(name: &str) -> Result<Entry, String> {
-    let mut known: Vec<&str> = all().iter().map(|entry| entry.name).collect();
+pub fn by_name(name: &str) -> Result<&'static Entry, String> {
+    let mut known: Vec<&str> = ALL.iter().map(|entry| entry.name).collect();
     known.sort_by_cached_key(|known| distance(name, known));
     let unknown = || format!("there is no policy {name:?}; there are {}", known.join(", "));
-    all().into_iter().find(|entry| entry.name == name).ok_or_else(unknown)
+    ALL.iter().find(|entry| entry.name == name).ok_or_else(unknown)
 }
 
 #[cfg(test)]
@@ -137,9 +145,9 @@ mod tests {
 
     #[test]
     fn no_two_policies_share_a_name_or_a_label() {
-        let names: BTreeSet<_> = all().iter().map(|entry| entry.name).collect();
-        let labels: BTreeSet<_> = all().iter().map(|entry| (entry.label)()).collect();
-        assert_eq!((names.len(), labels.len()), (all().len(), all().len()));
+        let names: BTreeSet<_> = ALL.iter().map(|entry| entry.name).collect();
+        let labels: BTreeSet<_> = ALL.iter().map(|entry| (entry.label)()).collect();
+        assert_eq!((names.len(), labels.len()), (ALL.len(), ALL.len()));
     }
 
     #[test]

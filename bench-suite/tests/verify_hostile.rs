@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bench_suite::policies;
-use bench_suite::verify::{FileError, FileResult, Ground};
+use bench_suite::verify::{FileError, FileResult, Ground, run_file};
 use flate2::read::GzDecoder;
 use proptest::prelude::*;
 use std::fs;
@@ -20,7 +20,7 @@ fn run_all(text: &str) -> Vec<Result<FileResult, FileError>> {
     let path = dir.path().join("v.jsonl");
     fs::write(&path, text).unwrap();
     let mut ground = Ground::default();
-    policies::all().iter().map(|policy| (policy.verify)(&mut ground, &path)).collect()
+    policies::ALL.iter().map(|policy| run_file(policy.build, policy.reproduces, &mut ground, &path)).collect()
 }
 
 /// The last of these operations, for which Linux is said to have done nothing, and why it failed.
@@ -35,7 +35,7 @@ fn refusal(ops: &[&str]) -> String {
     fs::write(&path, text).unwrap();
     // Of the policies, the one of another placement is compared with least.
     let policy = policies::by_name("walk-pool-major").unwrap();
-    match (policy.verify)(&mut Ground::default(), &path) {
+    match run_file(policy.build, policy.reproduces, &mut Ground::default(), &path) {
         Ok(result) => {
             result.mismatch.map_or_else(String::new, |m| m.broken.unwrap_or_else(|| "differs".to_owned()))
         }
@@ -73,7 +73,7 @@ fn refused_after_map(last: &str) -> String {
     let map = lines.iter().position(|line| line.contains(r#""op":"map""#)).unwrap();
     lines.truncate(map + 1);
     lines.push(format!("{{\"i\":{map},{last},\"out\":{{}}}}"));
-    let results = policies::all().into_iter().zip(run_all(&lines.join("\n")));
+    let results = policies::ALL.iter().zip(run_all(&lines.join("\n")));
     let said: Vec<String> = results
         .filter(|(policy, _)| policy.reproduces.placement)
         .map(|(_, result)| result)

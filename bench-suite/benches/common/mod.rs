@@ -1,6 +1,6 @@
 //! What the criterion targets share: short measurements, and no verdict that nobody asked for.
 
-use bench_suite::policies::{self, Entry};
+use bench_suite::policies::Entry;
 use bench_suite::scenario::Scenario;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, measurement::WallTime};
 use std::path::PathBuf;
@@ -82,12 +82,6 @@ pub fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a,
     let mut group = criterion.benchmark_group(name);
     group.sampling_mode(SamplingMode::Flat);
     group
-}
-
-/// The policies of these names, which are the registry's.
-pub fn named(names: &[&str]) -> Vec<Entry> {
-    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-    policies::chosen(&names).unwrap_or_else(|unknown| stop(&unknown))
 }
 
 /// Measures `scenario` under `entry` as `group/id/policy`.

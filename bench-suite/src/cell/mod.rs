@@ -69,11 +69,8 @@ pub fn blank(spec: &CellSpec) -> RunRecord {
     record
 }
 
-/// The label of a policy, composed of every axis.
+/// The label of a policy, composed of every axis; its name if there is no such policy.
 fn policy_name(name: &str) -> PolicyName {
-    let Ok(entry) = policies::by_name(name) else {
-        return PolicyName { label: name.to_owned(), ..PolicyName::default() };
-    };
-    let axes = (entry.axes)().into_iter().map(|(axis, name)| (axis.to_owned(), name.to_owned())).collect();
-    PolicyName { label: (entry.label)(), axes }
+    let unknown = |_| PolicyName { label: name.to_owned(), ..PolicyName::default() };
+    policies::by_name(name).map_or_else(unknown, policies::Entry::policy_name)
 }

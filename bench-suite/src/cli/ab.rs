@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn plan(args: &Args, limits: Limits) -> Result<RunPlan, Failure> {
-    let known: Vec<&str> = policies::all().iter().map(|entry| entry.name).collect();
+    let known: Vec<&str> = policies::ALL.iter().map(|entry| entry.name).collect();
     for name in [&args.a, &args.b] {
         if !known.contains(&name.as_str()) {
             return Err(Failure::usage(unknown("policy", name, known.iter().copied())));

@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     out.line(format_args!("{}\n", machine_line(&Machine::read())))?;
     let mut exit = Exit::Ok;
     for entry in entries {
-        let (table, complete) = table(&entry, &args.filter, &mut meter);
+        let (table, complete) = table(entry, &args.filter, &mut meter);
         out.line(terminal::render(&table))?;
         exit = if complete { exit } else { Exit::Error };
     }

@@ -67,7 +67,7 @@ pub(super) fn chosen(choice: &Choice, limits: Limits) -> Result<Vec<Chosen>, Fai
 
 /// A suite with the cells that `changes` leave.
 pub(super) fn one(name: &str, changes: &Changes, limits: Limits) -> Result<Chosen, Failure> {
-    let known: Vec<&str> = policies::all().iter().map(|entry| entry.name).collect();
+    let known: Vec<&str> = policies::ALL.iter().map(|entry| entry.name).collect();
     let (planned, suite) = shipped::find(name).map_err(Failure::usage)?;
     let cells = cells(&suite, changes, &known, limits).map_err(Failure::usage)?;
     Ok(Chosen { planned, suite, cells })

@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn suites() -> Result<Table, Failure> {
-    let known: Vec<&str> = policies::all().iter().map(|entry| entry.name).collect();
+    let known: Vec<&str> = policies::ALL.iter().map(|entry| entry.name).collect();
     let columns = vec![
         Column::text("suite"),
         Column::text("about"),
@@ -73,7 +73,7 @@ fn suites() -> Result<Table, Failure> {
 fn names() -> Table {
     let columns = ["policy", "what it changes", "label"].map(Column::text).to_vec();
     let mut table = Table::new("Policies", columns);
-    for entry in policies::all() {
+    for entry in policies::ALL {
         let texts = [entry.name.to_owned(), entry.changes.to_owned(), (entry.label)()];
         table.push(texts.map(Value::Text).to_vec());
     }

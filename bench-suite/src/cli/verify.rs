@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-fn table(policies: &[Entry], results: &[PolicyResult]) -> Table {
+fn table(policies: &[&Entry], results: &[PolicyResult]) -> Table {
     let count = |name: &str| Column::number(name, Unit::None);
     let columns = vec![
         Column::text("policy"),

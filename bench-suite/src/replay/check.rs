@@ -7,16 +7,12 @@
 //! the transient pools lie at different places.
 
 use super::BATCH;
-use super::machine::{Machine, Replayable};
 use super::script::{Act, Script, Step};
+use crate::subject::{Caller, Session, Subject};
 use reports::record::Placement;
-use swiotlb_core::addr::{AreaIndex, PhysAddr};
-use swiotlb_core::caller::{Caller, Session};
+use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{Attrs, MapRequest};
 use swiotlb_core::error::MapError;
-use swiotlb_core::lookup::PoolRange;
-use swiotlb_core::mem::Device;
-use swiotlb_core::walk::HasAreas;
 
 /// How a replay's placement compares with the recorded one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,18 +41,17 @@ impl Checked {
 }
 
 /// Runs the pass.
-pub(super) fn run<P: Replayable>(machine: &Machine<P>, script: &Script) -> Checked {
+pub(super) fn run(subject: &dyn Subject, script: &Script) -> Checked {
     let mut live = vec![PhysAddr::INVALID; script.mappings];
     let mut indices = Vec::new();
     let mut checked = Checked::default();
-    let caller = machine.mem.caller(0);
+    let caller = subject.caller(0);
     for steps in script.steps.chunks(BATCH) {
         let session = caller.enter();
         for step in steps {
             caller.set_cpu(step.cpu);
-            let (caller, session, devices) = (&caller, &session, &machine.devices[..]);
-            Checking { caller, session, devices, indices: &mut indices, checked: &mut checked }
-                .step(step, &mut live);
+            let (caller, session) = (&*caller, &*session);
+            Checking { caller, session, indices: &mut indices, checked: &mut checked }.step(step, &mut live);
         }
         drop(session);
         caller.free_expired();
@@ -64,28 +59,26 @@ pub(super) fn run<P: Replayable>(machine: &Machine<P>, script: &Script) -> Check
     checked
 }
 
-struct Checking<'a, 's, 'c, P: Replayable> {
-    caller: &'a Caller<'c, P>,
-    session: &'a Session<'s, P>,
-    devices: &'a [Device<P>],
+struct Checking<'a> {
+    caller: &'a dyn Caller,
+    session: &'a dyn Session,
     /// The start indices of all areas before a map, in the order of the pools.
     indices: &'a mut Vec<u32>,
     checked: &'a mut Checked,
 }
 
-impl<P: Replayable> Checking<'_, '_, '_, P> {
+impl Checking<'_> {
     fn step(&mut self, step: &Step, live: &mut [PhysAddr]) {
         match step.act {
             Act::Map { number, device, recorded, request } => {
-                live[number as usize] = self.map(&self.devices[device as usize], &request, recorded);
+                live[number as usize] = self.map(device as usize, &request, recorded);
             }
-            Act::MapFail { device, request } => self.map_fail(&self.devices[device as usize], &request),
+            Act::MapFail { device, request } => self.map_fail(device as usize, &request),
             Act::Unmap { number, device, size, dir, attrs } => {
                 let addr = core::mem::replace(&mut live[number as usize], PhysAddr::INVALID);
                 if addr != PhysAddr::INVALID {
                     // Cannot fail: the mapping is live, and its direction is the map's.
-                    let device = &self.devices[device as usize];
-                    let _ = self.session.unmap(device, addr, u64::from(size), dir, attrs);
+                    let _ = self.session.unmap(device as usize, addr, u64::from(size), dir, attrs);
                 }
             }
             Act::PoolAdd { base, nslabs, nareas } => {
@@ -98,9 +91,9 @@ impl<P: Replayable> Checking<'_, '_, '_, P> {
     }
 
     /// Maps, compares, and follows the recording; where the mapping is from now on.
-    fn map(&mut self, device: &Device<P>, request: &MapRequest, recorded: PhysAddr) -> PhysAddr {
+    fn map(&mut self, device: usize, request: &MapRequest, recorded: PhysAddr) -> PhysAddr {
         self.checked.compared += 1;
-        self.save_indices();
+        self.session.save_indices(self.indices);
         let mapped = self.session.map(device, request);
         if mapped == Ok(recorded) {
             self.checked.identical += 1;
@@ -123,8 +116,8 @@ impl<P: Replayable> Checking<'_, '_, '_, P> {
         }
     }
 
-    fn map_fail(&mut self, device: &Device<P>, request: &MapRequest) {
-        self.save_indices();
+    fn map_fail(&mut self, device: usize, request: &MapRequest) {
+        self.session.save_indices(self.indices);
         if let Ok(addr) = self.session.map(device, request) {
             self.checked.kernel_failed += 1;
             self.release(device, request, addr);
@@ -132,39 +125,23 @@ impl<P: Replayable> Checking<'_, '_, '_, P> {
     }
 
     /// Undoes a map: its slots are free again, and the next search starts where this one did.
-    fn release(&self, device: &Device<P>, request: &MapRequest, addr: PhysAddr) {
+    fn release(&self, device: usize, request: &MapRequest, addr: PhysAddr) {
         let attrs = Attrs { skip_cpu_sync: true, ..request.attrs };
         // Cannot fail: the mapping is the one just made.
         let _ = self.session.unmap(device, addr, request.size, request.dir, attrs);
-        let mut saved = self.indices.iter();
-        for pool in self.session.pools() {
-            for (area, index) in (0..pool.nareas()).map(AreaIndex).zip(saved.by_ref()) {
-                if pool.area_index(area) != *index {
-                    pool.set_area_index(area, *index);
-                }
-            }
-        }
-    }
-
-    fn save_indices(&mut self) {
-        self.indices.clear();
-        for pool in self.session.pools() {
-            self.indices.extend((0..pool.nareas()).map(|area| pool.area_index(AreaIndex(area))));
-        }
+        self.session.restore_indices(self.indices);
     }
 
     /// Whether no pool but a transient one had room.
-    fn pools_were_full(&self, device: &Device<P>, mapped: &Result<PhysAddr, MapError>) -> bool {
+    fn pools_were_full(&self, device: usize, mapped: &Result<PhysAddr, MapError>) -> bool {
         match mapped {
-            Ok(addr) => {
-                self.session.mapping(device, *addr).is_some_and(|mapping| mapping.pool.is_transient())
-            }
+            Ok(addr) => self.session.mapping(device, *addr).is_some_and(|mapping| mapping.pool.transient),
             Err(MapError::TooLarge { .. }) => false,
             Err(error) => error.is_full(),
         }
     }
 
     fn in_known_pool(&self, addr: PhysAddr) -> bool {
-        self.session.pools().any(|pool| (pool.start()..pool.end()).contains(&addr))
+        self.session.pools().iter().any(|pool| (pool.start..pool.end).contains(&addr))
     }
 }

@@ -3,15 +3,14 @@
 //! Its decisions are those of the timed pass: same steps, same order, same memory.
 
 use super::BATCH;
-use super::machine::{Counted, Machine};
 use super::script::{Act, Script, Step};
+use crate::subject::{Caller, Session, Subject};
 use std::collections::BTreeMap;
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::caller::{Caller, Session};
 use swiotlb_core::device::{Attrs, MapRequest};
 use swiotlb_core::error::{FullReason, MapError};
 use swiotlb_core::grow::Grown;
-use swiotlb_core::mem::{Device, MemStats};
+use swiotlb_core::mem::MemStats;
 use swiotlb_core::probe::Counts;
 
 /// What the pass counted.
@@ -46,68 +45,66 @@ pub(super) struct Tally {
 }
 
 /// Runs the pass.
-pub(super) fn run<C: Counted>(machine: &Machine<C>, script: &Script) -> Tally {
+pub(super) fn run(subject: &dyn Subject, script: &Script) -> Tally {
     let mut live = vec![PhysAddr::INVALID; script.mappings];
     let mut tally = Tally::default();
-    let caller = machine.mem.caller(0);
+    let caller = subject.caller(0);
     for steps in script.steps.chunks(BATCH) {
         let session = caller.enter();
         for step in steps {
             caller.set_cpu(step.cpu);
-            let mut counting = Counting { caller: &caller, session: &session, tally: &mut tally };
-            counting.step(&machine.devices, step, &mut live);
+            Counting { caller: &*caller, session: &*session, tally: &mut tally }.step(step, &mut live);
         }
         drop(session);
-        take_notes(&caller, &mut tally);
+        take_notes(&*caller, &mut tally);
         caller.free_expired();
     }
-    tally.steps = caller.probe().get();
-    tally.stats = machine.mem.stats();
+    tally.steps = caller.counts();
+    tally.stats = subject.stats();
     tally
 }
 
-fn take_notes<C: Counted>(caller: &Caller<'_, C>, tally: &mut Tally) {
-    for note in caller.probe().take_notes() {
+fn take_notes(caller: &dyn Caller, tally: &mut Tally) {
+    for note in caller.take_notes() {
         *tally.logged.entry(note.name()).or_default() += 1;
     }
 }
 
-struct Counting<'a, 's, 'c, C: Counted> {
-    caller: &'a Caller<'c, C>,
-    session: &'a Session<'s, C>,
+struct Counting<'a> {
+    caller: &'a dyn Caller,
+    session: &'a dyn Session,
     tally: &'a mut Tally,
 }
 
-impl<C: Counted> Counting<'_, '_, '_, C> {
-    fn step(&mut self, devices: &[Device<C>], step: &Step, live: &mut [PhysAddr]) {
+impl Counting<'_> {
+    fn step(&mut self, step: &Step, live: &mut [PhysAddr]) {
         match step.act {
             Act::Map { number, device, request, .. } => {
-                let addr = self.map(&devices[device as usize], &request);
+                let addr = self.map(device, &request);
                 self.tally.maps += u64::from(addr.is_some());
                 live[number as usize] = addr.unwrap_or(PhysAddr::INVALID);
             }
             Act::MapFail { device, request } => {
-                let device = &devices[device as usize];
                 if let Some(addr) = self.map(device, &request) {
                     self.tally.maps_kernel_failed += 1;
                     let attrs = Attrs { skip_cpu_sync: true, ..request.attrs };
-                    let undone = self.session.unmap(device, addr, request.size, request.dir, attrs);
+                    let undone = self.session.unmap(device as usize, addr, request.size, request.dir, attrs);
                     self.tally.refused += u64::from(undone.is_err());
                 }
             }
             Act::Unmap { number, .. } => {
                 let addr = core::mem::replace(&mut live[number as usize], PhysAddr::INVALID);
-                self.on_live(devices, step, addr);
+                self.on_live(step, addr);
             }
             Act::SyncForCpu { number, .. } | Act::SyncForDevice { number, .. } => {
-                self.on_live(devices, step, live[number as usize]);
+                self.on_live(step, live[number as usize]);
             }
             Act::PoolAdd { .. } => {}
         }
     }
 
-    fn map(&mut self, device: &Device<C>, request: &MapRequest) -> Option<PhysAddr> {
-        let mapped = self.session.map(device, request);
+    fn map(&mut self, device: u32, request: &MapRequest) -> Option<PhysAddr> {
+        let mapped = self.session.map(device as usize, request);
         if let Err(error) = &mapped {
             let reason = self.reason(device, request, error);
             *self.tally.failures.entry(reason).or_default() += 1;
@@ -120,13 +117,13 @@ impl<C: Counted> Counting<'_, '_, '_, C> {
         mapped.ok()
     }
 
-    fn reason(&mut self, device: &Device<C>, request: &MapRequest, error: &MapError) -> &'static str {
+    fn reason(&mut self, device: u32, request: &MapRequest, error: &MapError) -> &'static str {
         match error {
             MapError::Full { .. } | MapError::TooLarge { .. } => {
                 // The question makes notes of its own, which nobody would log.
                 take_notes(self.caller, self.tally);
-                let reason = self.session.why_full(device, request);
-                drop(self.caller.probe().take_notes());
+                let reason = self.session.why_full(device as usize, request);
+                drop(self.caller.take_notes());
                 reason.map_or("full", full_reason)
             }
             MapError::OutOfPages { .. } => "out of pages",
@@ -140,7 +137,7 @@ impl<C: Counted> Counting<'_, '_, '_, C> {
         }
     }
 
-    fn on_live(&mut self, devices: &[Device<C>], step: &Step, addr: PhysAddr) {
+    fn on_live(&mut self, step: &Step, addr: PhysAddr) {
         if addr == PhysAddr::INVALID {
             self.tally.dropped += 1;
             return;
@@ -148,18 +145,17 @@ impl<C: Counted> Counting<'_, '_, '_, C> {
         let session = self.session;
         let (done, count) = match step.act {
             Act::Unmap { device, size, dir, attrs, .. } => {
-                let device = &devices[device as usize];
-                let done = session.unmap(device, addr, u64::from(size), dir, attrs).is_ok();
+                let done = session.unmap(device as usize, addr, u64::from(size), dir, attrs).is_ok();
                 (done, &mut self.tally.unmaps)
             }
             Act::SyncForCpu { device, offset, size, dir, .. } => {
-                let (device, part) = (&devices[device as usize], addr.wrapping_add(u64::from(offset)));
-                let done = session.sync_for_cpu(device, part, u64::from(size), dir).is_ok();
+                let part = addr.wrapping_add(u64::from(offset));
+                let done = session.sync_for_cpu(device as usize, part, u64::from(size), dir).is_ok();
                 (done, &mut self.tally.syncs_for_cpu)
             }
             Act::SyncForDevice { device, offset, size, dir, .. } => {
-                let (device, part) = (&devices[device as usize], addr.wrapping_add(u64::from(offset)));
-                let done = session.sync_for_device(device, part, u64::from(size), dir).is_ok();
+                let part = addr.wrapping_add(u64::from(offset));
+                let done = session.sync_for_device(device as usize, part, u64::from(size), dir).is_ok();
                 (done, &mut self.tally.syncs_for_device)
             }
             Act::Map { .. } | Act::MapFail { .. } | Act::PoolAdd { .. } => return,

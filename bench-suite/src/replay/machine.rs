@@ -1,14 +1,17 @@
 //! A fresh allocator with a trace's devices: what one pass runs over.
+//!
+//! Passes with a clock run over a [`Machine`], which is compiled for each policy; passes that count or
+//! compare run over a [`Subject`].
 
 use super::ReplayError;
 use super::script::Script;
+use crate::subject::{Blocks, Build, How, Parts, Subject};
 use std::path::PathBuf;
 use std::sync::Arc;
 use swiotlb_core::error::{InitError, PageError};
 use swiotlb_core::mem::{Device, IoTlbMem, Permissions};
 use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages, WINDOW};
 use swiotlb_core::policy::Policy;
-use swiotlb_core::probe::Counters;
 
 /// Where a replay's pools get their memory.
 pub type Pages = PoolPages<BuddyZones, NoEncryption>;
@@ -17,9 +20,28 @@ pub type Pages = PoolPages<BuddyZones, NoEncryption>;
 pub trait Replayable: Policy<Pages = Pages> {}
 impl<P: Policy<Pages = Pages>> Replayable for P {}
 
-/// A policy under which every step is counted.
-pub trait Counted: Replayable + Policy<Probe = Counters> {}
-impl<P: Replayable + Policy<Probe = Counters>> Counted for P {}
+/// A subject as the machine was when the trace began; its devices have the script's numbers.
+pub(super) fn subject(build: Build, script: &Script) -> Result<Box<dyn Subject>, ReplayError> {
+    let path = || script.path.clone();
+    let first = script.first;
+    let reserve = &mut |_bytes| Some(first.base);
+    let parts = Parts {
+        how: How::Early(reserve),
+        geometry: first.geometry,
+        permissions: permissions(script),
+        memory: Arc::new(PhysMemory::new()),
+        blocks: Blocks::Zones(script.layout.blocks()),
+    };
+    let mut subject = build(parts).map_err(|source| refused(path(), source))?.subject;
+    for limits in &script.devices {
+        subject.add_device(*limits).map_err(|source| ReplayError::Device { path: path(), source })?;
+    }
+    Ok(subject)
+}
+
+fn permissions(script: &Script) -> Permissions {
+    Permissions { can_grow: script.first.can_grow, ..Permissions::default() }
+}
 
 /// An allocator and its devices. Fields drop in this order.
 pub(super) struct Machine<P: Policy> {
@@ -34,11 +56,10 @@ impl<P: Replayable> Machine<P> {
     pub(super) fn new(script: &Script) -> Result<Self, ReplayError> {
         let path = || script.path.clone();
         let first = script.first;
-        let permissions = Permissions { can_grow: first.can_grow, ..Permissions::default() };
         let memory = Arc::new(PhysMemory::new());
         let pages = PoolPages::new(script.layout.blocks(), NoEncryption, None);
         let reserve = &mut |_bytes| Some(first.base);
-        let setup = IoTlbMem::<P>::early(first.geometry, permissions, None, memory, pages, reserve)
+        let setup = IoTlbMem::<P>::early(first.geometry, permissions(script), None, memory, pages, reserve)
             .map_err(|source| refused(path(), source))?;
         let devices = script.devices.iter().map(|limits| setup.mem.device(*limits));
         let devices = devices

@@ -32,11 +32,12 @@ mod timed;
 pub use check::Checked;
 pub use clock::ReplayClock;
 pub use grouped::BatchMean;
-pub use machine::{Counted, Pages, Replayable};
+pub use machine::{Pages, Replayable};
 pub use outcome::Replayed;
 pub use script::Script;
 pub use setup::{FirstPool, Overrides};
 
+use crate::policies::Entry;
 use machine::Machine;
 use std::path::{Path, PathBuf};
 use swiotlb_core::error::{DeviceError, InitError, PageError};
@@ -112,20 +113,32 @@ pub fn load(path: &Path, options: &TraceOptions, overrides: &Overrides) -> Resul
     Ok(script::compile(&trace, first))
 }
 
-/// Replays a trace: times under `P`, counts and checks under `C`, which is `P` with every step counted.
+/// What the passes with a clock measured.
+pub struct Timings {
+    timed: timed::Timed,
+    grouped: grouped::Grouped,
+}
+
+/// Runs the passes with a clock: what is compiled for each policy.
 ///
 /// # Errors
 /// The first pool or a device cannot be built, or the host has no memory.
-pub fn run<P: Replayable, C: Counted>(job: &ReplayJob<'_>) -> Result<Replayed, ReplayError> {
-    let checked = if job.check { Some(check::run(&fresh::<C>(job)?, job.script)) } else { None };
-    let counted = counted::run(&fresh::<C>(job)?, job.script);
+pub fn time<P: Replayable>(job: &ReplayJob<'_>) -> Result<Timings, ReplayError> {
     let timed = timed::run(&touched::<P>(job)?, job.script, job.clock);
     let grouped = grouped::run(&touched::<P>(job)?, job.script, job.clock);
-    Ok(outcome::replayed::<P>(job, &counted, timed, grouped, checked))
+    Ok(Timings { timed, grouped })
 }
 
-fn fresh<P: Replayable>(job: &ReplayJob<'_>) -> Result<Machine<P>, ReplayError> {
-    Machine::new(job.script)
+/// Replays a trace under a policy: compares, if that is asked for, counts, and times.
+///
+/// # Errors
+/// The first pool or a device cannot be built, or the host has no memory.
+pub fn run(entry: &Entry, job: &ReplayJob<'_>) -> Result<Replayed, ReplayError> {
+    let fresh = || machine::subject(entry.build, job.script);
+    let checked = if job.check { Some(check::run(&*fresh()?, job.script)) } else { None };
+    let counted = counted::run(&*fresh()?, job.script);
+    let timings = (entry.time)(job)?;
+    Ok(outcome::replayed(entry, job, &counted, timings, checked))
 }
 
 fn touched<P: Replayable>(job: &ReplayJob<'_>) -> Result<Machine<P>, ReplayError> {

@@ -3,19 +3,18 @@
 use super::check::Checked;
 use super::clock::as_f64;
 use super::counted::Tally;
-use super::grouped::{BatchMean, Grouped};
+use super::grouped::BatchMean;
 use super::script::{Remarks, Script};
-use super::timed::Timed;
-use super::{BATCH, ReplayJob};
+use super::{BATCH, ReplayJob, Timings};
+use crate::policies::Entry;
 use reports::latency::{Latency, MAX_NS};
 use reports::machine::Machine;
 use reports::quantile::{BEYOND, Cell, Quantile};
-use reports::record::{Kind, PolicyName, RunRecord};
+use reports::record::{Kind, RunRecord};
 use reports::table::{Column, Table, Unit, Value};
 use reports::{summary, units};
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
-use swiotlb_core::policy::{Policy, axes, label};
 use workloads::trace::SourceKind;
 
 /// The operations in the order of a mapping's life.
@@ -125,17 +124,15 @@ impl Replayed {
 }
 
 /// Puts the passes together.
-pub(super) fn replayed<P: Policy>(
+pub(super) fn replayed(
+    entry: &Entry,
     job: &ReplayJob<'_>,
     tally: &Tally,
-    timed: Timed,
-    grouped: Grouped,
+    Timings { timed, grouped }: Timings,
     checked: Option<Checked>,
 ) -> Replayed {
     let script = job.script;
-    let axes = axes::<P>().map(|(axis, name)| (axis.to_owned(), name.to_owned()));
-    let policy = PolicyName { label: label::<P>(), axes: axes.into() };
-    let mut record = RunRecord::new(Kind::Replay, script.name.clone(), policy);
+    let mut record = RunRecord::new(Kind::Replay, script.name.clone(), entry.policy_name());
     record.started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     record.revision = option_env!("SWIOTLB_BENCH_REVISION").unwrap_or("unknown").to_owned();
     record.parameters = parameters(script);

@@ -3,19 +3,13 @@
 use super::ground::Ground;
 use super::limits::{MAX_RESERVED_SLOTS, MAX_SPAN, at_most};
 use super::steps::Refusal;
-use crate::policies::Verified;
+use crate::subject::{AreaFacts, Build, MappingFacts, PoolFacts, Subject};
 use crate::verify::script::ScriptedBlocks;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use swiotlb_core::addr::{AreaIndex, PhysAddr};
-use swiotlb_core::caller::Session;
-use swiotlb_core::device::Direction;
+use swiotlb_core::device::{DeviceLimits, Direction};
 use swiotlb_core::error::PageError;
-use swiotlb_core::lookup::PoolRange;
-use swiotlb_core::mem::{Device, IoTlbMem};
-use swiotlb_core::pool::Pool;
-use swiotlb_core::walk::HasAreas;
 use workloads::golden::{Area, Arena, PoolAdded, fill_pattern};
 
 /// A live mapping, by its handle.
@@ -28,18 +22,28 @@ pub struct Handle {
     pub addr: PhysAddr,
 }
 
+/// A device: its allocator, its number there, and what it declared.
+#[derive(Clone, Copy)]
+pub struct Device {
+    pub mem: u64,
+    pub number: usize,
+    pub limits: DeviceLimits,
+}
+
 /// Everything that an `init` throws away.
-pub struct Machine<P: Verified> {
+pub struct Machine {
+    /// Makes the allocators.
+    pub build: Build,
     pub ground: Ground,
     /// Where originals lie.
     pub arena: Arena,
     pub blocks: ScriptedBlocks,
     /// Allocators by number; 0 is the default one.
-    pub mems: BTreeMap<u64, Arc<IoTlbMem<P>>>,
+    pub mems: BTreeMap<u64, Box<dyn Subject>>,
     /// Restricted pools that no device uses yet: base and slots.
     pub declared: HashMap<u64, (u64, u64)>,
-    /// Devices with the number of their allocator.
-    pub devices: BTreeMap<u64, (u64, Device<P>)>,
+    /// Devices by the vectors' numbers.
+    pub devices: BTreeMap<u64, Device>,
     /// Live mappings and page allocations; they share their numbers.
     pub mappings: HashMap<u64, Handle>,
     /// The start of every pool that ever was, by its number.
@@ -60,11 +64,12 @@ struct Counts {
     transient_nslabs: u64,
 }
 
-impl<P: Verified> Machine<P> {
+impl Machine {
     /// An empty machine.
-    pub fn new(blocks: ScriptedBlocks, arena: Arena, ground: Ground) -> Self {
+    pub fn new(build: Build, blocks: ScriptedBlocks, arena: Arena, ground: Ground) -> Self {
         blocks.forget();
         Self {
+            build,
             ground: ground.cleaned(),
             arena,
             blocks,
@@ -142,35 +147,39 @@ impl<P: Verified> Machine<P> {
         for (&number, mem) in &self.mems {
             let caller = mem.caller(0);
             for pool in caller.enter().pools() {
-                now.insert(pool.start().0, described(pool, -1, number));
+                now.insert(pool.start.0, described(&pool, -1, number));
             }
         }
-        for (&dev, (number, device)) in &self.devices {
-            let caller = device.mem().caller(0);
-            for pool in caller.enter().transient_pools(device) {
-                now.insert(pool.start().0, described(pool, i64::try_from(dev).unwrap_or(i64::MAX), *number));
+        for (&dev, device) in &self.devices {
+            let Some(mem) = self.mems.get(&device.mem) else { continue };
+            let caller = mem.caller(0);
+            for pool in caller.enter().transient_pools(device.number) {
+                now.insert(
+                    pool.start.0,
+                    described(&pool, i64::try_from(dev).unwrap_or(i64::MAX), device.mem),
+                );
             }
         }
         now
     }
 }
 
-fn described<P: Verified>(pool: &Pool<P>, dev: i64, mem: u64) -> PoolAdded {
+fn described(pool: &PoolFacts, dev: i64, mem: u64) -> PoolAdded {
     PoolAdded {
         pool: -1,
-        base: pool.start().0,
-        nslabs: u64::from(pool.nslabs()),
-        nareas: u64::from(pool.nareas()),
-        area_nslabs: u64::from(pool.area_nslabs()),
-        transient: pool.is_transient(),
+        base: pool.start.0,
+        nslabs: u64::from(pool.nslabs),
+        nareas: u64::from(pool.nareas),
+        area_nslabs: u64::from(pool.area_nslabs),
+        transient: pool.transient,
         dev,
         mem,
     }
 }
 
 /// An area as the vectors describe it.
-pub fn area_state<P: Verified>(pool: &Pool<P>, area: AreaIndex) -> Area {
-    Area { idx: u64::from(area.0), used: pool.area_used(area), index: u64::from(pool.area_index(area)) }
+pub fn area_state(area: AreaIndex, facts: AreaFacts) -> Area {
+    Area { idx: u64::from(area.0), used: facts.used, index: u64::from(facts.index) }
 }
 
 /// Gives the buffer a length; what it holds does not matter. `bytes` is at most [`MAX_SPAN`].
@@ -182,13 +191,8 @@ fn resize(buffer: &mut Vec<u8>, bytes: u64) {
 
 /// Whether the mapping at `handle` keeps the rules that hold for every policy: address bits kept, inside
 /// one segment, no boundary crossed. The words say which one it breaks.
-pub fn broken_rule<P: Verified>(
-    session: &Session<'_, P>,
-    device: &Device<P>,
-    handle: &Handle,
-) -> Option<String> {
-    let limits = device.limits();
-    let Some(mapping) = session.mapping(device, handle.addr) else {
+pub fn broken_rule(mapping: Option<&MappingFacts>, limits: &DeviceLimits, handle: &Handle) -> Option<String> {
+    let Some(mapping) = mapping else {
         return Some("find_pool does not know a live mapping".to_owned());
     };
     let keep = limits.min_align_mask;

@@ -13,14 +13,14 @@ pub use compare::{Difference, left_out};
 pub use ground::Ground;
 pub use run::{PolicyResult, run as run_all};
 
-use crate::policies::Verified;
+use crate::subject::Build;
 use core::mem::take;
 use machine::Machine;
 use script::ScriptedBlocks;
 use std::path::{Path, PathBuf};
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::phys::PhysMemory;
-use swiotlb_core::policy::{Reproduces, reproduces};
+use swiotlb_core::policy::Reproduces;
 use thiserror::Error;
 use workloads::golden::{FindAt, GoldenError, GoldenFile, Op, Out, Step};
 
@@ -87,20 +87,24 @@ pub struct FileResult {
     pub mismatch: Option<Mismatch>,
 }
 
-/// Runs the vectors of `path` against `P` and stops at the first mismatch. The machine stands on `ground`,
-/// whatever was there before.
+/// Runs the vectors of `path` against the allocators that `build` makes, compares what is `declared`, and
+/// stops at the first mismatch. The machine stands on `ground`, whatever was there before.
 ///
 /// # Errors
 /// The file cannot be read or is no file of golden vectors.
-pub fn run_file<P: Verified>(ground: &mut Ground, path: &Path) -> Result<FileResult, FileError> {
-    let declared = reproduces::<P>();
+pub fn run_file(
+    build: Build,
+    declared: Reproduces,
+    ground: &mut Ground,
+    path: &Path,
+) -> Result<FileResult, FileError> {
     let blocks = if declared.placement { ScriptedBlocks::scripted() } else { ScriptedBlocks::free_running() };
     let file = GoldenFile::open(path)?;
     let arena = file.header().arena;
     if arena.size > limits::MAX_ARENA || !PhysMemory::in_space(PhysAddr(arena.base), arena.size) {
         return Err(FileError::Arena { path: path.to_owned(), base: arena.base, bytes: arena.size });
     }
-    let mut machine = Machine::<P>::new(blocks, arena, take(ground));
+    let mut machine = Machine::new(build, blocks, arena, take(ground));
     let mut result = FileResult::default();
     for step in file {
         let step = step?;
@@ -131,13 +135,14 @@ enum Verdict {
     Differs(Vec<Difference>, Option<String>),
 }
 
-fn run_step<P: Verified>(machine: &mut Machine<P>, step: &Step, declared: Reproduces) -> Verdict {
+fn run_step(machine: &mut Machine, step: &Step, declared: Reproduces) -> Verdict {
     if !declared.placement && lacks_handle(machine, step) {
         return Verdict::NotComparable;
     }
     if matches!(step.op, Op::Init(_)) {
         // Before the script is loaded: what the old machine gives back belongs to no operation.
-        *machine = Machine::new(machine.blocks.clone(), machine.arena, take(&mut machine.ground));
+        *machine =
+            Machine::new(machine.build, machine.blocks.clone(), machine.arena, take(&mut machine.ground));
     }
     machine.blocks.expect(&step.out.pages);
     let got = match steps::run(machine, &step.op) {
@@ -151,7 +156,7 @@ fn run_step<P: Verified>(machine: &mut Machine<P>, step: &Step, declared: Reprod
 
 /// Fills in which pools came and went and what was asked of the page source. A map is described before
 /// its new pool has a number, so that number is set here.
-fn with_changes<P: Verified>(machine: &mut Machine<P>, got: Out) -> Out {
+fn with_changes(machine: &mut Machine, got: Out) -> Out {
     let (pools_added, pools_removed) = machine.update_pools();
     let new = pools_added.first().map(|pool| pool.pool);
     let pool = if got.pool == Some(-1) { new } else { got.pool };
@@ -160,7 +165,7 @@ fn with_changes<P: Verified>(machine: &mut Machine<P>, got: Out) -> Out {
 
 /// Whether the step needs a mapping or a pool that this policy does not have, because it decided otherwise
 /// earlier on.
-fn lacks_handle<P: Verified>(machine: &Machine<P>, step: &Step) -> bool {
+fn lacks_handle(machine: &Machine, step: &Step) -> bool {
     match &step.op {
         Op::Unmap(op) => !machine.mappings.contains_key(&op.h),
         Op::SyncDev(op) | Op::SyncCpu(op) => !machine.mappings.contains_key(&op.h),

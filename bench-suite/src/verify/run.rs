@@ -3,7 +3,7 @@
 //! Invariant: results come in the order of policies and of files, whatever finished first.
 
 use super::ground::Ground;
-use super::{FileError, FileResult, Mismatch};
+use super::{FileError, FileResult, Mismatch, run_file};
 use crate::policies::Entry;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ type Job<'a> = (usize, &'a Path);
 type Done = Vec<(usize, Result<FileResult, FileError>)>;
 
 /// Runs every file against every policy: one result for each policy, in their order.
-pub fn run(policies: &[Entry], files: &[PathBuf]) -> Vec<PolicyResult> {
+pub fn run(policies: &[&Entry], files: &[PathBuf]) -> Vec<PolicyResult> {
     let of_policy = |p| files.iter().map(move |file| (p, file.as_path()));
     let jobs: Vec<Job<'_>> = (0..policies.len()).flat_map(of_policy).collect();
     let mut results: Vec<PolicyResult> = policies.iter().map(|_| PolicyResult::default()).collect();
@@ -58,7 +58,7 @@ pub fn run(policies: &[Entry], files: &[PathBuf]) -> Vec<PolicyResult> {
 }
 
 /// Does the jobs on several threads; sorted.
-fn all_done(policies: &[Entry], jobs: &[Job<'_>]) -> Done {
+fn all_done(policies: &[&Entry], jobs: &[Job<'_>]) -> Done {
     let next = AtomicUsize::new(0);
     let others = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS) - 1;
     let mut done = thread::scope(|scope| {
@@ -77,13 +77,14 @@ fn all_done(policies: &[Entry], jobs: &[Job<'_>]) -> Done {
 }
 
 /// Takes one job after another while there are any.
-fn work(policies: &[Entry], jobs: &[Job<'_>], next: &AtomicUsize) -> Done {
+fn work(policies: &[&Entry], jobs: &[Job<'_>], next: &AtomicUsize) -> Done {
     let mut ground = Ground::default();
     let mut done = Done::new();
     loop {
         // Relaxed: hands out numbers; the scope's join publishes the results.
         let job = next.fetch_add(1, Ordering::Relaxed);
         let Some(&(policy, file)) = jobs.get(job) else { return done };
-        done.push((job, (policies[policy].verify)(&mut ground, file)));
+        let policy = &policies[policy];
+        done.push((job, run_file(policy.build, policy.reproduces, &mut ground, file)));
     }
 }

@@ -1,18 +1,13 @@
 //! Running one operation of a vector: what it did, in the vectors' own terms.
 
 use super::set_up;
-use crate::policies::Verified;
+use crate::subject::{Caller, MappingFacts, PoolFacts, Session, Subject};
 use crate::verify::limits::{MAX_ALLOCATORS, MAX_SPAN, at_most, inside_arena, inside_mapping};
-use crate::verify::machine::{Handle, Machine, area_state, broken_rule};
-use swiotlb_core::addr::{AreaIndex, PhysAddr, SlotIndex};
-use swiotlb_core::caller::{Caller, Session};
+use crate::verify::machine::{Device, Handle, Machine, area_state, broken_rule};
+use swiotlb_core::addr::{AreaIndex, PhysAddr};
 use swiotlb_core::error::MapError;
 use swiotlb_core::grow::Grown;
-use swiotlb_core::lookup::PoolRange;
-use swiotlb_core::mem::{Device as MemDevice, IoTlbMem};
-use swiotlb_core::pool::Pool;
-use swiotlb_core::probe::{self, Counters};
-use swiotlb_core::walk::HasAreas;
+use swiotlb_core::probe;
 use workloads::golden::{
     Api, Bug, FindAt, FindPool, Map, Note, Op, Out, OutError, PoolSnapshot, Pools, Ralloc, Rfree, Span, Sync,
     Unmap, Write,
@@ -22,7 +17,7 @@ use workloads::golden::{
 pub type Refusal = String;
 
 /// Runs `op` and says what it did. Pool and page changes are filled in by the caller.
-pub fn run<P: Verified>(machine: &mut Machine<P>, op: &Op) -> Result<Out, Refusal> {
+pub fn run(machine: &mut Machine, op: &Op) -> Result<Out, Refusal> {
     match op {
         Op::Init(init) => set_up::init(machine, init),
         Op::Restricted(op) => {
@@ -61,15 +56,17 @@ fn ok(ok: bool) -> Out {
     Out { ok: Some(ok), ..Out::default() }
 }
 
-fn mem_of<P: Verified>(machine: &Machine<P>, mem: u64) -> Result<&IoTlbMem<P>, Refusal> {
+fn mem_of(machine: &Machine, mem: u64) -> Result<&dyn Subject, Refusal> {
     machine.mems.get(&mem).map(|mem| &**mem).ok_or_else(|| format!("there is no allocator {mem}"))
 }
 
-fn device_of<P: Verified>(machine: &Machine<P>, dev: u64) -> Result<&MemDevice<P>, Refusal> {
-    machine.devices.get(&dev).map(|(_, device)| device).ok_or_else(|| format!("there is no device {dev}"))
+/// A device, and its allocator.
+fn device_of(machine: &Machine, dev: u64) -> Result<(&dyn Subject, &Device), Refusal> {
+    let device = machine.devices.get(&dev).ok_or_else(|| format!("there is no device {dev}"))?;
+    Ok((mem_of(machine, device.mem)?, device))
 }
 
-fn handle_of<P: Verified>(machine: &Machine<P>, h: u64) -> Result<Handle, Refusal> {
+fn handle_of(machine: &Machine, h: u64) -> Result<Handle, Refusal> {
     machine.mappings.get(&h).copied().ok_or_else(|| format!("handle {h} is not mapped"))
 }
 
@@ -83,7 +80,7 @@ pub fn narrow(what: &str, value: u64) -> Result<u32, Refusal> {
     u32::try_from(value).map_err(|_| format!("{what} is {value}, more than {}", u32::MAX))
 }
 
-fn golden_notes(probe: &Counters) -> Vec<Note> {
+fn golden_notes(caller: &dyn Caller) -> Vec<Note> {
     let word = |note| match note {
         probe::Note::Full => Note::Full,
         probe::Note::BounceOverflow => Note::BounceOverflow,
@@ -91,31 +88,33 @@ fn golden_notes(probe: &Counters) -> Vec<Note> {
         probe::Note::NotDmaCapable => Note::NotDmaCapable,
         probe::Note::NoPool => Note::NoPool,
     };
-    probe.take_notes().into_iter().map(word).collect()
+    caller.take_notes().into_iter().map(word).collect()
 }
 
-fn map<P: Verified>(machine: &mut Machine<P>, op: &Map) -> Result<Out, Refusal> {
+fn map(machine: &mut Machine, op: &Map) -> Result<Out, Refusal> {
     inside_arena(machine.arena, op.orig, op.size)?;
     if let Some(seed) = op.fill {
         at_most("the size", op.size, MAX_SPAN)?;
         machine.ground.dirty(PhysAddr(op.orig), op.size);
         machine.fill(PhysAddr(op.orig), op.size, seed).map_err(in_words)?;
     }
-    let device = device_of(machine, op.dev)?;
-    let caller = device.mem().caller(narrow("cpu", op.cpu)?);
+    let (mem, device) = device_of(machine, op.dev)?;
+    let caller = mem.caller(narrow("cpu", op.cpu)?);
     let session = caller.enter();
     let request = op.request();
     let mapped = match op.api {
-        Api::Tbl => session.map(device, &request),
-        Api::Stream => session.map_streaming(device, &request),
+        Api::Tbl => session.map(device.number, &request),
+        Api::Stream => session.map_streaming(device.number, &request),
     };
     let mut out = match mapped {
         Ok(addr) => {
             let handle = Handle { dev: op.dev, orig: op.orig, size: op.size, dir: op.dir, addr };
-            if let Some(rule) = broken_rule(&session, device, &handle) {
+            let mapping = session.mapping(device.number, addr);
+            if let Some(rule) = broken_rule(mapping.as_ref(), &device.limits, &handle) {
                 return Err(rule);
             }
-            let out = described_map(machine, &session, device, op, addr)?;
+            let mapping = mapping.ok_or("the mapping is not found in its own pool")?;
+            let out = described_map(machine, &mapping, op, addr)?;
             // An unmap or sync of too many bytes copies up to the allocation's end.
             let bytes = out.alloc_left.unwrap_or(0);
             machine.ground.dirty(PhysAddr(op.orig), bytes);
@@ -127,8 +126,8 @@ fn map<P: Verified>(machine: &mut Machine<P>, op: &Map) -> Result<Out, Refusal> 
         }
         Err(_) => (Out { err: Some(OutError::MappingError), ..ok(false) }, None),
     };
-    out.0.notes = golden_notes(caller.probe());
-    out.0.work_scheduled = caller.probe().get().work_scheduled > 0;
+    out.0.notes = golden_notes(&*caller);
+    out.0.work_scheduled = caller.counts().work_scheduled > 0;
     drop(session);
     drop(caller);
     if let Some(handle) = out.1 {
@@ -137,51 +136,48 @@ fn map<P: Verified>(machine: &mut Machine<P>, op: &Map) -> Result<Out, Refusal> 
     Ok(out.0)
 }
 
-fn described_map<P: Verified>(
-    machine: &Machine<P>,
-    session: &Session<'_, P>,
-    device: &MemDevice<P>,
+fn described_map(
+    machine: &Machine,
+    mapping: &MappingFacts,
     op: &Map,
     addr: PhysAddr,
 ) -> Result<Out, Refusal> {
-    let mapping = session.mapping(device, addr).ok_or("the mapping is not found in its own pool")?;
     Ok(Out {
-        pool: Some(machine.number(mapping.pool.start())),
-        transient: Some(mapping.pool.is_transient()),
-        off: Some(addr.wrapping_offset_from(mapping.pool.start())),
+        pool: Some(machine.number(mapping.pool.start)),
+        transient: Some(mapping.pool.transient),
+        off: Some(addr.wrapping_offset_from(mapping.pool.start)),
         slot: Some(u64::from(mapping.slot.0)),
         pad_slots: Some(u64::from(mapping.slot.0 - mapping.first.0)),
         first: Some(u64::from(mapping.first.0)),
         nslots: Some(mapping.nslots),
         alloc_left: Some(mapping.alloc_left),
-        area: Some(area_state(mapping.pool, mapping.area)),
+        area: Some(area_state(mapping.area, mapping.area_facts)),
         dev_crc: op.crc.then(|| machine.crc(addr, op.size)).transpose().map_err(in_words)?,
         ..ok(true)
     })
 }
 
-fn unmap<P: Verified>(machine: &mut Machine<P>, op: &Unmap) -> Result<Out, Refusal> {
+fn unmap(machine: &mut Machine, op: &Unmap) -> Result<Out, Refusal> {
     let handle = handle_of(machine, op.h)?;
-    let device = device_of(machine, handle.dev)?;
-    let caller = device.mem().caller(0);
+    let (mem, device) = device_of(machine, handle.dev)?;
+    let caller = mem.caller(0);
     let session = caller.enter();
-    let mapping = session.mapping(device, handle.addr).ok_or("a live mapping is not found")?;
-    let (pool, area, nslots) = (mapping.pool, mapping.area, mapping.nslots);
-    let (base, transient) = (pool.start(), pool.is_transient());
+    let mapping = session.mapping(device.number, handle.addr).ok_or("a live mapping is not found")?;
+    let (base, transient) = (mapping.pool.start, mapping.pool.transient);
     let (size, dir) = (op.size.unwrap_or(handle.size), op.dir.unwrap_or(handle.dir));
-    session.unmap(device, handle.addr, size, dir, op.attrs).map_err(in_words)?;
+    session.unmap(device.number, handle.addr, size, dir, op.attrs).map_err(in_words)?;
     let out = Out {
         pool: Some(machine.number(base)),
         transient: Some(transient),
-        nslots: Some(nslots),
-        area: (!transient).then(|| area_state(pool, area)),
+        nslots: Some(mapping.nslots),
+        area: session.area(base, mapping.area).map(|facts| area_state(mapping.area, facts)),
         cpu_crc: op
             .crc
             .then(|| machine.crc(PhysAddr(handle.orig), handle.size))
             .transpose()
             .map_err(in_words)?,
         rcu_queued: u64::from(transient),
-        notes: golden_notes(caller.probe()),
+        notes: golden_notes(&*caller),
         ..ok(true)
     };
     drop(session);
@@ -190,7 +186,7 @@ fn unmap<P: Verified>(machine: &mut Machine<P>, op: &Unmap) -> Result<Out, Refus
     Ok(out)
 }
 
-fn both_crcs<P: Verified>(machine: &Machine<P>, handle: &Handle, off: u64, len: u64) -> Result<Out, Refusal> {
+fn both_crcs(machine: &Machine, handle: &Handle, off: u64, len: u64) -> Result<Out, Refusal> {
     inside_mapping(off, len, handle.size)?;
     Ok(Out {
         dev_crc: Some(machine.crc(handle.addr.wrapping_add(off), len).map_err(in_words)?),
@@ -199,24 +195,24 @@ fn both_crcs<P: Verified>(machine: &Machine<P>, handle: &Handle, off: u64, len: 
     })
 }
 
-fn sync<P: Verified>(machine: &Machine<P>, op: &Sync, for_device: bool) -> Result<Out, Refusal> {
+fn sync(machine: &Machine, op: &Sync, for_device: bool) -> Result<Out, Refusal> {
     let handle = handle_of(machine, op.h)?;
-    let device = device_of(machine, handle.dev)?;
-    let caller = device.mem().caller(0);
+    let (mem, device) = device_of(machine, handle.dev)?;
+    let caller = mem.caller(0);
     let session = caller.enter();
     let (addr, len) = (handle.addr.wrapping_add(op.off), op.len.unwrap_or(handle.size));
     let dir = op.dir.unwrap_or(handle.dir);
     let synced = if for_device {
-        session.sync_for_device(device, addr, len, dir)
+        session.sync_for_device(device.number, addr, len, dir)
     } else {
-        session.sync_for_cpu(device, addr, len, dir)
+        session.sync_for_cpu(device.number, addr, len, dir)
     };
     synced.map_err(in_words)?;
     let crcs = if op.crc { both_crcs(machine, &handle, 0, handle.size)? } else { Out::default() };
-    Ok(Out { ok: Some(true), notes: golden_notes(caller.probe()), ..crcs })
+    Ok(Out { ok: Some(true), notes: golden_notes(&*caller), ..crcs })
 }
 
-fn write<P: Verified>(machine: &Machine<P>, op: &Write, by_device: bool) -> Result<Out, Refusal> {
+fn write(machine: &Machine, op: &Write, by_device: bool) -> Result<Out, Refusal> {
     let handle = handle_of(machine, op.h)?;
     inside_mapping(op.off, op.len, handle.size)?;
     let start = if by_device { handle.addr } else { PhysAddr(handle.orig) };
@@ -224,12 +220,12 @@ fn write<P: Verified>(machine: &Machine<P>, op: &Write, by_device: bool) -> Resu
     Ok(ok(true))
 }
 
-fn check<P: Verified>(machine: &Machine<P>, op: &Span) -> Result<Out, Refusal> {
+fn check(machine: &Machine, op: &Span) -> Result<Out, Refusal> {
     let handle = handle_of(machine, op.h)?;
     both_crcs(machine, &handle, op.off, op.len.unwrap_or(handle.size))
 }
 
-fn run_worker<P: Verified>(machine: &Machine<P>) -> Result<Out, Refusal> {
+fn run_worker(machine: &Machine) -> Result<Out, Refusal> {
     let mem = mem_of(machine, 0)?;
     let grown = mem.caller(0).run_worker();
     Ok(Out {
@@ -240,12 +236,12 @@ fn run_worker<P: Verified>(machine: &Machine<P>) -> Result<Out, Refusal> {
     })
 }
 
-fn run_rcu<P: Verified>(machine: &Machine<P>) -> Result<Out, Refusal> {
-    let mut caller: Caller<'_, P> = mem_of(machine, 0)?.caller(0);
-    Ok(Out { callbacks: Some(caller.quiesce() as u64), ..Out::default() })
+fn run_rcu(machine: &Machine) -> Result<Out, Refusal> {
+    let freed = mem_of(machine, 0)?.caller(0).quiesce();
+    Ok(Out { callbacks: Some(freed as u64), ..Out::default() })
 }
 
-fn find_pool<P: Verified>(machine: &Machine<P>, op: &FindPool) -> Result<Out, Refusal> {
+fn find_pool(machine: &Machine, op: &FindPool) -> Result<Out, Refusal> {
     let addr = match op.at {
         FindAt::Paddr(addr) => addr,
         FindAt::Pool { pool, off } => {
@@ -253,19 +249,19 @@ fn find_pool<P: Verified>(machine: &Machine<P>, op: &FindPool) -> Result<Out, Re
             base.ok_or_else(|| format!("there was no pool {pool}"))?.wrapping_add(off)
         }
     };
-    let device = device_of(machine, op.dev)?;
-    let caller = device.mem().caller(0);
+    let (mem, device) = device_of(machine, op.dev)?;
+    let caller = mem.caller(0);
     let session = caller.enter();
-    let found = session.find_pool(device, PhysAddr(addr));
+    let found = session.find_pool(device.number, PhysAddr(addr));
     Ok(Out {
         paddr: Some(addr),
-        found: Some(found.map_or(-1, |pool| machine.number(pool.start()))),
-        transient: Some(found.is_some_and(Pool::is_transient)),
+        found: Some(found.map_or(-1, |pool| machine.number(pool.start))),
+        transient: Some(found.is_some_and(|pool| pool.transient)),
         ..Out::default()
     })
 }
 
-fn stats<P: Verified>(machine: &Machine<P>, mem: u64) -> Result<Out, Refusal> {
+fn stats(machine: &Machine, mem: u64) -> Result<Out, Refusal> {
     let mem = mem_of(machine, mem)?;
     let stats = mem.stats();
     Ok(Out {
@@ -279,49 +275,51 @@ fn stats<P: Verified>(machine: &Machine<P>, mem: u64) -> Result<Out, Refusal> {
     })
 }
 
-fn hiwater_reset<P: Verified>(machine: &Machine<P>, value: u64) -> Result<Out, Refusal> {
+fn hiwater_reset(machine: &Machine, value: u64) -> Result<Out, Refusal> {
     let mem = mem_of(machine, 0)?;
     let rc = if mem.reset_hiwater(value) { 0 } else { -22 };
     Ok(Out { rc: Some(rc), used_hiwater: Some(mem.stats().used_hiwater), ..Out::default() })
 }
 
-fn snapshot<P: Verified>(machine: &Machine<P>) -> Out {
+fn snapshot(machine: &Machine) -> Out {
     let mut pools = Vec::new();
     for mem in machine.mems.values() {
         let caller = mem.caller(0);
-        pools.extend(caller.enter().pools().map(|pool| pool_state(machine, pool)));
+        let session = caller.enter();
+        pools.extend(session.pools().iter().map(|pool| pool_state(machine, &*session, pool)));
     }
     Out { pools: Some(Pools::List(pools)), ..Out::default() }
 }
 
-fn pool_state<P: Verified>(machine: &Machine<P>, pool: &Pool<P>) -> PoolSnapshot {
-    let areas = || (0..pool.nareas()).map(AreaIndex);
+fn pool_state(machine: &Machine, session: &dyn Session, pool: &PoolFacts) -> PoolSnapshot {
+    let areas = (0..pool.nareas).filter_map(|area| session.area(pool.start, AreaIndex(area)));
+    let (used, index) = areas.map(|area| (area.used, u64::from(area.index))).unzip();
     let (mut free, mut runs) = (Vec::new(), Vec::new());
-    for run in (0..pool.nslabs()).map(|i| pool.free_run(SlotIndex(i))) {
+    for run in session.free_runs(pool.start) {
         free.push(u8::from(run > 0));
         runs.extend(u16::try_from(run).unwrap_or(u16::MAX).to_le_bytes());
     }
     PoolSnapshot {
-        pool: machine.number(pool.start()),
-        used: areas().map(|area| pool.area_used(area)).collect(),
-        index: areas().map(|area| u64::from(pool.area_index(area))).collect(),
+        pool: machine.number(pool.start),
+        used,
+        index,
         free_crc: u64::from(crc32fast::hash(&free)),
         run_crc: u64::from(crc32fast::hash(&runs)),
     }
 }
 
-fn ralloc<P: Verified>(machine: &mut Machine<P>, op: &Ralloc) -> Result<Out, Refusal> {
-    let device = device_of(machine, op.dev)?;
-    let caller = device.mem().caller(narrow("cpu", op.cpu)?);
+fn ralloc(machine: &mut Machine, op: &Ralloc) -> Result<Out, Refusal> {
+    let (mem, device) = device_of(machine, op.dev)?;
+    let caller = mem.caller(narrow("cpu", op.cpu)?);
     let session = caller.enter();
-    let Ok(addr) = session.alloc_pages(device, op.size) else { return Ok(ok(false)) };
-    let mapping = session.mapping(device, addr).ok_or("the pages are not found in their own pool")?;
+    let Ok(addr) = session.alloc_pages(device.number, op.size) else { return Ok(ok(false)) };
+    let mapping = session.mapping(device.number, addr).ok_or("the pages are not found in their own pool")?;
     let out = Out {
-        pool: Some(machine.number(mapping.pool.start())),
-        off: Some(addr.wrapping_offset_from(mapping.pool.start())),
+        pool: Some(machine.number(mapping.pool.start)),
+        off: Some(addr.wrapping_offset_from(mapping.pool.start)),
         slot: Some(u64::from(mapping.slot.0)),
         nslots: Some(mapping.nslots),
-        area: Some(area_state(mapping.pool, mapping.area)),
+        area: Some(area_state(mapping.area, mapping.area_facts)),
         ..ok(true)
     };
     let dir = swiotlb_core::device::Direction::Bidirectional;
@@ -332,13 +330,13 @@ fn ralloc<P: Verified>(machine: &mut Machine<P>, op: &Ralloc) -> Result<Out, Ref
     Ok(out)
 }
 
-fn rfree<P: Verified>(machine: &mut Machine<P>, op: &Rfree) -> Result<Out, Refusal> {
+fn rfree(machine: &mut Machine, op: &Rfree) -> Result<Out, Refusal> {
     let handle = handle_of(machine, op.h)?;
-    let device = device_of(machine, op.dev.unwrap_or(handle.dev))?;
+    let (mem, device) = device_of(machine, op.dev.unwrap_or(handle.dev))?;
     let addr = op.paddr.map_or(handle.addr, PhysAddr);
-    let caller = device.mem().caller(0);
+    let caller = mem.caller(0);
     let session = caller.enter();
-    let nslots = session.mapping(device, addr).map_or(0, |mapping| mapping.nslots);
-    let freed = session.free_pages(device, addr);
+    let nslots = session.mapping(device.number, addr).map_or(0, |mapping| mapping.nslots);
+    let freed = session.free_pages(device.number, addr);
     Ok(Out { nslots: Some(if freed { nslots } else { 0 }), ..ok(freed) })
 }
