@@ -59,19 +59,21 @@ pub struct MemStats {
     pub pools: u64,
 }
 
-/// An allocator (`struct io_tlb_mem`).
+/// An allocator (`struct io_tlb_mem`). What every map reads comes first and what every map writes last, as in
+/// Linux; left to itself the compiler puts both on one cache line, and then two CPUs fight over what neither
+/// changes.
+#[repr(C)]
 pub struct IoTlbMem<P: Policy> {
     pub(crate) pools: IndexOf<P>,
-    pub(crate) default: Geometry,
-    pub(crate) permissions: Permissions,
-    pub(crate) memory: Arc<PhysMemory>,
-    pub(crate) pages: P::Pages,
-    pub(crate) reclaim: P::Reclaim,
-    pub(crate) retired: Arc<Retired<P>>,
-    pub(crate) growth: Growth,
-    // One line for all three, as in Linux: every map and unmap writes `stats`, growth the others.
     nslabs: AtomicU64,
+    pub(crate) permissions: Permissions,
+    pub(crate) default: Geometry,
+    pub(crate) memory: Arc<PhysMemory>,
     npools: AtomicU64,
+    pub(crate) growth: Growth,
+    pub(crate) retired: Arc<Retired<P>>,
+    pub(crate) reclaim: P::Reclaim,
+    pub(crate) pages: P::Pages,
     pub(crate) stats: P::Stats,
 }
 

@@ -49,12 +49,11 @@ impl Replayed {
         titled.into()
     }
 
-    /// The record as it is kept, with the machine's facts and the batch means.
+    /// The record as it is kept, with the machine's facts.
     #[must_use]
     pub fn kept(&self, machine: &Machine) -> RunRecord {
         let mut record = self.record.clone();
         record.machine.clone_from(machine);
-        record.notes.extend(self.means.iter().filter_map(mean_note));
         record
     }
 
@@ -145,6 +144,7 @@ pub(super) fn replayed(
     let found = [("find_pool", grouped.find_pool)].into_iter().filter(|(_, latency)| latency.samples() > 0);
     record.latencies =
         timed.latencies.into_iter().chain(found).map(|(name, l)| (name.to_owned(), l)).collect();
+    keep_means(&grouped.means, &mut record);
     Replayed { record, means: grouped.means, checked, shortest_ns: job.clock.shortest_ns() }
 }
 
@@ -159,11 +159,14 @@ fn too_short(latency: &Latency, shortest_ns: f64) -> bool {
     as_f64(ns) < shortest_ns
 }
 
-/// A batch mean for the record, which has no place of its own for it.
-fn mean_note(mean: &BatchMean) -> Option<String> {
-    let BatchMean { operation, median_ns, batches, operations } = mean;
-    let ns = median_ns.as_ref()?;
-    Some(format!("{operation}: batch mean {ns:.1} ns ({batches} batches, {operations} operations)"))
+/// The batch means as metrics, `map_ns_per_op` and so on; with how many operations each is of.
+fn keep_means(means: &[BatchMean], record: &mut RunRecord) {
+    for BatchMean { operation, median_ns, operations, .. } in means {
+        if let Some(ns) = median_ns {
+            record.metrics.insert(format!("{operation}_ns_per_op"), *ns);
+            record.counts.insert(format!("{operation}_in_batch_means"), *operations);
+        }
+    }
 }
 
 fn parameters(script: &Script) -> BTreeMap<String, String> {

@@ -1,4 +1,4 @@
-//! Two threads, each on a core of its own, mapping and unmapping without pause.
+//! Two threads, each on a core of its own and for a device of its own, mapping and unmapping without pause.
 //!
 //! A batch counts only if the other thread came about as far during it: where a thread was preempted, the
 //! other one ran alone, and that is not what is measured.
@@ -10,7 +10,8 @@ use super::{Measurable, PER_SECTION, Prepared, ScenarioError};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use swiotlb_core::device::MapRequest;
+use swiotlb_core::device::{DeviceLimits, MapRequest};
+use swiotlb_core::mem::Device;
 
 /// Slots of the one pool.
 const NSLABS: u64 = 32_768;
@@ -31,6 +32,8 @@ pub struct TwoThreads {
 /// The prepared pool.
 pub(super) struct State<P: Measurable> {
     rig: Rig<P>,
+    /// By thread; apart in memory, as a driver's devices are.
+    devices: [Box<Line<Device<P>>>; THREADS],
     request: MapRequest,
     cores: Vec<usize>,
 }
@@ -47,8 +50,10 @@ impl<P: Measurable> State<P> {
         if cores.len() < THREADS {
             return Err(ScenarioError::TooFewCores { wanted: THREADS, cores: cores.len() });
         }
-        let rig = Rig::new(NSLABS, cell.areas, false)?;
-        Ok(Self { rig, request: Rig::<P>::request(cell.slots), cores })
+        let rig = Rig::<P>::new(NSLABS, cell.areas, false)?;
+        let device = || rig.mem.device(DeviceLimits::default()).map(|device| Box::new(Line(device)));
+        let devices = [device()?, device()?];
+        Ok(Self { rig, devices, request: Rig::<P>::request(cell.slots), cores })
     }
 
     /// One thread's part: its own batches, between a common start and a common end.
@@ -59,7 +64,7 @@ impl<P: Measurable> State<P> {
             let mut failed = 0;
             for done in (0..ops).step_by(usize::try_from(PER_SECTION).unwrap_or(1)) {
                 let section = PER_SECTION.min(ops - done);
-                failed += round_trips(&caller, &self.rig.device, &self.request, section);
+                failed += round_trips(&caller, &self.devices[me].0, &self.request, section);
                 gate.advance(me, section);
             }
             failed
@@ -119,13 +124,13 @@ impl<P: Measurable> Prepared for State<P> {
 struct Gate {
     arrived: AtomicUsize,
     left: AtomicUsize,
-    progress: [Line; THREADS],
+    progress: [Line<AtomicU64>; THREADS],
 }
 
-/// A counter on cache lines of its own.
+/// Something on cache lines of its own.
 #[derive(Default)]
 #[repr(align(128))]
-struct Line(AtomicU64);
+struct Line<T>(T);
 
 impl Gate {
     /// Spins until every thread is here.
