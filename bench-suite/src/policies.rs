@@ -4,13 +4,14 @@
 //! in an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
 //! and one line here.
 
-use crate::cell::{self, CellError, CellOutcome, CellSpec};
 use crate::nearest::distance;
 use crate::replay::{self, ReplayError, ReplayJob, Replayable, Timings};
+use crate::run::{HostPages, Outcome, RunError, Settings, real};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::subject::{self, Build};
 use reports::record::PolicyName;
 use swiotlb_core::area::Locked;
+use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::lock::{Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
 use swiotlb_core::lookup::{PageDirectory, SortedArray};
 use swiotlb_core::policy::{Kernel, Reproduces, With, axes, label, reproduces};
@@ -19,6 +20,7 @@ use swiotlb_core::search::{Bitmap, FreeRunList, Summary};
 use swiotlb_core::stats::Sharded;
 use swiotlb_core::trip::EachStep;
 use swiotlb_core::walk::PoolMajor;
+use workloads::op::Plan;
 
 /// One named policy.
 pub struct Entry {
@@ -36,8 +38,8 @@ pub struct Entry {
     pub build: Build,
     /// Times one trace.
     pub time: fn(&ReplayJob<'_>) -> Result<Timings, ReplayError>,
-    /// Runs one cell of a suite.
-    pub cell: fn(&CellSpec) -> Result<CellOutcome, CellError>,
+    /// Runs a plan on real threads, compiled for the policy; with or without copying.
+    pub measure: fn(bool, &Plan, &Settings) -> Result<Outcome, RunError>,
     /// Prepares a measured scenario.
     pub prepare: fn(&Scenario) -> Result<Box<dyn Prepared>, ScenarioError>,
 }
@@ -51,6 +53,17 @@ impl Entry {
     }
 }
 
+/// `P` as it is timed: no steps are counted.
+type Timed<P> = <<P as With>::Pages<HostPages> as With>::Probe<()>;
+
+fn measure<P: With>(copy: bool, plan: &Plan, settings: &Settings) -> Result<Outcome, RunError> {
+    if copy {
+        real::<Timed<P>>(plan, settings)
+    } else {
+        real::<Timed<<P as With>::Bounce<NoCopy>>>(plan, settings)
+    }
+}
+
 /// The entry of policy `P`, compiled for every kind of run.
 const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
     Entry {
@@ -61,7 +74,7 @@ const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) 
         reproduces: reproduces::<P>(),
         build: subject::build::<P>(),
         time: replay::time::<P>,
-        cell: cell::backend::run::<P>,
+        measure: measure::<P>,
         prepare: scenario::prepare::<P>,
     }
 }

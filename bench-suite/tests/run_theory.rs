@@ -5,17 +5,12 @@
 
 mod run_support;
 
-use bench_suite::run::{Dummy, HostPages, Oracle, Settings, Stall, simulate, virtual_time};
+use bench_suite::policies::KERNEL;
+use bench_suite::run::{Dummy, Oracle, Settings, Stall, simulate, virtual_time};
 use run_support::{Maker, Random};
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::device::Direction;
-use swiotlb_core::policy::{Kernel, With};
-use swiotlb_core::probe::Counters;
 use workloads::op::{Action, DeviceIndex, Plan};
-
-type NotCopied = <Kernel as With>::Bounce<NoCopy>;
-type Counted = <<NotCopied as With>::Pages<HostPages> as With>::Probe<Counters>;
 
 /// Mean and its standard error.
 fn mean(samples: &[f64]) -> (f64, f64) {
@@ -131,7 +126,7 @@ fn blocking_in_virtual_time_is_erlang_b() {
                         .ops
                         .retain(|op| op.action.handle().is_some_and(|h| u64::from(h.0) < maps));
                     part.handles = maps as u32;
-                    let outcome = virtual_time::<Counted>(&part, &settings).unwrap();
+                    let outcome = virtual_time(KERNEL.build, &part, &settings).unwrap();
                     assert_eq!(outcome.maps, maps);
                     assert_eq!(outcome.failed(), outcome.failures.get("capacity").copied().unwrap_or(0));
                     assert_eq!(outcome.oracle.violations, Vec::<String>::new());

@@ -4,14 +4,12 @@
 
 mod run_support;
 
-use bench_suite::run::{HostPages, Oracle, Outcome, Pace, Settings, at_rate, real};
+use bench_suite::policies::KERNEL;
+use bench_suite::run::{Oracle, Outcome, Pace, Settings, at_rate, counting, real};
 use run_support::{Maker, handed_over, round_trips};
 use swiotlb_core::device::Direction;
-use swiotlb_core::policy::{Kernel, With};
-use swiotlb_core::probe::Counters;
+use swiotlb_core::policy::Kernel;
 use workloads::op::{Action, DeviceTouch, Plan, Role, ThreadPlan};
-
-type Counted = <<Kernel as With>::Pages<HostPages> as With>::Probe<Counters>;
 
 fn small(oracle: Oracle) -> Settings {
     Settings { nslabs: 2_048, oracle, ..Settings::default() }
@@ -157,7 +155,7 @@ fn a_pool_grows_with_a_worker_of_its_own_and_with_one_in_the_plan() {
 fn steps_are_counted_where_the_probe_counts() {
     let plan = round_trips(1, 300, 10, 100);
     let settings = Settings { warmup_share: 0.0, ..small(Oracle::Off) };
-    let counted = real::<Counted>(&plan, &settings).unwrap();
+    let counted = counting(KERNEL.build, &plan, &settings).unwrap();
     let counts = counted.threads[0].counts.unwrap();
     assert!(counts.locks_taken >= 600 && counts.bytes_copied > 0);
     assert_eq!(run(&plan, &settings).threads[0].counts, None);

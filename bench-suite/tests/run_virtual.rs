@@ -4,17 +4,14 @@
 
 mod run_support;
 
-use bench_suite::run::{HostPages, Settings, VirtualOutcome, virtual_time};
+use bench_suite::policies::KERNEL;
+use bench_suite::run::{Settings, VirtualOutcome, virtual_time};
 use run_support::{Maker, handed_over, round_trips};
 use swiotlb_core::device::Direction;
-use swiotlb_core::policy::{Kernel, With};
-use swiotlb_core::probe::Counters;
 use workloads::op::Plan;
 
-type Counted = <<Kernel as With>::Pages<HostPages> as With>::Probe<Counters>;
-
 fn run(plan: &Plan, settings: &Settings) -> VirtualOutcome {
-    let outcome = virtual_time::<Counted>(plan, settings).unwrap();
+    let outcome = virtual_time(KERNEL.build, plan, settings).unwrap();
     assert_eq!(outcome.oracle.violations, Vec::<String>::new());
     outcome
 }

@@ -3,39 +3,47 @@
 //! Every runner does a cell twice: a counting pass with step counters and the full oracle, then the
 //! measuring pass with the oracle on samples; the clock belongs to the second alone.
 
-use super::{CellError, CellOutcome, CellSpec, control, micro, model};
+use super::{CellError, CellOutcome, CellSpec, control, micro, model, plan, replay};
+use crate::policies::{self, Entry};
 use serde_json::from_value;
-use swiotlb_core::policy::With;
 use workloads::model::{Common, Model};
+use workloads::suite::expand::NO_POLICY;
 use workloads::suite::keys::{Scenario, Sort};
 
-/// Runs a cell for policy `P`: what the registry holds for each policy.
+/// Runs a cell.
 ///
 /// # Errors
 /// Why there is no number.
-pub fn run<P: With>(spec: &CellSpec) -> Result<CellOutcome, CellError> {
-    let scenario = Scenario::parse(&spec.cell.scenario).map_err(CellError::Spec)?;
-    match scenario.sort {
-        Sort::Control | Sort::Dummy => without_policy(spec),
-        Sort::SlotSearch | Sort::FindPool | Sort::Fallback => micro::run::<P>(spec, scenario.sort),
-        // Connected as the runners come; `model` gives the model and its common parameters.
-        Sort::Model | Sort::Virtual | Sort::Replay => {
-            Err(CellError::Spec(format!("no runner for `{scenario}` is connected")))
-        }
-    }
-}
-
-/// Runs a cell that has no policy under test.
-///
-/// # Errors
-/// Why there is no number.
-pub fn without_policy(spec: &CellSpec) -> Result<CellOutcome, CellError> {
+pub fn run(spec: &CellSpec) -> Result<CellOutcome, CellError> {
     let scenario = Scenario::parse(&spec.cell.scenario).map_err(CellError::Spec)?;
     match scenario.sort {
         Sort::Control => Ok(control::control(spec.quick)),
         Sort::Dummy => control::dummy(spec),
-        _ => Err(CellError::Spec(format!("`{scenario}` wants a policy"))),
+        sort => under_policy(spec, &scenario, sort, entry(spec)?),
     }
+}
+
+fn under_policy(
+    spec: &CellSpec,
+    scenario: &Scenario,
+    sort: Sort,
+    entry: &Entry,
+) -> Result<CellOutcome, CellError> {
+    match sort {
+        Sort::SlotSearch | Sort::FindPool | Sort::Fallback => micro::run(entry, spec, sort),
+        Sort::Model => plan::on_threads(entry, spec),
+        Sort::Virtual => plan::in_virtual_time(entry, spec),
+        Sort::Replay => replay::run(entry, spec),
+        Sort::Control | Sort::Dummy => Err(CellError::Spec(format!("`{scenario}` has no policy"))),
+    }
+}
+
+/// The policy of a cell.
+fn entry(spec: &CellSpec) -> Result<&'static Entry, CellError> {
+    if spec.cell.policy == NO_POLICY {
+        return Err(CellError::Spec(format!("`{}` wants a policy", spec.cell.scenario)));
+    }
+    policies::by_name(&spec.cell.policy).map_err(CellError::Spec)
 }
 
 /// Whether a runner would take the cell, asked before anything runs: a prepared state has to be one that
@@ -49,8 +57,11 @@ pub fn check(spec: &CellSpec) -> Result<(), String> {
         Sort::SlotSearch | Sort::FindPool | Sort::Fallback => {
             micro::scenario(spec, scenario.sort).map(|_| ()).map_err(|error| error.to_string())
         }
-        Sort::Model | Sort::Virtual => model_of(spec).map(|_| ()).map_err(|error| error.to_string()),
-        Sort::Replay | Sort::Control | Sort::Dummy => Ok(()),
+        Sort::Model | Sort::Virtual => {
+            model_of(spec).and_then(|_| plan::settings(spec)).map(|_| ()).map_err(|error| error.to_string())
+        }
+        Sort::Replay => replay::check(spec).map_err(|error| error.to_string()),
+        Sort::Control | Sort::Dummy => Ok(()),
     }
 }
 

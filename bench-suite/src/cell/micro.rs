@@ -2,28 +2,28 @@
 //!
 //! The meter takes the median of batch means over the batches that were taken while the machine was
 //! quiet. A batch verifies itself: one operation that did not end as the state promises is a violation,
-//! and there is no number. Step counters are not taken here yet: the prepared loops keep their callers to
-//! themselves.
+//! and there is no number. Steps are counted beforehand, on an allocator of their own in the same state.
 
 use super::host::{Ledger, measured_clock};
+use super::outcome::add_counters;
 use super::{CellError, CellOutcome, CellSpec};
+use crate::policies::Entry;
 use crate::scenario::{
     Address, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Scenario,
-    ScenarioError, Section, SlotSearch, TwoThreads, prepare,
+    ScenarioError, Section, SlotSearch, TwoThreads, count_steps,
 };
 use reports::evidence::Oracle;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use swiotlb_core::policy::With;
 use workloads::suite::keys::Sort;
 
-/// Prepares a cell's state for `P` and measures it.
+/// Prepares a cell's state, counts the steps of its operations, and measures them.
 ///
 /// # Errors
 /// A state that there is not, or that cannot be made.
-pub fn run<P: With>(spec: &CellSpec, sort: Sort) -> Result<CellOutcome, CellError> {
+pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, CellError> {
     let scenario = scenario(spec, sort)?;
-    let mut prepared = prepare::<P>(&scenario).map_err(|error| CellError::Run(error.to_string()))?;
+    let mut prepared = (entry.prepare)(&scenario).map_err(in_words)?;
     let effort = effort(spec.quick, sort);
     let mut meter = Meter::new(effort);
     let ledger = Ledger::start();
@@ -32,11 +32,19 @@ pub fn run<P: With>(spec: &CellSpec, sort: Sort) -> Result<CellOutcome, CellErro
     let mut outcome = match measured {
         Ok(measured) => numbers(measured, effort.ops),
         Err(ScenarioError::Unverified { wrong, ops }) => violated(wrong, ops),
-        Err(error) => return Err(CellError::Run(error.to_string())),
+        Err(error) => return Err(in_words(error)),
     };
+    if let Some((counts, ops)) = count_steps(entry.build, &scenario).map_err(in_words)? {
+        add_counters(&counts, ops, &mut outcome);
+    }
     outcome.noise = Some(noise);
     outcome.clock = Some(measured_clock());
     Ok(outcome)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "maps an error")]
+fn in_words(error: ScenarioError) -> CellError {
+    CellError::Run(error.to_string())
 }
 
 /// How much is measured: what one batch costs differs by the sort.

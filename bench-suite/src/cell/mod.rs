@@ -10,7 +10,10 @@ pub mod host;
 mod micro;
 pub mod model;
 mod outcome;
+mod plan;
+mod replay;
 mod spec;
+mod threads;
 
 pub use outcome::{CellError, CellOutcome};
 pub use spec::CellSpec;
@@ -20,7 +23,6 @@ use reports::evidence::Place;
 use reports::machine::Machine;
 use reports::record::{Kind, PolicyName, RunRecord};
 use std::time::{SystemTime, UNIX_EPOCH};
-use workloads::suite::expand::NO_POLICY;
 
 /// The revision that was built, where the build was told it.
 const REVISION: Option<&str> = option_env!("SWIOTLB_BENCH_REVISION");
@@ -30,7 +32,7 @@ const REVISION: Option<&str> = option_env!("SWIOTLB_BENCH_REVISION");
 pub fn run(spec: &CellSpec) -> RunRecord {
     let mut record = blank(spec);
     let before = host::Ledger::start();
-    let done = outcome_of(spec);
+    let done = backend::run(spec);
     let noise = before.finish();
     match done {
         Ok(outcome) => outcome.fill(&mut record),
@@ -38,14 +40,6 @@ pub fn run(spec: &CellSpec) -> RunRecord {
     }
     record.noise.get_or_insert(noise);
     record
-}
-
-fn outcome_of(spec: &CellSpec) -> Result<CellOutcome, CellError> {
-    if spec.cell.policy == NO_POLICY {
-        return backend::without_policy(spec);
-    }
-    let entry = policies::by_name(&spec.cell.policy).map_err(CellError::Spec)?;
-    (entry.cell)(spec)
 }
 
 /// The record of a cell before it has run, or that never ran.

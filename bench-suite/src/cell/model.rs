@@ -48,7 +48,7 @@ fn value(key: &str, text: &str) -> Option<Value> {
         "sizes" | "packets" | "payloads" => sizes(text),
         "ends" => ends(text),
         "try_failed" => Some(Value::Bool(text == "on")),
-        "trace" => Some(Value::String(text.to_owned())),
+        "trace" => Some(json!(workloads::trace::find(text))),
         _ => Some(plain(text)),
     }
 }

@@ -4,6 +4,7 @@ use reports::evidence::{Fairness, Noise, Oracle, Thread};
 use reports::latency::Latency;
 use reports::record::{Clock, RunRecord};
 use std::collections::BTreeMap;
+use swiotlb_core::probe::Counts;
 use thiserror::Error;
 
 /// What one launch of one cell found.
@@ -53,6 +54,35 @@ impl CellOutcome {
         record.clock = self.clock;
         record.notes = self.notes;
     }
+}
+
+/// Metrics that are being collected; a number that is none is left out.
+pub struct Metrics<'a>(pub &'a mut BTreeMap<String, f64>);
+
+impl Metrics<'_> {
+    /// Adds one.
+    pub fn add(&mut self, name: &str, number: f64) {
+        if number.is_finite() {
+            self.0.insert(name.to_owned(), number);
+        }
+    }
+}
+
+/// Adds failures by their reason.
+pub fn add_failures(failures: &BTreeMap<&'static str, u64>, sum: &mut BTreeMap<String, u64>) {
+    for (reason, n) in failures {
+        *sum.entry((*reason).to_owned()).or_default() += n;
+    }
+}
+
+/// Sets the step counters, and what of them an operation did: `slots_scanned_per_op` and the like. An
+/// operation is a round trip, or a lookup where there are no maps.
+pub fn add_counters(counts: &Counts, ops: u64, outcome: &mut CellOutcome) {
+    let mut metrics = Metrics(&mut outcome.metrics);
+    for (name, n) in counts.named() {
+        metrics.add(&format!("{name}_per_op"), n as f64 / ops as f64);
+    }
+    outcome.counters = counts.named().map(|(name, n)| (name.to_owned(), n)).into();
 }
 
 /// Why a cell gave no number.

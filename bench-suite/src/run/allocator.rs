@@ -1,4 +1,6 @@
 //! The allocator as a target: set up, with all its memory in place before any clock starts.
+//!
+//! [`Allocator`] is compiled for each policy and is what gets measured; `counted.rs` has the other one.
 
 use super::RunError;
 use super::reason::Reason;
@@ -7,16 +9,17 @@ use super::target::{Caller, Placed, ReadProbe, Section, Target};
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::{BootParam, Geometry};
+use swiotlb_core::bounce::Bounce as _;
 use swiotlb_core::caller;
 use swiotlb_core::device::{Attrs, Direction, MapRequest};
 use swiotlb_core::error::{InitError, MapError};
+use swiotlb_core::grow;
 use swiotlb_core::lookup::PoolRange as _;
 use swiotlb_core::mem::{Device, IoTlbMem, MemStats, Permissions};
 use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages, Zone};
 use swiotlb_core::policy::Policy;
 use swiotlb_core::probe::Counts;
 use swiotlb_core::rules::{IO_TLB_SHIFT, IO_TLB_SIZE};
-use swiotlb_core::walk::HasAreas as _;
 use workloads::op::Plan;
 
 /// The page source of every measured allocator.
@@ -30,14 +33,10 @@ const ZONES_END: u64 = 64 << 30;
 
 /// An allocator with the plan's devices.
 pub struct Allocator<P: Policy> {
-    /// The allocator.
-    pub mem: Arc<IoTlbMem<P>>,
-    /// Its memory.
-    pub memory: Arc<PhysMemory>,
-    /// The default pool: first byte, and the byte after the last.
-    pub pool: (u64, u64),
+    mem: Arc<IoTlbMem<P>>,
+    memory: Arc<PhysMemory>,
+    pool: (u64, u64),
     devices: Vec<Device<P>>,
-    before: MemStats,
 }
 
 impl<P: Policy<Pages = HostPages>> Allocator<P> {
@@ -46,6 +45,30 @@ impl<P: Policy<Pages = HostPages>> Allocator<P> {
     /// # Errors
     /// [`RunError`] for a geometry that cannot be built, a device that cannot be, memory that the host
     /// does not give, or an arena that overlaps the pool.
+    pub fn new(plan: &Plan, settings: &Settings) -> Result<Self, RunError> {
+        let Ground { geometry, permissions, memory, blocks, pool } = Ground::new(plan, settings)?;
+        let pages = PoolPages::new(blocks, NoEncryption, None);
+        let reserve = &mut |_bytes| Some(settings.base);
+        let mem = IoTlbMem::<P>::early(geometry, permissions, None, memory.clone(), pages, reserve)?.mem;
+        memory.touch(settings.base, geometry.nslabs << IO_TLB_SHIFT)?;
+        let devices =
+            plan.devices.iter().map(|device| mem.device(device.limits)).collect::<Result<_, _>>()?;
+        Ok(Self { mem, memory, pool, devices })
+    }
+}
+
+/// What an allocator is set up on, whichever way it is compiled.
+pub(super) struct Ground {
+    pub geometry: Geometry,
+    pub permissions: Permissions,
+    /// With the originals in place, and some of the zones if it may grow.
+    pub memory: Arc<PhysMemory>,
+    pub blocks: BuddyZones,
+    /// The default pool: first byte, and the byte after the last.
+    pub pool: (u64, u64),
+}
+
+impl Ground {
     pub fn new(plan: &Plan, settings: &Settings) -> Result<Self, RunError> {
         let geometry = geometry(plan, settings)?;
         let pool = (settings.base.0, settings.base.0.saturating_add(geometry.nslabs << IO_TLB_SHIFT));
@@ -62,29 +85,77 @@ impl<P: Policy<Pages = HostPages>> Allocator<P> {
                 memory.touch(start, bytes.min(GROWTH_TOUCHED))?;
             }
         }
-        let pages = PoolPages::new(BuddyZones::new(&zones), NoEncryption, None);
         let permissions = Permissions { can_grow: settings.can_grow, ..Permissions::default() };
-        let base = settings.base;
-        let reserve = &mut |_bytes| Some(base);
-        let setup = IoTlbMem::<P>::early(geometry, permissions, None, memory.clone(), pages, reserve)?;
-        memory.touch(settings.base, geometry.nslabs << IO_TLB_SHIFT)?;
-        let mem = setup.mem;
-        let devices =
-            plan.devices.iter().map(|device| mem.device(device.limits)).collect::<Result<_, _>>()?;
-        let before = mem.stats();
-        Ok(Self { mem, memory, pool, devices, before })
+        Ok(Self { geometry, permissions, memory, blocks: BuddyZones::new(&zones), pool })
+    }
+}
+
+/// An allocator under a plan, as far as the runner has to know it.
+pub trait Grows: Target {
+    /// The statistics.
+    fn stats(&self) -> MemStats;
+    /// Its memory.
+    fn ground(&self) -> &Arc<PhysMemory>;
+    /// The default pool: first byte, and the byte after the last.
+    fn pool(&self) -> (u64, u64);
+    /// Whether it copies bytes.
+    fn copies(&self) -> bool;
+    /// Whether the growth worker was asked.
+    fn growth_queued(&self) -> bool;
+    /// The growth worker's access.
+    fn worker(&self) -> Box<dyn Work + '_>;
+}
+
+/// What the growth worker does; never timed.
+pub trait Work {
+    /// Adds a pool if that was asked for.
+    fn run_worker(&self) -> grow::Grown;
+    /// Pools that wait for readers.
+    fn waiting_for_readers(&self) -> u64;
+    /// Frees what waits no more; how many pools.
+    fn free_expired(&self) -> usize;
+}
+
+impl<P: Policy> Work for caller::Caller<'_, P> {
+    fn run_worker(&self) -> grow::Grown {
+        self.run_worker()
     }
 
-    /// Pools that were added since it was set up.
-    #[must_use]
-    pub fn pools_added(&self, now: &MemStats) -> u64 {
-        now.pools.saturating_sub(self.before.pools)
+    fn waiting_for_readers(&self) -> u64 {
+        self.waiting_for_readers()
     }
 
-    /// The devices, by their number in the plan.
-    #[must_use]
-    pub fn devices(&self) -> &[Device<P>] {
-        &self.devices
+    fn free_expired(&self) -> usize {
+        self.free_expired()
+    }
+}
+
+impl<P: Policy<Pages = HostPages>> Grows for Allocator<P>
+where
+    P::Probe: ReadProbe,
+{
+    fn stats(&self) -> MemStats {
+        self.mem.stats()
+    }
+
+    fn ground(&self) -> &Arc<PhysMemory> {
+        &self.memory
+    }
+
+    fn pool(&self) -> (u64, u64) {
+        self.pool
+    }
+
+    fn copies(&self) -> bool {
+        P::Bounce::COPIES
+    }
+
+    fn growth_queued(&self) -> bool {
+        self.mem.growth_queued()
+    }
+
+    fn worker(&self) -> Box<dyn Work + '_> {
+        Box::new(self.mem.caller(0))
     }
 }
 
@@ -156,30 +227,10 @@ pub struct InSession<'s, P: Policy> {
     devices: &'s [Device<P>],
 }
 
-/// Where a mapping's slots came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Served {
-    /// The area of the CPU that mapped, in any pool.
-    OwnArea,
-    /// Another area: the map spilled over.
-    OtherArea,
-    /// A pool made for this mapping alone.
-    Transient,
-}
-
 impl<P: Policy> InSession<'_, P> {
     #[inline]
     fn device(&self, device: u16) -> &Device<P> {
         &self.devices[usize::from(device)]
-    }
-
-    /// Where the slots of a live mapping came from, which was mapped from `cpu`.
-    pub fn served(&self, device: u16, addr: PhysAddr, cpu: u32) -> Served {
-        match self.session.mapping(self.device(device), addr) {
-            Some(mapping) if mapping.pool.is_transient() => Served::Transient,
-            Some(mapping) if mapping.area.0 != cpu & (mapping.pool.nareas() - 1) => Served::OtherArea,
-            _ => Served::OwnArea,
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! The kernel's worker runs when the scheduler lets it; how much later is the model's to say. This one
 //! looks for requests, waits the delay out on the clock, and then runs the allocator's own worker.
 
-use super::allocator::{Allocator, HostPages};
+use super::allocator::Work;
 use super::clock::{Clock, HostClock};
 use super::outcome::GrowthEvent;
 use super::touch::Touch;
@@ -12,7 +12,6 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 use swiotlb_core::grow::Grown;
-use swiotlb_core::policy::Policy;
 
 /// How long a worker without a core of its own sleeps between two looks: with the host's timer slack
 /// about 70 us.
@@ -52,17 +51,17 @@ impl Worker {
     }
 
     /// Works until [`Worker::finish`]. `own_core` lets it spin instead of sleep between looks.
-    pub fn work<P: Policy<Pages = HostPages>>(
+    pub fn work(
         &self,
-        allocator: &Allocator<P>,
+        caller: &dyn Work,
+        queued: &dyn Fn() -> bool,
         clock: &HostClock,
         touch: &Touch,
         own_core: bool,
     ) {
-        let caller = allocator.mem.caller(0);
         while !self.over.load(Ordering::Relaxed) {
-            if allocator.mem.growth_queued() {
-                self.grow(&caller, clock, touch);
+            if queued() {
+                self.grow(caller, clock, touch);
             }
             if caller.waiting_for_readers() > 0 {
                 caller.free_expired();
@@ -76,12 +75,7 @@ impl Worker {
         caller.free_expired();
     }
 
-    fn grow<P: Policy>(
-        &self,
-        caller: &swiotlb_core::caller::Caller<'_, P>,
-        clock: &HostClock,
-        touch: &Touch,
-    ) {
+    fn grow(&self, caller: &dyn Work, clock: &HostClock, touch: &Touch) {
         let (asked, failed) = (clock.now(), touch.failed_maps());
         self.wait(clock, asked + clock.ticks(self.delay_ns));
         let nslabs = match caller.run_worker() {

@@ -5,7 +5,7 @@
 //! | [`settings`], [`outcome`] | how a plan is run; what came of it |
 //! | [`clock`] | the time: the processor's counter, or a clock that moves only when waited on |
 //! | [`target`](mod@target) | the seam: what a loop calls |
-//! | [`allocator`], [`dummy`](mod@dummy) | targets: the allocator, a server of known service time |
+//! | [`allocator`], [`counted`], [`dummy`](mod@dummy) | targets: the allocator, the same with every step counted, a server of known service time |
 //! | `steps`, `table`, `tally`, `looper` | a plan made ready, its live mappings, a thread's counts, one step |
 //! | [`closed`], [`open`] | the two loops |
 //! | `gate`, `threads`, `crew`, `collect` | the phases of a run, its threads, its outcome |
@@ -21,6 +21,7 @@ pub mod clock;
 pub mod closed;
 mod collect;
 pub mod control;
+pub mod counted;
 mod crew;
 pub mod curve;
 pub mod dummy;
@@ -58,7 +59,7 @@ pub use fairness::Fairness;
 pub use noise::Noise;
 pub use outcome::{GrowthEvent, OracleReport, Outcome, ThreadOutcome, VirtualOutcome};
 pub use overhead::{Overhead, overhead, pacing_limit};
-pub use real::{dummy, real, target};
+pub use real::{counting, dummy, real, target};
 pub use search::{Bound, Range, Searched, Trial, Tried, at_rate, search_rate};
 pub use settings::{Oracle, Pace, Settings};
 pub use target::ReadProbe;

@@ -1,9 +1,10 @@
 //! Runs on real threads: against an allocator, against a dummy, against any target.
 
 use super::RunError;
-use super::allocator::{Allocator, HostPages};
+use super::allocator::{Allocator, Grows, HostPages};
 use super::clock::HostClock;
 use super::collect;
+use super::counted::Counted;
 use super::crew::Crew;
 use super::dummy::{Dummy, OnClock};
 use super::grow::Worker;
@@ -13,14 +14,13 @@ use super::steps::Steps;
 use super::target::{ReadProbe, Target};
 use super::touch::Touch;
 use super::watch::Watch;
+use crate::subject::Build;
 use std::sync::{Mutex, PoisonError};
-use swiotlb_core::bounce::Bounce;
 use swiotlb_core::mem::MemStats;
 use swiotlb_core::policy::Policy;
 use workloads::op::{DeviceTouch, Plan};
 
-/// Runs a plan on real threads against an allocator of policy `P`. The probe decides whether steps are
-/// counted: measure with `()`, count in a run of its own with `Counters`.
+/// Runs a plan on real threads against an allocator of policy `P`, compiled for it: what is measured.
 ///
 /// # Errors
 /// See [`RunError`]. A run that its time limit cut short is no error: see [`Outcome::cut_short`].
@@ -29,30 +29,43 @@ where
     P: Policy<Pages = HostPages>,
     P::Probe: ReadProbe,
 {
+    against(plan, settings, &Allocator::<P>::new(plan, settings)?)
+}
+
+/// Runs a plan on real threads against an allocator whose every step is counted. Its times mean nothing.
+///
+/// # Errors
+/// See [`RunError`].
+pub fn counting(build: Build, plan: &Plan, settings: &Settings) -> Result<Outcome, RunError> {
+    against(plan, settings, &Counted::new(build, plan, settings)?)
+}
+
+fn against<A: Grows>(plan: &Plan, settings: &Settings, allocator: &A) -> Result<Outcome, RunError> {
     let steps = Steps::new(plan)?;
     let touched = device(plan, settings)?;
-    let allocator = Allocator::<P>::new(plan, settings)?;
-    let compared = P::Bounce::COPIES.then_some(&allocator.memory);
-    let watch = Watch::new(plan, settings.oracle, compared, &[allocator.pool]);
-    let touch = Touch::new(touched, Some(allocator.memory.clone()), plan.threads.len());
+    let compared = allocator.copies().then_some(allocator.ground());
+    let watch = Watch::new(plan, settings.oracle, compared, &[allocator.pool()]);
+    let touch = Touch::new(touched, Some(allocator.ground().clone()), plan.threads.len());
     let (clock, worker) = (HostClock::get(), Worker::new(settings.growth_delay_ns));
+    let before = allocator.stats();
     let stats = Mutex::new(MemStats::default());
-    let work = |own_core| worker.work(&allocator, &clock, &touch, own_core);
+    let queued = || allocator.growth_queued();
+    let work = |own_core| worker.work(&*allocator.worker(), &queued, &clock, &touch, own_core);
     let crew = Crew {
         plan,
         settings,
         steps: &steps,
         watch: watch.as_ref(),
         touch: &touch,
-        measured: &|()| *stats.lock().unwrap_or_else(PoisonError::into_inner) = allocator.mem.stats(),
+        measured: &|()| *stats.lock().unwrap_or_else(PoisonError::into_inner) = allocator.stats(),
         starting: &|tick| worker.starts_at(tick),
         work: if settings.can_grow { Some(&work) } else { None },
         finish: &|()| worker.finish(),
     };
-    let ran = crew.run(&allocator)?;
+    let ran = crew.run(allocator)?;
     let stats = *stats.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut outcome = collect::outcome(&crew, ran, Some(allocator.mem.stats().used));
-    outcome.pools_added = allocator.pools_added(&stats);
+    let mut outcome = collect::outcome(&crew, ran, Some(allocator.stats().used));
+    outcome.pools_added = stats.pools.saturating_sub(before.pools);
     outcome.stats = stats;
     outcome.growth = worker.events();
     Ok(outcome)

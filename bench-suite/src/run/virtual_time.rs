@@ -7,8 +7,9 @@
 //! settings give the same answers whenever they are run.
 
 use super::RunError;
-use super::allocator::{Allocator, HostPages, OfAllocator, Served};
+use super::allocator::Grows as _;
 use super::collect;
+use super::counted::{Counted, OnThread, Served};
 use super::curve::{Curve, CurvePoint};
 use super::outcome::{GrowthEvent, VirtualOutcome};
 use super::reason::Failures;
@@ -16,34 +17,30 @@ use super::settings::Settings;
 use super::steps::{Call, Step, Steps};
 use super::target::{Caller as _, Section as _, Target as _, add_counts};
 use super::watch::Watch;
+use crate::subject::{self, Build};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::bounce::Bounce;
-use swiotlb_core::caller::Caller;
 use swiotlb_core::device::{Direction, MapRequest};
 use swiotlb_core::grow::Grown;
-use swiotlb_core::policy::Policy;
-use swiotlb_core::probe::{Counters, Counts};
+use swiotlb_core::mem::MemStats;
+use swiotlb_core::probe::Counts;
 use workloads::op::Plan;
 
-/// Simulates a plan against an allocator of policy `P`.
+/// Simulates a plan against an allocator that `build` makes.
 ///
 /// # Errors
 /// See [`RunError`].
-pub fn virtual_time<P>(plan: &Plan, settings: &Settings) -> Result<VirtualOutcome, RunError>
-where
-    P: Policy<Pages = HostPages, Probe = Counters>,
-{
+pub fn virtual_time(build: Build, plan: &Plan, settings: &Settings) -> Result<VirtualOutcome, RunError> {
     let steps = Steps::new(plan)?;
-    let allocator = Allocator::<P>::new(plan, settings)?;
-    let compared = P::Bounce::COPIES.then_some(&allocator.memory);
-    let watch = Watch::new(plan, settings.oracle, compared, &[allocator.pool]);
+    let allocator = Counted::new(build, plan, settings)?;
+    let watch = Watch::new(plan, settings.oracle, Some(allocator.ground()), &[allocator.pool()]);
     let callers = plan.threads.iter().map(|thread| (thread.cpu, allocator.caller(thread.cpu))).collect();
     let mut simulation = Simulation {
         allocator: &allocator,
+        before: allocator.stats(),
         callers,
-        worker: allocator.mem.caller(0),
+        worker: allocator.subject().caller(0),
         watch: watch.as_ref(),
         settings,
         live: vec![Live::No; plan.handles as usize],
@@ -92,11 +89,12 @@ struct Seen {
     end_ns: u64,
 }
 
-struct Simulation<'a, P: Policy> {
-    allocator: &'a Allocator<P>,
+struct Simulation<'a> {
+    allocator: &'a Counted,
+    before: MemStats,
     /// By thread, with the simulated CPU.
-    callers: Vec<(u32, OfAllocator<'a, P>)>,
-    worker: Caller<'a, P>,
+    callers: Vec<(u32, OnThread<'a>)>,
+    worker: Box<dyn subject::Caller + 'a>,
     watch: Option<&'a Watch>,
     settings: &'a Settings,
     live: Vec<Live>,
@@ -110,7 +108,7 @@ struct Simulation<'a, P: Policy> {
     seen: Seen,
 }
 
-impl<P: Policy<Pages = HostPages, Probe = Counters>> Simulation<'_, P> {
+impl Simulation<'_> {
     fn run(&mut self, plan: &Plan, steps: &Steps) {
         let mut next = vec![0_usize; steps.threads.len()];
         for placed in plan.in_time_order() {
@@ -148,8 +146,8 @@ impl<P: Policy<Pages = HostPages, Probe = Counters>> Simulation<'_, P> {
 
     /// After every event: sets worker and grace period going if there is reason to, and takes a point.
     fn after(&mut self, now: u64) {
-        let stats = self.allocator.mem.stats();
-        if self.growing.is_none() && self.allocator.mem.growth_queued() {
+        let stats = self.allocator.stats();
+        if self.growing.is_none() && self.allocator.growth_queued() {
             self.growing = Some((now, self.seen.failures.total()));
             self.due.push(Reverse((now.saturating_add(self.settings.growth_delay_ns), Due::Grow)));
         }
@@ -265,7 +263,7 @@ impl<P: Policy<Pages = HostPages, Probe = Counters>> Simulation<'_, P> {
 
     /// Ends what is left, and sums up.
     fn finish(mut self, steps: &Steps) -> VirtualOutcome {
-        let stats = self.allocator.mem.stats();
+        let stats = self.allocator.stats();
         for (thread, steps) in steps.threads.iter().enumerate() {
             for step in steps {
                 if let (Call::Map { request }, Some(&Live::At(addr))) =
@@ -278,7 +276,7 @@ impl<P: Policy<Pages = HostPages, Probe = Counters>> Simulation<'_, P> {
         self.worker.quiesce();
         let counts = self.callers.iter().filter_map(|(_, caller)| caller.counts());
         let counts = counts.fold(Counts::default(), |sum, counts| add_counts(&sum, &counts));
-        let left = self.allocator.mem.stats().used;
+        let left = self.allocator.stats().used;
         let oracle = collect::report(self.watch, Some(left), self.seen.refused);
         let seen = self.seen;
         VirtualOutcome {
@@ -289,7 +287,7 @@ impl<P: Policy<Pages = HostPages, Probe = Counters>> Simulation<'_, P> {
             skipped: seen.skipped,
             failures: seen.failures.named(),
             bytes: seen.bytes,
-            pools_added: self.allocator.pools_added(&stats),
+            pools_added: stats.pools.saturating_sub(self.before.pools),
             stats,
             spilled: seen.spilled,
             transient: seen.transient,

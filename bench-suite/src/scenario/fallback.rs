@@ -4,7 +4,7 @@
 //! descriptors and publication, every unmap for unlinking and retiring. What happens after the grace
 //! period (freeing the pool and its pages) is measured apart.
 
-use super::rig::Rig;
+use super::rig::{Rig, request};
 use super::slot_search::round_trips;
 use super::{Measurable, Occupancy, PER_SECTION, Prepared, ScenarioError};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use swiotlb_core::device::MapRequest;
 
 /// Slots of the one pool: small, so that the search that fails first is short (see the failing search
 /// for a long one).
-const NSLABS: u64 = 512;
+pub(super) const NSLABS: u64 = 512;
 
 /// Which part of the fallback is on the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,8 @@ impl<P: Measurable> State<P> {
     pub(super) fn new(cell: &Fallback) -> Result<Self, ScenarioError> {
         let rig = Rig::new(NSLABS, 1, true)?;
         rig.touch(NSLABS, cell.slots)?;
-        Occupancy::Taken(100).make(&rig, NSLABS)?;
-        Ok(Self { rig, request: Rig::<P>::request(cell.slots), part: cell.part })
+        rig.occupy(Occupancy::Taken(100), NSLABS)?;
+        Ok(Self { rig, request: request(cell.slots), part: cell.part })
     }
 
     /// `ops` fallbacks in rounds of [`PER_SECTION`]; the time of both parts, and how many failed.

@@ -1,6 +1,6 @@
 //! `find_pool` among many pools.
 
-use super::rig::{MORE_POOLS, POOL, Rig};
+use super::rig::{MORE_POOLS, POOL, Rig, request};
 use super::seed::Seeded;
 use super::slot_search::round_trips;
 use super::{Measurable, Prepared, ScenarioError};
@@ -13,7 +13,7 @@ use swiotlb_core::rules::IO_TLB_SHIFT;
 
 /// Slots of every pool: two, a page. What is measured is the walk from pool to pool; with no tables of slots
 /// between them the pools lie as close together as a slab allocator packs them in the kernel.
-const NSLABS: u64 = 2;
+pub(super) const NSLABS: u64 = 2;
 /// Addresses that the random lookups take turns with.
 const TARGETS: usize = 1 << 12;
 
@@ -58,33 +58,41 @@ pub(super) struct State<P: Measurable> {
     targets: Vec<PhysAddr>,
 }
 
+/// Bytes of a pool.
+const BYTES: u64 = NSLABS << IO_TLB_SHIFT;
+
+/// Where the pools beside the first one lie, in the order in which they are added.
+pub(super) fn more_pools(pools: u32) -> impl Iterator<Item = PhysAddr> {
+    (1..u64::from(pools)).map(|i| MORE_POOLS.wrapping_add(2 * i * BYTES))
+}
+
+/// The addresses that are looked up, in turns.
+pub(super) fn targets(cell: &FindPool) -> Vec<PhysAddr> {
+    let inside = |base: PhysAddr| base.wrapping_add(BYTES / 2);
+    match cell.address {
+        Address::Head => vec![inside(more_pools(cell.pools).last().unwrap_or(POOL))],
+        Address::Tail => vec![inside(POOL)],
+        Address::Miss => vec![MORE_POOLS.wrapping_add(BYTES / 2)],
+        Address::Random => {
+            let mut seed = Seeded::new(3);
+            let all: Vec<_> = more_pools(cell.pools).chain([POOL]).collect();
+            (0..TARGETS).map(|_| inside(all[seed.below(all.len())])).collect()
+        }
+    }
+}
+
 impl<P: Measurable> State<P> {
     pub(super) fn new(cell: &FindPool) -> Result<Self, ScenarioError> {
         let rig = Rig::<P>::new(NSLABS, 1, false)?;
-        let bytes = NSLABS << IO_TLB_SHIFT;
-        let more: Vec<_> =
-            (1..u64::from(cell.pools)).map(|i| MORE_POOLS.wrapping_add(2 * i * bytes)).collect();
         {
             let caller = rig.mem.caller(0);
-            for &base in &more {
+            for base in more_pools(cell.pools) {
                 caller.insert_pool(base, NSLABS, 1)?;
             }
             // The device counts as one that has bounced: otherwise nothing is searched.
-            round_trips(&caller, &rig.device, &Rig::<P>::request(1), 1);
+            round_trips(&caller, &rig.device, &request(1), 1);
         }
-        let newest = more.last().copied().unwrap_or(POOL);
-        let inside = |base: PhysAddr| base.wrapping_add(bytes / 2);
-        let targets = match cell.address {
-            Address::Head => vec![inside(newest)],
-            Address::Tail => vec![inside(POOL)],
-            Address::Miss => vec![MORE_POOLS.wrapping_add(bytes / 2)],
-            Address::Random => {
-                let mut seed = Seeded::new(3);
-                let all: Vec<_> = more.iter().copied().chain([POOL]).collect();
-                (0..TARGETS).map(|_| inside(all[seed.below(all.len())])).collect()
-            }
-        };
-        Ok(Self { rig, section: cell.section, hits: cell.address != Address::Miss, targets })
+        Ok(Self { rig, section: cell.section, hits: cell.address != Address::Miss, targets: targets(cell) })
     }
 }
 

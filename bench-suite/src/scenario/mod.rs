@@ -9,6 +9,7 @@
 
 pub mod cells;
 mod control;
+mod counting;
 mod error;
 mod fallback;
 mod find_pool;
@@ -22,6 +23,7 @@ mod slot_search;
 mod two_threads;
 
 pub use control::beside_itself;
+pub use counting::count_steps;
 pub use error::ScenarioError;
 pub use fallback::{Fallback, FallbackPart};
 pub use find_pool::{Address, FindPool, Section};

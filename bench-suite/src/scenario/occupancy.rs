@@ -1,12 +1,12 @@
 //! What the pool holds before a slot search is measured.
 
-use super::rig::{ATTRS, Rig};
+use super::ScenarioError;
+use super::rig::request;
 use super::seed::Seeded;
-use super::{Measurable, ScenarioError};
 use core::fmt;
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::caller::Session;
 use swiotlb_core::device::MapRequest;
+use swiotlb_core::error::{MapError, UnmapError};
 use swiotlb_core::rules::{IO_TLB_SEGSIZE, IO_TLB_SHIFT};
 
 /// Slots of a page, the size of a fragment.
@@ -40,10 +40,18 @@ impl fmt::Display for Occupancy {
     }
 }
 
+/// Where buffers are put, whatever the policy: preparing is not timed.
+pub(super) trait Buffers {
+    /// Maps one.
+    fn map(&self, request: &MapRequest) -> Result<PhysAddr, MapError>;
+    /// Ends it.
+    fn unmap(&self, addr: PhysAddr, request: &MapRequest) -> Result<(), UnmapError>;
+}
+
 impl Occupancy {
-    /// Fills `rig`'s one pool of `nslabs` slots, which must be empty.
-    pub(super) fn make<P: Measurable>(self, rig: &Rig<P>, nslabs: u64) -> Result<(), ScenarioError> {
-        let filler = Filler { rig, seed: Seeded::new(2) };
+    /// Fills one pool of `nslabs` slots, which must be empty.
+    pub(super) fn make(self, buffers: &dyn Buffers, nslabs: u64) -> Result<(), ScenarioError> {
+        let filler = Filler { buffers, seed: Seeded::new(2) };
         match self {
             Self::Empty => Ok(()),
             Self::Taken(percent) => filler.leave(nslabs, IO_TLB_SEGSIZE, percent),
@@ -53,26 +61,24 @@ impl Occupancy {
     }
 }
 
-struct Filler<'a, P: Measurable> {
-    rig: &'a Rig<P>,
+struct Filler<'a> {
+    buffers: &'a dyn Buffers,
     seed: Seeded,
 }
 
-impl<P: Measurable> Filler<'_, P> {
+impl Filler<'_> {
     /// Fills the pool with buffers of `slots` slots and frees random ones until `percent` % are left.
     fn leave(mut self, nslabs: u64, slots: u32, percent: u32) -> Result<(), ScenarioError> {
-        let caller = self.rig.mem.caller(0);
-        let session = caller.enter();
-        let request = Rig::<P>::request(slots);
+        let request = request(slots);
         let buffers = nslabs / u64::from(slots);
         let mut held = Vec::new();
         for _ in 0..buffers {
-            held.push(session.map(&self.rig.device, &request)?);
+            held.push(self.buffers.map(&request)?);
         }
         self.seed.shuffle(&mut held);
         let kept = (buffers * u64::from(percent) + 50) / 100;
         for &addr in held.iter().skip(usize::try_from(kept).unwrap_or(usize::MAX)) {
-            self.unmap(&session, addr, &request)?;
+            self.buffers.unmap(addr, &request)?;
         }
         Ok(())
     }
@@ -80,22 +86,20 @@ impl<P: Measurable> Filler<'_, P> {
     /// Maps mixed sizes until the pool has been handed out [`TURNOVERS`] times, each time freeing random
     /// buffers first until the new one stays within `percent` % of the slots.
     fn age(mut self, nslabs: u64, percent: u32) -> Result<(), ScenarioError> {
-        let caller = self.rig.mem.caller(0);
-        let session = caller.enter();
         let most = nslabs * u64::from(percent) / 100;
         let mut held: Vec<(PhysAddr, MapRequest)> = Vec::new();
         let (mut used, mut handed_out) = (0, 0);
         while handed_out < nslabs * TURNOVERS {
             let slots = AGING_SIZES[self.seed.below(AGING_SIZES.len())];
-            let request = Rig::<P>::request(slots);
+            let request = request(slots);
             let mut mapped = None;
             while mapped.is_none() {
                 // A map can fail for fragmentation alone: then one buffer more has to go.
                 let fits = used + u64::from(slots) <= most;
-                mapped = if fits { session.map(&self.rig.device, &request).ok() } else { None };
+                mapped = if fits { self.buffers.map(&request).ok() } else { None };
                 if mapped.is_none() && !held.is_empty() {
                     let (addr, old) = held.swap_remove(self.seed.below(held.len()));
-                    self.unmap(&session, addr, &old)?;
+                    self.buffers.unmap(addr, &old)?;
                     used -= old.size >> IO_TLB_SHIFT;
                 }
             }
@@ -104,14 +108,5 @@ impl<P: Measurable> Filler<'_, P> {
             handed_out += u64::from(slots);
         }
         Ok(())
-    }
-
-    fn unmap(
-        &self,
-        session: &Session<'_, P>,
-        addr: PhysAddr,
-        request: &MapRequest,
-    ) -> Result<(), ScenarioError> {
-        Ok(session.unmap(&self.rig.device, addr, request.size, request.dir, ATTRS)?)
     }
 }

@@ -3,11 +3,14 @@
 //! Addresses are made up once for all scenarios: the default pool from 1 GiB up, further pools from 64 GiB
 //! up, pages of transient pools between 4 and 8 GiB, originals at 16 GiB. Nothing overlaps.
 
-use super::{Measurable, ScenarioError};
+use super::occupancy::Buffers;
+use super::{Measurable, Occupancy, ScenarioError};
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::Geometry;
+use swiotlb_core::caller::Session;
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
+use swiotlb_core::error::{MapError, UnmapError};
 use swiotlb_core::mem::{Device, IoTlbMem, Permissions};
 use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages, Zone};
 use swiotlb_core::rules::{IO_TLB_SHIFT, IO_TLB_SIZE};
@@ -38,11 +41,7 @@ impl<P: Measurable> Rig<P> {
     /// A pool of `nslabs` slots in `nareas` areas, all free. No worker runs.
     pub fn new(nslabs: u64, nareas: u32, can_grow: bool) -> Result<Self, ScenarioError> {
         let memory = Arc::new(PhysMemory::new());
-        let pages = PoolPages::new(
-            BuddyZones::new(&[(Zone::Normal, PhysAddr(4 << 30), 4 << 30)]),
-            NoEncryption,
-            None,
-        );
+        let pages = PoolPages::new(blocks(), NoEncryption, None);
         let permissions = Permissions { can_grow, ..Permissions::default() };
         let geometry = Geometry { nslabs, nareas };
         let reserve = &mut |_bytes| Some(POOL);
@@ -51,10 +50,10 @@ impl<P: Measurable> Rig<P> {
         Ok(Self { memory, mem: setup.mem, device })
     }
 
-    /// A request for `slots` slots, its original at the start of page `page`, which is the same for all
-    /// sizes.
-    pub fn request(slots: u32) -> MapRequest {
-        MapRequest::new(ORIGINALS, u64::from(slots) << IO_TLB_SHIFT, DIRECTION)
+    /// Brings the empty pool of `nslabs` slots into a state.
+    pub fn occupy(&self, occupancy: Occupancy, nslabs: u64) -> Result<(), ScenarioError> {
+        let caller = self.mem.caller(0);
+        occupancy.make(&InRig { session: caller.enter(), device: &self.device }, nslabs)
     }
 
     /// Puts pages behind the pool and the originals of `slots` slots.
@@ -62,6 +61,31 @@ impl<P: Measurable> Rig<P> {
         self.memory.touch(POOL, nslabs * IO_TLB_SIZE)?;
         self.memory.touch(ORIGINALS, u64::from(slots) * IO_TLB_SIZE)?;
         Ok(())
+    }
+}
+
+/// A request for `slots` slots, its original at a page's start, the same for all sizes.
+pub fn request(slots: u32) -> MapRequest {
+    MapRequest::new(ORIGINALS, u64::from(slots) << IO_TLB_SHIFT, DIRECTION)
+}
+
+/// The pages of transient pools.
+pub fn blocks() -> BuddyZones {
+    BuddyZones::new(&[(Zone::Normal, PhysAddr(4 << 30), 4 << 30)])
+}
+
+struct InRig<'a, P: Measurable> {
+    session: Session<'a, P>,
+    device: &'a Device<P>,
+}
+
+impl<P: Measurable> Buffers for InRig<'_, P> {
+    fn map(&self, request: &MapRequest) -> Result<PhysAddr, MapError> {
+        self.session.map(self.device, request)
+    }
+
+    fn unmap(&self, addr: PhysAddr, request: &MapRequest) -> Result<(), UnmapError> {
+        self.session.unmap(self.device, addr, request.size, request.dir, ATTRS)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One map, then its unmap, on one thread. The area's start index is left to rotate.
 
-use super::rig::{ATTRS, Rig};
+use super::rig::{ATTRS, Rig, request};
 use super::{Measurable, Occupancy, PER_SECTION, Prepared, ScenarioError};
 use core::hint::black_box;
 use std::time::{Duration, Instant};
@@ -41,8 +41,8 @@ impl<P: Measurable> State<P> {
         if cell.copy {
             rig.touch(cell.nslabs, cell.slots)?;
         }
-        cell.occupancy.make(&rig, cell.nslabs)?;
-        Ok(Self { rig, request: Rig::<P>::request(cell.slots), fails: cell.fails })
+        rig.occupy(cell.occupancy, cell.nslabs)?;
+        Ok(Self { rig, request: request(cell.slots), fails: cell.fails })
     }
 }
 

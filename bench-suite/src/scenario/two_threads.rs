@@ -4,7 +4,7 @@
 //! other one ran alone, and that is not what is measured.
 
 use super::pin::{cores, pin_to};
-use super::rig::Rig;
+use super::rig::{Rig, request};
 use super::slot_search::round_trips;
 use super::{Measurable, PER_SECTION, Prepared, ScenarioError};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -53,7 +53,7 @@ impl<P: Measurable> State<P> {
         let rig = Rig::<P>::new(NSLABS, cell.areas, false)?;
         let device = || rig.mem.device(DeviceLimits::default()).map(|device| Box::new(Line(device)));
         let devices = [device()?, device()?];
-        Ok(Self { rig, devices, request: Rig::<P>::request(cell.slots), cores })
+        Ok(Self { rig, devices, request: request(cell.slots), cores })
     }
 
     /// One thread's part: its own batches, between a common start and a common end.

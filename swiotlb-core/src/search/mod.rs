@@ -234,6 +234,8 @@ pub fn stepped_walk<C: Probe>(
         stepped += step;
         within += step;
         if within >= area.len {
+            // A branch that is taken once a round: as a conditional move it would lengthen every step.
+            core::hint::cold_path();
             within = 0;
         }
     }

@@ -147,6 +147,14 @@ impl Reader {
     }
 }
 
+/// A trace as it is named: from the working directory, else from the root of this source tree.
+#[must_use]
+pub fn find(name: &str) -> PathBuf {
+    let here = PathBuf::from(name);
+    let in_tree = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(name);
+    if !here.exists() && in_tree.exists() { in_tree } else { here }
+}
+
 impl Trace {
     /// Reads a trace, and the file of facts beside it if there is one.
     ///

@@ -1,0 +1,116 @@
+//! The steps of a prepared state's operations, counted exactly on an allocator of its own in the same state.
+
+use super::find_pool::more_pools;
+use super::occupancy::Buffers;
+use super::rig::{ATTRS, POOL, blocks, request};
+use super::{Address, Fallback, FindPool, Occupancy, Scenario, ScenarioError, SlotSearch};
+use super::{fallback, find_pool};
+use crate::subject::{Blocks, Build, Caller, How, Parts, Session, Subject};
+use std::sync::Arc;
+use swiotlb_core::addr::PhysAddr;
+use swiotlb_core::boot::Geometry;
+use swiotlb_core::device::{DeviceLimits, MapRequest};
+use swiotlb_core::error::{MapError, UnmapError};
+use swiotlb_core::mem::Permissions;
+use swiotlb_core::phys::PhysMemory;
+use swiotlb_core::probe::Counts;
+
+/// Operations that are counted: each turns the start index on, so that many states are seen.
+const OPS: u64 = 2_048;
+/// Fallbacks between two grace periods.
+const SECTION: u64 = 64;
+
+/// Counts `OPS` operations of a scenario, with their number; nothing for one that has no steps of ours, or
+/// whose steps depend on chance.
+///
+/// # Errors
+/// [`ScenarioError`] if the state cannot be built.
+pub fn count_steps(build: Build, scenario: &Scenario) -> Result<Option<(Counts, u64)>, ScenarioError> {
+    let counts = match scenario {
+        Scenario::SlotSearch(cell) => slot_search(build, cell)?,
+        Scenario::FindPool(cell) => lookups(build, cell)?,
+        Scenario::Fallback(cell) => fallbacks(build, cell)?,
+        Scenario::TwoThreads(_) | Scenario::Floor(_) => return Ok(None),
+    };
+    Ok(Some((counts, OPS)))
+}
+
+/// An allocator with one device: what `rig.rs` makes for a policy.
+fn subject(build: Build, nslabs: u64, can_grow: bool) -> Result<Box<dyn Subject>, ScenarioError> {
+    let reserve = &mut |_bytes| Some(POOL);
+    let parts = Parts {
+        how: How::Early(reserve),
+        geometry: Geometry { nslabs, nareas: 1 },
+        permissions: Permissions { can_grow, ..Permissions::default() },
+        memory: Arc::new(PhysMemory::new()),
+        blocks: Blocks::Zones(blocks()),
+    };
+    let mut subject = build(parts)?.subject;
+    subject.add_device(DeviceLimits::default())?;
+    Ok(subject)
+}
+
+struct InSubject<'a>(Box<dyn Session + 'a>);
+
+impl Buffers for InSubject<'_> {
+    fn map(&self, request: &MapRequest) -> Result<PhysAddr, MapError> {
+        self.0.map(0, request)
+    }
+
+    fn unmap(&self, addr: PhysAddr, request: &MapRequest) -> Result<(), UnmapError> {
+        self.0.unmap(0, addr, request.size, request.dir, ATTRS)
+    }
+}
+
+fn occupy(subject: &dyn Subject, occupancy: Occupancy, nslabs: u64) -> Result<(), ScenarioError> {
+    occupancy.make(&InSubject(subject.caller(0).enter()), nslabs)
+}
+
+/// Round trips; maps that fail are counted like the others.
+fn round_trips(caller: &dyn Caller, request: &MapRequest, ops: u64) -> Result<(), ScenarioError> {
+    let session = InSubject(caller.enter());
+    for _ in 0..ops {
+        if let Ok(addr) = session.map(request) {
+            session.unmap(addr, request)?;
+        }
+    }
+    Ok(())
+}
+
+fn slot_search(build: Build, cell: &SlotSearch) -> Result<Counts, ScenarioError> {
+    let subject = subject(build, cell.nslabs, false)?;
+    occupy(&*subject, cell.occupancy, cell.nslabs)?;
+    let caller = subject.caller(0);
+    round_trips(&*caller, &request(cell.slots), OPS)?;
+    let counts = caller.counts();
+    Ok(if cell.copy { counts } else { Counts { bytes_copied: 0, ..counts } })
+}
+
+fn lookups(build: Build, cell: &FindPool) -> Result<Counts, ScenarioError> {
+    let subject = subject(build, find_pool::NSLABS, false)?;
+    let first = subject.caller(0);
+    for base in more_pools(cell.pools) {
+        first.insert_pool(base, find_pool::NSLABS, 1)?;
+    }
+    round_trips(&*first, &request(1), 1)?;
+    let caller = subject.caller(0);
+    let session = caller.enter();
+    let targets = find_pool::targets(cell);
+    for target in targets.iter().cycle().take(usize::try_from(OPS).unwrap_or(usize::MAX)) {
+        let found = session.find_pool(0, *target).is_some();
+        debug_assert_eq!(found, cell.address != Address::Miss);
+    }
+    drop(session);
+    Ok(caller.counts())
+}
+
+fn fallbacks(build: Build, cell: &Fallback) -> Result<Counts, ScenarioError> {
+    let subject = subject(build, fallback::NSLABS, true)?;
+    occupy(&*subject, Occupancy::Taken(100), fallback::NSLABS)?;
+    let mut caller = subject.caller(0);
+    for _ in 0..OPS / SECTION {
+        round_trips(&*caller, &request(cell.slots), SECTION)?;
+        caller.quiesce();
+    }
+    Ok(caller.counts())
+}
