@@ -10,6 +10,8 @@ mod doctor;
 mod list;
 mod measure;
 mod out;
+mod overhead;
+mod profile;
 mod replay;
 mod session;
 mod verify;
@@ -85,6 +87,10 @@ enum Command {
     List(list::Args),
     /// Say whether this machine is fit to measure on.
     Doctor(doctor::Args),
+    /// Measure what the harness itself costs.
+    Overhead(overhead::Args),
+    /// Run one cell again and again in this process, for a profiler.
+    Profile(profile::Args),
     /// Run the cell on standard input.
     #[command(hide = true)]
     Cell(cell::Args),
@@ -110,6 +116,8 @@ pub fn main() -> ExitCode {
         Command::Ab(args) => ab::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Overhead(args) => overhead::run(&args),
+        Command::Profile(args) => profile::run(&args),
         Command::Cell(args) => cell::run(&args),
         Command::Cells(args) => cells::run(&args),
     };

@@ -37,10 +37,15 @@ impl Where {
     }
 
     fn time_limit(&self) -> Result<Duration, Failure> {
-        let read = Quantity::parse(&self.cell_limit).filter(|q| q.unit == Base::Nanoseconds && q.number > 0);
-        let wrong = || Failure::usage("--cell-limit: write a time with its unit, as 300s");
-        Ok(Duration::from_nanos(read.ok_or_else(wrong)?.number))
+        time("--cell-limit", &self.cell_limit)
     }
+}
+
+/// A time above 0 that a flag was given, with its unit.
+pub(super) fn time(flag: &str, text: &str) -> Result<Duration, Failure> {
+    let read = Quantity::parse(text).filter(|q| q.unit == Base::Nanoseconds && q.number > 0);
+    let wrong = || Failure::usage(format!("{flag}: write a time above 0 with its unit, as 300s"));
+    Ok(Duration::from_nanos(read.ok_or_else(wrong)?.number))
 }
 
 /// Runs what is left in `folder`. A run that the user stops ends in a failure that says how to resume.
