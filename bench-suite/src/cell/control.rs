@@ -1,91 +1,66 @@
 //! Cells that run none of the allocator: the control, which judges the host, and the dummy, which judges
 //! the harness.
 
-use super::host::{self, measured_clock};
-use super::{CellError, CellOutcome, CellSpec};
-use reports::latency::Latency;
+use super::outcome::Metrics;
+use super::plan::settings;
+use super::{CellError, CellOutcome, CellSpec, threads};
+use crate::run::clock::HostClock;
+use crate::run::{self, Dummy, Oracle, Pace, Settings, Stall};
 use reports::stats::median;
-use std::collections::BTreeMap;
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+use workloads::model::{ArrivalKind, single_calls};
 
-/// Bytes that one copy of the control moves.
-const COPY_BYTES: usize = 4_096;
-/// Operations of one batch.
-const BATCH: u32 = 1_000;
+/// Runs of the control: their median is the number.
+const CONTROLS: (usize, usize) = (15, 101);
+/// Calls of the dummy where the cell says nothing: quick, full.
+const CALLS: (u64, u64) = (20_000, 200_000);
 
-/// Arithmetic and copies, in batches; nothing of ours.
+/// Arithmetic and copies; nothing of ours.
 #[must_use]
 pub fn control(quick: bool) -> CellOutcome {
-    let batches = if quick { 200 } else { 2_000 };
-    let mut state = 1_u64;
-    let alu = batch_means(batches, || {
-        // A chain of multiplications: each waits for the one before.
-        for _ in 0..16 {
-            state = black_box(state).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        }
-    });
-    let (from, mut to) = (vec![1_u8; COPY_BYTES], vec![0_u8; COPY_BYTES]);
-    let copy = batch_means(batches, || {
-        to.copy_from_slice(black_box(&from));
-        black_box(&mut to);
-    });
-    let metric = |name: &str, means: &[f64]| median(means).map(|m| (name.to_owned(), m));
-    CellOutcome {
-        metrics: [metric("alu_ns_per_op", &alu), metric("copy_ns_per_op", &copy), metric("ns_per_op", &alu)]
-            .into_iter()
-            .flatten()
-            .collect(),
-        counts: BTreeMap::from([("operations".to_owned(), u64::from(BATCH) * batches as u64 * 2)]),
-        clock: Some(measured_clock()),
-        ..CellOutcome::default()
+    let runs = if quick { CONTROLS.0 } else { CONTROLS.1 };
+    let all: Vec<_> = (0..runs).map(|_| run::control()).collect();
+    let middle = |of: fn(&run::Control) -> f64| median(&all.iter().map(of).collect::<Vec<_>>());
+    let mut outcome = CellOutcome::default();
+    let mut metrics = Metrics(&mut outcome.metrics);
+    // One number for the host: a step of arithmetic and a copy, weighted so that each takes about half.
+    let (alu, copy) = (middle(|c| c.alu_ns), middle(|c| c.copy_4k_ns));
+    for (name, number) in [
+        ("alu_ns", alu),
+        ("copy_4k_ns", copy),
+        ("spread", middle(|c| c.spread)),
+        ("ns_per_op", alu.zip(copy).map(|(alu, copy)| 32.0 * alu + copy)),
+    ] {
+        metrics.add(name, number.unwrap_or(f64::NAN));
     }
+    outcome.clock = Some(threads::clock(&HostClock::get().facts()));
+    outcome
 }
 
-/// ns per operation of each batch, the first tenth left out.
-fn batch_means(batches: usize, mut operation: impl FnMut()) -> Vec<f64> {
-    let mut means = Vec::with_capacity(batches);
-    for batch in 0..batches {
-        let start = Instant::now();
-        for _ in 0..BATCH {
-            operation();
-        }
-        let taken = start.elapsed();
-        if batch >= batches / 10 {
-            means.push(taken.as_secs_f64() * 1e9 / f64::from(BATCH));
-        }
-    }
-    means
-}
-
-/// A stand-in that takes a fixed time, with an optional stall at equal distances, in a closed loop.
+/// A server of known service time behind the same loops as the allocator.
 ///
 /// # Errors
 /// Parameters that are none.
 pub fn dummy(spec: &CellSpec) -> Result<CellOutcome, CellError> {
-    let service = Duration::from_nanos(spec.number_or("service", 1_000)?);
-    let stall = Duration::from_nanos(spec.number_or("stall", 0)?);
-    let every = Duration::from_nanos(spec.number_or("stall_every", 1_000_000)?);
-    let operations: u64 = spec.number_or("operations", if spec.quick { 1_000 } else { 10_000 })?;
-    let (mut latency, mut times) = (Latency::new(), Vec::new());
-    let mut last_stall = Instant::now();
-    for _ in 0..operations {
-        let start = Instant::now();
-        let stalls = !stall.is_zero() && start - last_stall >= every;
-        last_stall = if stalls { start } else { last_stall };
-        let wanted = if stalls { service + stall } else { service };
-        while start.elapsed() < wanted {
-            std::hint::spin_loop();
-        }
-        let taken = start.elapsed();
-        latency.record(host::nanoseconds(taken));
-        times.push(taken.as_secs_f64() * 1e9);
+    let (stall_ns, every_ns) = (spec.number_or("stall", 0)?, spec.number_or("stall_every", 1_000_000)?);
+    let stall = (stall_ns > 0).then_some(Stall { at_ns: every_ns, for_ns: stall_ns, every_ns });
+    let server = Dummy { service_ns: spec.number_or("service", 1_000)?, stall };
+    let calls = spec.number_or("operations", if spec.quick { CALLS.0 } else { CALLS.1 })?;
+    let kind =
+        if spec.text("arrivals") == Some("constant") { ArrivalKind::Constant } else { ArrivalKind::Poisson };
+    let rate: u64 = spec.number_or("rate", 100_000)?;
+    let plan = single_calls(calls, rate as f64, kind, spec.cell.seed);
+    let plan = plan.map_err(|error| CellError::Spec(error.to_string()))?;
+    let settings = Settings { oracle: Oracle::Off, batch: 1, repeat: 1, ..settings(spec)? };
+    let done = run::dummy(&plan, &settings, server).map_err(|error| CellError::Run(error.to_string()))?;
+    let mut outcome = threads::outcome(&done);
+    if settings.pace == Pace::Open {
+        let load = rate as f64 * server.service_ns as f64 / 1e9;
+        let responses = outcome.latencies.get("response").map(|latency| latency.histogram().mean());
+        let mut metrics = Metrics(&mut outcome.metrics);
+        metrics.add("mean_response_ns", responses.unwrap_or(f64::NAN));
+        // M/D/1, Pollaczek and Khinchine: the wait, and the service itself.
+        let theory = server.service_ns as f64 * (1.0 + load / (2.0 * (1.0 - load)));
+        metrics.add("m_d_1_response_ns", if load < 1.0 && stall.is_none() { theory } else { f64::NAN });
     }
-    Ok(CellOutcome {
-        metrics: median(&times).map(|m| ("ns_per_op".to_owned(), m)).into_iter().collect(),
-        latencies: BTreeMap::from([("service".to_owned(), latency)]),
-        counts: BTreeMap::from([("operations".to_owned(), operations)]),
-        clock: Some(measured_clock()),
-        ..CellOutcome::default()
-    })
+    Ok(outcome)
 }

@@ -153,6 +153,8 @@ fn noise(noise: &Noise, faults: u64) -> evidence::Noise {
     }
 }
 
-fn clock(facts: &ClockFacts) -> Clock {
+/// The clock as records hold it.
+#[must_use]
+pub fn clock(facts: &ClockFacts) -> Clock {
     Clock { name: facts.name.to_owned(), overhead_ns: facts.overhead_ns, precision_ns: facts.precision_ns }
 }

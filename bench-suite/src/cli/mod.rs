@@ -13,6 +13,7 @@ mod out;
 mod overhead;
 mod profile;
 mod replay;
+mod search;
 mod session;
 mod verify;
 
@@ -81,6 +82,8 @@ enum Command {
     Replay(replay::Args),
     /// Measure suites, each cell in fresh processes.
     Measure(measure::Args),
+    /// Find the highest rate at which a quantile of the response time stays under a bound.
+    Search(search::Args),
     /// Compare two policies in blocks of ABBA.
     Ab(ab::Args),
     /// List suites, cells or policies.
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Measure(args) => measure::run(&args),
+        Command::Search(args) => search::run(&args),
         Command::Ab(args) => ab::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),

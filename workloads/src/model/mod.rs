@@ -39,6 +39,7 @@ pub mod net_tx;
 pub mod nvme;
 pub mod parallel_replay;
 mod random;
+mod single;
 pub mod storage;
 pub mod storm;
 mod suggest;
@@ -52,6 +53,7 @@ pub use common::{Common, Depth, MAX_OPS, MAX_THREADS};
 pub use error::ModelError;
 pub use live::Ends;
 pub use mix::{SizeMix, SizeShare};
+pub use single::single_calls;
 pub use suggest::nearest;
 
 /// A model with its parameters; in a file, a table whose `name` says which.
