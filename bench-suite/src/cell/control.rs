@@ -5,7 +5,7 @@ use super::outcome::Metrics;
 use super::plan::settings;
 use super::{CellError, CellOutcome, CellSpec, threads};
 use crate::run::clock::HostClock;
-use crate::run::{self, Dummy, Oracle, Pace, Settings, Stall};
+use crate::run::{self, Dummy, Kind, Oracle, Pace, Settings, Stall};
 use reports::stats::median;
 use workloads::model::{ArrivalKind, single_calls};
 
@@ -53,6 +53,11 @@ pub fn dummy(spec: &CellSpec) -> Result<CellOutcome, CellError> {
     let settings = Settings { oracle: Oracle::Off, batch: 1, repeat: 1, ..settings(spec)? };
     let done = run::dummy(&plan, &settings, server).map_err(|error| CellError::Run(error.to_string()))?;
     let mut outcome = threads::outcome(&done);
+    // The plan calls a server, and not an allocator: its calls are neither maps nor lookups.
+    if let Some(service) = outcome.latencies.remove(Kind::Lookup.name()) {
+        outcome.latencies.insert("service".to_owned(), service);
+    }
+    outcome.latencies.retain(|name, _| !name.ends_with("-response"));
     if settings.pace == Pace::Open {
         let load = rate as f64 * server.service_ns as f64 / 1e9;
         let responses = outcome.latencies.get("response").map(|latency| latency.histogram().mean());

@@ -62,6 +62,7 @@ pub use overhead::{Overhead, overhead, pacing_limit};
 pub use real::{counting, dummy, real, target};
 pub use search::{Bound, Range, Searched, Trial, Tried, at_rate, search_rate};
 pub use settings::{Oracle, Pace, Settings};
+pub use steps::Kind;
 pub use target::ReadProbe;
 pub use touch::TouchReport;
 pub use virtual_time::virtual_time;

@@ -5,6 +5,7 @@
 
 use super::arrivals::{ArrivalKind, Rate};
 use super::builder::device;
+use super::common::few_enough;
 use super::error::ModelError;
 use crate::op::{Action, Bounds, DeviceIndex, DeviceTouch, Op, Plan, Role, ThreadPlan};
 use swiotlb_core::addr::PhysAddr;
@@ -19,6 +20,7 @@ const ARENA: (PhysAddr, u64) = (PhysAddr(1 << 38), 4_096);
 /// # Errors
 /// [`ModelError`] for a rate out of range, or calls that would take too long.
 pub fn single_calls(calls: u64, rate_per_s: f64, kind: ArrivalKind, seed: u64) -> Result<Plan, ModelError> {
+    few_enough(calls)?;
     let mut arrivals = Rate::new(rate_per_s, kind, calls)?.arrivals(seed, 0, 1);
     let action = Action::LookupForeign { device: DeviceIndex(0), addr: ARENA.0 };
     let ops = (0..calls).map(|_| Op { at_ns: arrivals.next_ns(), action }).collect();
@@ -46,6 +48,7 @@ mod tests {
         assert!((9_700.0..10_300.0).contains(&(seconds * 1e6)), "{seconds}");
         assert_eq!(plan, single_calls(10_000, 1e6, ArrivalKind::Poisson, 7)?);
         assert!(single_calls(10, 0.0, ArrivalKind::Poisson, 7).is_err());
+        assert!(single_calls(4_000_000_000, 1e6, ArrivalKind::Poisson, 7).is_err());
         Ok(())
     }
 }
