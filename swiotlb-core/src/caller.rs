@@ -163,6 +163,13 @@ impl<P: Policy> Session<'_, P> {
         self.look_up(dev, addr)
     }
 
+    /// A later look-up of the same round trip, counted like the first.
+    #[inline]
+    pub(crate) fn look_again<'a>(&'a self, dev: &'a Device<P>, addr: PhysAddr) -> Option<&'a Pool<P>> {
+        self.probe().lookup();
+        self.look_up(dev, addr)
+    }
+
     /// The search behind [`Session::find_pool`]. The device must be this allocator's.
     #[inline]
     pub(crate) fn look_up<'a>(&'a self, dev: &'a Device<P>, addr: PhysAddr) -> Option<&'a Pool<P>> {

@@ -194,7 +194,7 @@ impl<P: Policy> Session<'_, P> {
         found: &Found<'_, P>,
     ) -> PhysAddr {
         let addr = self.remember(dev, req, search, found);
-        let pool = P::Trip::again(found.pool, || self.look_up(dev, addr));
+        let pool = P::Trip::again(found.pool, || self.look_again(dev, addr));
         // Whatever the direction: a device that writes only a part must not destroy the rest, nor let
         // the CPU see what an earlier user left there.
         self.bounce_whole(pool, req.orig, addr, req.size, CopyTo::Device);

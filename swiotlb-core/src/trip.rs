@@ -3,7 +3,7 @@
 //! | trip | when it wins |
 //! |---|---|
 //! | [`PassAlong`] | 6.11 and later: looked up once, at unmap, and handed from step to step |
-//! | [`EachStep`] | 6.6: looked up again at every step that needs the pool, six times per round trip |
+//! | [`EachStep`] | 6.6: looked up again at every step that needs the pool, six times per round trip (map: copy; unmap: whose it is, what it is, copy, transient or not, release) |
 
 /// What a step does that needs the pool which an earlier step had found.
 pub trait Trip: Send + Sync + 'static {

@@ -41,12 +41,11 @@ impl<P: Policy> Session<'_, P> {
             Some(mapped) => return Err(UnmapError::WrongDirection { addr, mapped, given: dir }),
             None => return Err(UnmapError::NotLive { addr }),
         }
-        let pool = P::Trip::again(pool, || self.look_up(dev, addr));
+        let pool = P::Trip::again(pool, || self.look_again(dev, addr));
         if dir.from_device() && !attrs.skip_cpu_sync {
-            let pool = P::Trip::again(pool, || self.look_up(dev, addr));
+            let pool = P::Trip::again(pool, || self.look_again(dev, addr));
             self.bounce(dev, pool, addr, mapping_size, CopyTo::Cpu);
         }
-        let pool = P::Trip::again(pool, || self.look_up(dev, addr));
         self.end_mapping(dev, pool, addr, start);
         Ok(())
     }
@@ -54,9 +53,11 @@ impl<P: Policy> Session<'_, P> {
     /// Gives the slots or the transient pool of a live mapping back.
     #[inline]
     pub(crate) fn end_mapping(&self, dev: &Device<P>, pool: &Pool<P>, addr: PhysAddr, start: MappingStart) {
+        let pool = P::Trip::again(pool, || self.look_again(dev, addr));
         if pool.is_transient() {
             self.drop_transient(dev, pool);
         } else {
+            let pool = P::Trip::again(pool, || self.look_again(dev, addr));
             self.release_slots(dev, pool, addr, start);
         }
     }

@@ -10,7 +10,7 @@ use workloads::suite::{Cell, Changes, Limits, Mode, Suite, cells};
 /// The flags.
 #[derive(Clone, clap::Args)]
 pub(super) struct Choice {
-    /// Suites: shipped ones by name, or files.
+    /// Suites: shipped ones by name or by what several names begin with (`quick`, `claims`), or files.
     #[arg(value_name = "SUITE")]
     pub suites: Vec<String>,
     /// Other values of an axis or parameter: a list or range, as in `pools=1:64:*4,100`.
@@ -62,7 +62,8 @@ pub(super) fn chosen(choice: &Choice, limits: Limits) -> Result<Vec<Chosen>, Fai
         return Err(Failure::usage("which suite? `swiotlb-bench list suites` shows them"));
     }
     let changes = choice.changes()?;
-    choice.suites.iter().map(|name| one(name, &changes, limits)).collect()
+    let names = choice.suites.iter().flat_map(|name| shipped::family(name));
+    names.map(|name| one(&name, &changes, limits)).collect()
 }
 
 /// A suite with the cells that `changes` leave.

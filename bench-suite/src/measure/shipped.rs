@@ -29,7 +29,10 @@ shipped![
     "find-pool",
     "growth",
     "locks",
-    "quick",
+    "quick-fallback",
+    "quick-find-pool",
+    "quick-locks",
+    "quick-search",
     "slot-search",
     "statistics",
     "storm",
@@ -44,6 +47,17 @@ const MOST_BYTES: u64 = 1 << 20;
 /// A shipped suite that is none; the tests exclude it.
 pub fn all() -> Result<Vec<Suite>, SuiteError> {
     SHIPPED.iter().map(|(file, text)| read(file, text)).collect()
+}
+
+/// The suites that `name` stands for: those whose names begin with it and a `-`, if there are several and
+/// none is called just so (`quick` is `quick-fallback`, `quick-find-pool` and so on); else `name` alone.
+#[must_use]
+pub fn family(name: &str) -> Vec<String> {
+    let names = || SHIPPED.iter().map(|(file, _)| file.trim_end_matches(".toml"));
+    let member = |of: &&str| of.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+    let family: Vec<String> = names().filter(member).map(str::to_owned).collect();
+    let alone = family.len() < 2 || names().any(|known| known == name);
+    if alone { vec![name.to_owned()] } else { family }
 }
 
 /// The suite called `name`: a file where it looks like a path, else a shipped one.
@@ -111,13 +125,21 @@ mod tests {
                     .len();
                 assert!(count > 0 && count < 2_000, "{file}: {count}");
             }
-            let control = matches!(suite.name.as_str(), "control" | "dummy" | "quick");
+            let control = matches!(suite.name.as_str(), "control" | "dummy") || file.starts_with("quick-");
             assert!(control || !suite.questions.is_empty(), "{file} belongs to a question or a claim");
             assert!(
                 control || !(suite.expects.is_empty() && suite.claims.is_empty()),
                 "{file} expects nothing"
             );
         }
+    }
+
+    #[test]
+    fn a_family_is_named_by_what_its_suites_begin_with() {
+        assert_eq!(family("quick"), ["quick-fallback", "quick-find-pool", "quick-locks", "quick-search"]);
+        assert_eq!(family("find-pool"), ["find-pool"]);
+        assert_eq!(family("find"), ["find"], "one suite is no family");
+        assert_eq!(family("nothing"), ["nothing"]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Every cell runs, and its operations end as it promises.
 
 use super::*;
+use crate::subject;
 use swiotlb_core::lookup::SortedArray;
 use swiotlb_core::policy::Kernel;
+use swiotlb_core::trip::EachStep;
 
 /// How many batches were reported.
 fn batches(state: &mut dyn Prepared, batches: usize, ops: u64) -> Result<usize, ScenarioError> {
@@ -41,4 +43,15 @@ fn a_search_that_should_fail_and_does_not_gives_no_number() {
     let state = prepare::<Kernel>(&Scenario::SlotSearch(cell));
     let run = state.and_then(|mut state| batches(&mut *state, 1, 10));
     assert!(matches!(run, Err(ScenarioError::Unverified { wrong: 10, ops: 10 })));
+}
+
+#[test]
+fn a_round_trip_looks_its_pool_up_once_and_six_times_at_each_step() -> Result<(), ScenarioError> {
+    let cell = SlotSearch { nslabs: NSLABS, occupancy: Occupancy::Empty, slots: 2, copy: true, fails: false };
+    let builds = [subject::build::<Kernel>(), subject::build::<<Kernel as With>::Trip<EachStep>>()];
+    for (build, lookups) in builds.into_iter().zip([1, 6]) {
+        let counted = count_steps(build, &Scenario::SlotSearch(cell))?;
+        assert_eq!(counted.map(|(counts, ops)| counts.lookups / ops), Some(lookups));
+    }
+    Ok(())
 }
