@@ -69,6 +69,7 @@ pub mod rules;
 pub mod search;
 pub mod setup;
 pub mod slot;
+pub mod stages;
 pub mod stats;
 mod sync;
 pub mod trip;

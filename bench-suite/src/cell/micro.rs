@@ -9,7 +9,7 @@ use super::outcome::add_counters;
 use super::{CellError, CellOutcome, CellSpec};
 use crate::policies::Entry;
 use crate::scenario::{
-    Address, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Scenario,
+    Address, Churn, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Scenario,
     ScenarioError, Section, SlotSearch, TwoThreads, count_steps,
 };
 use reports::evidence::Oracle;
@@ -24,7 +24,7 @@ use workloads::suite::keys::Sort;
 pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, CellError> {
     let scenario = scenario(spec, sort)?;
     let mut prepared = (entry.prepare)(&scenario).map_err(in_words)?;
-    let effort = effort(spec.quick, sort);
+    let effort = effort(spec.quick, &scenario);
     let mut meter = Meter::new(effort);
     let ledger = Ledger::start();
     let measured = meter.measure(&mut *prepared);
@@ -34,6 +34,7 @@ pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, Ce
         Err(ScenarioError::Unverified { wrong, ops }) => violated(wrong, ops),
         Err(error) => return Err(in_words(error)),
     };
+    outcome.metrics.extend(prepared.more().into_iter().map(|(name, number)| (name.to_owned(), number)));
     if let Some((counts, ops)) = count_steps(entry.build, &scenario).map_err(in_words)? {
         add_counters(&counts, ops, &mut outcome);
     }
@@ -48,8 +49,13 @@ fn in_words(error: ScenarioError) -> CellError {
 }
 
 /// How much is measured: what one batch costs differs by the sort.
-fn effort(quick: bool, sort: Sort) -> Effort {
-    let ops = if sort == Sort::Fallback { 64 } else { 512 };
+fn effort(quick: bool, scenario: &Scenario) -> Effort {
+    let ops = match scenario {
+        Scenario::Fallback(_) => 64,
+        // Long enough for pools to come and go meanwhile.
+        Scenario::Churn(_) => 4_096,
+        _ => 512,
+    };
     if quick {
         Effort { warm_up: 20, batches: 60, ops, patience: Duration::from_millis(400) }
     } else {
@@ -129,15 +135,24 @@ fn find_pool(spec: &CellSpec) -> Result<Scenario, CellError> {
         "head" => Address::Head,
         "miss" => Address::Miss,
         "random" => Address::Random,
+        "never-bounced" => Address::Unflagged,
         _ => Address::Tail,
     };
+    let pools = spec.number_or("pools", 1)?;
+    if spec.text("churn").is_some() {
+        if address == Address::Unflagged {
+            return Err(CellError::Spec("pools come and go for devices that bounce".to_owned()));
+        }
+        return Ok(Scenario::Churn(Churn { pools, address, pairs_per_s: spec.number_or("churn", 0)? }));
+    }
     let per_lookup = spec.text("section") == Some("per-lookup");
     let section = if per_lookup { Section::PerLookup } else { Section::PerBatch };
-    Ok(Scenario::FindPool(FindPool { pools: spec.number_or("pools", 1)?, address, section }))
+    Ok(Scenario::FindPool(FindPool { pools, address, section }))
 }
 
 fn fallback(spec: &CellSpec) -> Result<Scenario, CellError> {
-    let reclaim = spec.text("part") == Some("reclaim");
-    let part = if reclaim { FallbackPart::Reclaim } else { FallbackPart::RoundTrip };
-    Ok(Scenario::Fallback(Fallback { slots: spec.number_or("slots", 1)?, part }))
+    let word = spec.text("part").unwrap_or("round-trip");
+    let part = FallbackPart::ALL.iter().find(|(_, name)| *name == word).map(|(part, _)| *part);
+    let wrong = || CellError::Parameter { key: "part".to_owned(), value: word.to_owned() };
+    Ok(Scenario::Fallback(Fallback { slots: spec.number_or("slots", 1)?, part: part.ok_or_else(wrong)? }))
 }

@@ -155,6 +155,7 @@ fn find_pool(pools: u32, address: Address, section: Section, linux_ns: Option<f6
         Address::Tail => "last",
         Address::Miss => "none",
         Address::Random => "a random one",
+        Address::Unflagged => "none, never bounced",
     };
     let guard = match section {
         Section::PerBatch => "",

@@ -1,14 +1,21 @@
-//! A map that finds the pool full and makes a transient pool for itself, and its unmap.
+//! A map that finds the pool full and makes a transient pool for itself, and its unmap; whole and in parts.
 //!
 //! The pool is held full, growth is allowed but no worker runs: every map pays for memory, zeroing,
 //! descriptors and publication, every unmap for unlinking and retiring. What happens after the grace
 //! period (freeing the pool and its pages) is measured apart.
+//!
+//! A part is the difference of two loops that run in turn in one process: the same fallback with the part
+//! and without it. So the parts of a round trip add up to it, and those of the reclaim to that one, but for
+//! noise. A difference below zero counts as zero.
 
 use super::rig::{Rig, request};
-use super::slot_search::round_trips;
-use super::{Measurable, Occupancy, PER_SECTION, Prepared, ScenarioError};
+use super::slot_search::{map, round_trips, unmap};
+use super::{Bookkeeping, Occupancy, OnKernelPages, PER_SECTION, Prepared, ScenarioError};
+use crate::run::clock::HostClock;
 use std::time::{Duration, Instant};
 use swiotlb_core::device::MapRequest;
+use swiotlb_core::policy::With;
+use swiotlb_core::stages::{Partial, Stage};
 
 /// Slots of the one pool: small, so that the search that fails first is short (see the failing search
 /// for a long one).
@@ -19,8 +26,43 @@ pub(super) const NSLABS: u64 = 512;
 pub enum FallbackPart {
     /// Map and unmap.
     RoundTrip,
+    /// Of it: the search that fails.
+    Search,
+    /// Of it: memory from the page source.
+    Pages,
+    /// Of it: zeroing that memory.
+    Zeroing,
+    /// Of it: the pool, its area and its descriptors, and taking its slots.
+    Descriptors,
+    /// Of it: the device's list, the flag and its fence, statistics, and writing the mapping.
+    Publication,
+    /// Of it: the unmap: finding the pool, unlinking and retiring it.
+    Unlink,
+    /// Of it: both copies.
+    Copy,
     /// Waiting for the grace period and freeing the pools, per pool.
     Reclaim,
+    /// Of it: freeing the pool and giving its memory back.
+    Free,
+    /// Of it: all but freeing.
+    Grace,
+}
+
+impl FallbackPart {
+    /// Every part, with its word in suites.
+    pub const ALL: [(Self, &'static str); 11] = [
+        (Self::RoundTrip, "round-trip"),
+        (Self::Search, "search"),
+        (Self::Pages, "pages"),
+        (Self::Zeroing, "zeroing"),
+        (Self::Descriptors, "descriptors"),
+        (Self::Publication, "publication"),
+        (Self::Unlink, "unlink"),
+        (Self::Copy, "copy"),
+        (Self::Reclaim, "reclaim"),
+        (Self::Free, "free"),
+        (Self::Grace, "grace"),
+    ];
 }
 
 /// A cell of the fallback table. Copying is on.
@@ -32,54 +74,146 @@ pub struct Fallback {
     pub part: FallbackPart,
 }
 
-/// The full pool.
-pub(super) struct State<P: Measurable> {
-    rig: Rig<P>,
+/// Two full pools: of an allocator that copies, and of one that does not.
+pub(super) struct State<P: With> {
+    whole: Rig<OnKernelPages<P>>,
+    bare: Rig<Bookkeeping<P>>,
     request: MapRequest,
     part: FallbackPart,
+    /// What a fallback had made, until it is taken apart; never longer than a section.
+    partial: Vec<Partial<Bookkeeping<P>>>,
+    /// A reading of the clock.
+    reading: Duration,
 }
 
-impl<P: Measurable> State<P> {
+/// A full pool with its originals in place.
+fn full<P: super::Measurable>(slots: u32) -> Result<Rig<P>, ScenarioError> {
+    let rig = Rig::new(NSLABS, 1, true)?;
+    rig.touch(NSLABS, slots)?;
+    rig.occupy(Occupancy::Taken(100), NSLABS)?;
+    Ok(rig)
+}
+
+/// How many of `ops` failed: none, or there is no number.
+fn all_succeeded(failed: u64, ops: u64) -> Result<(), ScenarioError> {
+    if failed == 0 { Ok(()) } else { Err(ScenarioError::Unverified { wrong: failed, ops }) }
+}
+
+impl<P: With> State<P> {
     pub(super) fn new(cell: &Fallback) -> Result<Self, ScenarioError> {
-        let rig = Rig::new(NSLABS, 1, true)?;
-        rig.touch(NSLABS, cell.slots)?;
-        rig.occupy(Occupancy::Taken(100), NSLABS)?;
-        Ok(Self { rig, request: request(cell.slots), part: cell.part })
+        let clock = HostClock::get().facts();
+        Ok(Self {
+            whole: full(cell.slots)?,
+            bare: full(cell.slots)?,
+            request: request(cell.slots),
+            part: cell.part,
+            partial: Vec::with_capacity(64),
+            reading: Duration::from_secs_f64(clock.overhead_ns / 1e9),
+        })
     }
 
-    /// `ops` fallbacks in rounds of [`PER_SECTION`]; the time of both parts, and how many failed.
-    fn batch(&self, ops: u64) -> (Duration, Duration, u64) {
-        let mut caller = self.rig.mem.caller(0);
-        let (mut trips, mut reclaim, mut failed) = (Duration::ZERO, Duration::ZERO, 0);
-        let mut left = ops;
+    /// The part's time in `ops` fallbacks.
+    fn batch(&mut self, ops: u64) -> Result<Duration, ScenarioError> {
+        Ok(match self.part {
+            FallbackPart::RoundTrip => trips(&self.whole, &self.request, ops)?.0,
+            FallbackPart::Search => self.until(Stage::Searched, ops)?.0,
+            FallbackPart::Pages => self.between(Stage::Searched, Stage::Pages, ops)?,
+            FallbackPart::Zeroing => self.between(Stage::Pages, Stage::Zeroed, ops)?,
+            FallbackPart::Descriptors => self.between(Stage::Zeroed, Stage::Pool, ops)?,
+            FallbackPart::Publication => {
+                let made = self.until(Stage::Pool, ops)?.0 + self.unlinking(ops)?;
+                trips(&self.bare, &self.request, ops)?.0.saturating_sub(made)
+            }
+            FallbackPart::Unlink => self.unlinking(ops)?,
+            FallbackPart::Copy => {
+                let bare = trips(&self.bare, &self.request, ops)?.0;
+                trips(&self.whole, &self.request, ops)?.0.saturating_sub(bare)
+            }
+            FallbackPart::Reclaim => trips(&self.whole, &self.request, ops)?.1,
+            FallbackPart::Free => self.until(Stage::Pool, ops)?.1,
+            FallbackPart::Grace => {
+                let free = self.until(Stage::Pool, ops)?.1;
+                trips(&self.bare, &self.request, ops)?.1.saturating_sub(free)
+            }
+        })
+    }
+
+    /// The time of `ops` fallbacks until `stage`, and of taking them apart again, in rounds of a section.
+    fn until(&mut self, stage: Stage, ops: u64) -> Result<(Duration, Duration), ScenarioError> {
+        let caller = self.bare.mem.caller(0);
+        let (mut made, mut undone, mut left) = (Duration::ZERO, Duration::ZERO, ops);
         while left > 0 {
             let round = left.min(PER_SECTION);
             left -= round;
             let start = Instant::now();
-            failed += round_trips(&caller, &self.rig.device, &self.request, round);
-            let mapped = Instant::now();
-            caller.quiesce();
-            reclaim += mapped.elapsed();
-            trips += mapped - start;
+            let session = caller.enter();
+            for _ in 0..round {
+                self.partial.push(session.fallback_until(&self.bare.device, &self.request, stage)?);
+            }
+            drop(session);
+            let middle = Instant::now();
+            self.partial.drain(..).for_each(|partial| caller.undo(partial));
+            undone += middle.elapsed();
+            made += middle - start;
         }
-        (trips, reclaim, failed)
+        Ok((made, undone))
+    }
+
+    fn between(&mut self, without: Stage, with: Stage, ops: u64) -> Result<Duration, ScenarioError> {
+        let less = self.until(without, ops)?.0;
+        Ok(self.until(with, ops)?.0.saturating_sub(less))
+    }
+
+    /// The time of the unmaps alone, without the clock's own.
+    fn unlinking(&self, ops: u64) -> Result<Duration, ScenarioError> {
+        let mut caller = self.bare.mem.caller(0);
+        let (mut took, mut failed, mut left) = (Duration::ZERO, 0, ops);
+        while left > 0 {
+            let round = left.min(PER_SECTION);
+            left -= round;
+            let session = caller.enter();
+            for _ in 0..round {
+                let addr = map(&session, &self.bare.device, &self.request)?;
+                let start = Instant::now();
+                failed += u64::from(unmap(&session, &self.bare.device, addr, &self.request).is_err());
+                took += start.elapsed().saturating_sub(self.reading);
+            }
+            drop(session);
+            caller.quiesce();
+        }
+        all_succeeded(failed, ops).map(|()| took)
     }
 }
 
-impl<P: Measurable> Prepared for State<P> {
+/// `ops` fallbacks in rounds of [`PER_SECTION`]: the time of the round trips and of their reclaim.
+fn trips<P: super::Measurable>(
+    rig: &Rig<P>,
+    request: &MapRequest,
+    ops: u64,
+) -> Result<(Duration, Duration), ScenarioError> {
+    let mut caller = rig.mem.caller(0);
+    let (mut trips, mut reclaim, mut failed, mut left) = (Duration::ZERO, Duration::ZERO, 0, ops);
+    while left > 0 {
+        let round = left.min(PER_SECTION);
+        left -= round;
+        let start = Instant::now();
+        failed += round_trips(&caller, &rig.device, request, round);
+        let mapped = Instant::now();
+        caller.quiesce();
+        reclaim += mapped.elapsed();
+        trips += mapped - start;
+    }
+    all_succeeded(failed, ops).map(|()| (trips, reclaim))
+}
+
+impl<P: With> Prepared for State<P> {
     fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
-        let before = self.rig.mem.stats().used;
+        let used = |state: &Self| state.whole.mem.stats().used + state.bare.mem.stats().used;
+        let before = used(self);
         for _ in 0..batches {
-            let (trips, reclaim, failed) = self.batch(ops);
-            if failed > 0 {
-                return Err(ScenarioError::Unverified { wrong: failed, ops });
-            }
-            each(match self.part {
-                FallbackPart::RoundTrip => trips,
-                FallbackPart::Reclaim => reclaim,
-            });
+            each(self.batch(ops)?);
         }
-        let now = self.rig.mem.stats().used;
+        let now = used(self);
         if now == before { Ok(()) } else { Err(ScenarioError::Leaked { before, now }) }
     }
 }

@@ -26,8 +26,17 @@ pub enum Address {
     Tail,
     /// One in no pool.
     Miss,
+    /// One in no pool, asked for a device that never had a bounce buffer: nothing is searched.
+    Unflagged,
     /// One in a random pool, and which one depends on the answer before.
     Random,
+}
+
+impl Address {
+    /// Whether it lies in a pool.
+    pub(super) fn hits(self) -> bool {
+        !matches!(self, Self::Miss | Self::Unflagged)
+    }
 }
 
 /// How long a read section lasts.
@@ -72,7 +81,7 @@ pub(super) fn targets(cell: &FindPool) -> Vec<PhysAddr> {
     match cell.address {
         Address::Head => vec![inside(more_pools(cell.pools).last().unwrap_or(POOL))],
         Address::Tail => vec![inside(POOL)],
-        Address::Miss => vec![MORE_POOLS.wrapping_add(BYTES / 2)],
+        Address::Miss | Address::Unflagged => vec![MORE_POOLS.wrapping_add(BYTES / 2)],
         Address::Random => {
             let mut seed = Seeded::new(3);
             let all: Vec<_> = more_pools(cell.pools).chain([POOL]).collect();
@@ -89,16 +98,18 @@ impl<P: Measurable> State<P> {
             for base in more_pools(cell.pools) {
                 caller.insert_pool(base, NSLABS, 1)?;
             }
-            // The device counts as one that has bounced: otherwise nothing is searched.
-            round_trips(&caller, &rig.device, &request(1), 1);
+            if cell.address != Address::Unflagged {
+                // The device counts as one that has bounced: otherwise nothing is searched.
+                round_trips(&caller, &rig.device, &request(1), 1);
+            }
         }
-        Ok(Self { rig, section: cell.section, hits: cell.address != Address::Miss, targets: targets(cell) })
+        Ok(Self { rig, section: cell.section, hits: cell.address.hits(), targets: targets(cell) })
     }
 }
 
 /// `ops` lookups of one address in one read section; how many found a pool.
 #[inline(never)]
-fn same_address<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr: PhysAddr, ops: u64) -> u64 {
+pub(super) fn same_address<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr: PhysAddr, ops: u64) -> u64 {
     let session = caller.enter();
     let mut found = 0;
     for _ in 0..ops {
@@ -120,7 +131,7 @@ fn section_each<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr:
 
 /// `ops` lookups, each of an address that depends on what the one before found.
 #[inline(never)]
-fn dependent<P: Measurable>(
+pub(super) fn dependent<P: Measurable>(
     caller: &Caller<'_, P>,
     device: &Device<P>,
     targets: &[PhysAddr],

@@ -8,6 +8,7 @@
 //! scenario promises, or there is no number: `run` says what went wrong instead.
 
 pub mod cells;
+mod churn;
 mod control;
 mod counting;
 mod error;
@@ -22,6 +23,7 @@ mod seed;
 mod slot_search;
 mod two_threads;
 
+pub use churn::Churn;
 pub use control::beside_itself;
 pub use counting::count_steps;
 pub use error::ScenarioError;
@@ -50,6 +52,8 @@ pub enum Scenario {
     TwoThreads(TwoThreads),
     /// `find_pool` among many pools.
     FindPool(FindPool),
+    /// `find_pool` while pools come and go.
+    Churn(Churn),
     /// A map that finds the pool full, and its unmap.
     Fallback(Fallback),
     /// The memory accesses of a slot search alone.
@@ -69,6 +73,11 @@ pub trait Prepared {
     fn runs_alone(&self) -> bool {
         true
     }
+
+    /// What else the runs have shown so far: metrics with their names.
+    fn more(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
 }
 
 /// `P` with the pages that all scenarios use.
@@ -86,8 +95,9 @@ pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, Scenar
         Scenario::SlotSearch(cell) => boxed(slot_search::State::<Bookkeeping<P>>::new(cell)?),
         Scenario::TwoThreads(cell) => boxed(two_threads::State::<Bookkeeping<P>>::new(cell)?),
         Scenario::FindPool(cell) => boxed(find_pool::State::<Bookkeeping<P>>::new(cell)?),
+        Scenario::Churn(cell) => boxed(churn::State::<Bookkeeping<P>>::new(cell)?),
         Scenario::Floor(floor) => boxed(floor::State::new(*floor)),
-        Scenario::Fallback(cell) => boxed(fallback::State::<OnKernelPages<P>>::new(cell)?),
+        Scenario::Fallback(cell) => boxed(fallback::State::<P>::new(cell)?),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::subject;
 use swiotlb_core::lookup::SortedArray;
 use swiotlb_core::policy::Kernel;
 use swiotlb_core::trip::EachStep;
+use workloads::suite::keys::PARTS;
 
 /// How many batches were reported.
 fn batches(state: &mut dyn Prepared, batches: usize, ops: u64) -> Result<usize, ScenarioError> {
@@ -28,13 +29,43 @@ fn every_cell_runs_for_the_kernel_s_policy() {
 
 #[test]
 fn fallbacks_and_rival_lookups_run() {
-    for part in [FallbackPart::RoundTrip, FallbackPart::Reclaim] {
+    for (part, word) in FallbackPart::ALL {
+        assert!(PARTS.contains(&word), "{word}: a suite may say it");
         let state = prepare::<Kernel>(&Scenario::Fallback(Fallback { slots: 2, part }));
         assert!(state.and_then(|mut state| batches(&mut *state, 2, 70)).is_ok());
     }
     let lookup = FindPool { pools: 16, address: Address::Random, section: Section::PerBatch };
     let state = prepare::<<Kernel as With>::Lookup<SortedArray>>(&Scenario::FindPool(lookup));
     assert!(state.and_then(|mut state| batches(&mut *state, 2, 70)).is_ok());
+}
+
+#[test]
+fn lookups_find_their_pools_while_others_come_and_go() -> Result<(), ScenarioError> {
+    for address in [Address::Head, Address::Tail, Address::Miss, Address::Random] {
+        for pairs_per_s in [0, 1_000_000] {
+            let churn = Scenario::Churn(Churn { pools: 8, address, pairs_per_s });
+            let mut state = match prepare::<Kernel>(&churn) {
+                Err(ScenarioError::TooFewCores { .. }) => continue,
+                prepared => prepared?,
+            };
+            assert_eq!(batches(&mut *state, 20, 1_000)?, 20);
+            assert_eq!(state.more().is_empty(), pairs_per_s == 0, "{address:?}: the achieved rate is told");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_device_that_never_bounced_is_told_so_without_a_search() -> Result<(), ScenarioError> {
+    let visited = |address| -> Result<_, ScenarioError> {
+        let cell = Scenario::FindPool(FindPool { pools: 64, address, section: Section::PerBatch });
+        assert_eq!(batches(&mut *prepare::<Kernel>(&cell)?, 2, 70)?, 2);
+        let counted = count_steps(subject::build::<Kernel>(), &cell)?;
+        Ok(counted.map(|(counts, ops)| (counts.lookups / ops, counts.pools_visited / ops)))
+    };
+    assert_eq!(visited(Address::Unflagged)?, Some((1, 0)));
+    assert_eq!(visited(Address::Miss)?, Some((1, 64)));
+    Ok(())
 }
 
 #[test]

@@ -118,6 +118,21 @@ pub const STATES: [&str; 11] = [
     "failing-90",
 ];
 
+/// What of a transient fallback is measured: the round trip and its parts, the reclaim and its parts.
+pub const PARTS: [&str; 11] = [
+    "round-trip",
+    "search",
+    "pages",
+    "zeroing",
+    "descriptors",
+    "publication",
+    "unlink",
+    "copy",
+    "reclaim",
+    "free",
+    "grace",
+];
+
 const SLOTS: Kind = Kind::Count(1, 128);
 const POOL: [(&str, Kind); 5] = [
     ("nslabs", Kind::Count(1, MAX_POOL_SLABS)),
@@ -148,10 +163,11 @@ fn own(scenario: &Scenario) -> Vec<(&'static str, Kind)> {
         ],
         Sort::FindPool => vec![
             ("pools", Kind::Count(1, 65_536)),
-            ("position", Kind::Word(&["head", "tail", "miss", "random"])),
+            ("position", Kind::Word(&["head", "tail", "miss", "random", "never-bounced"])),
             ("section", Kind::Word(&["per-batch", "per-lookup"])),
+            ("churn", Kind::Rate),
         ],
-        Sort::Fallback => vec![("slots", SLOTS), ("part", Kind::Word(&["round-trip", "reclaim"]))],
+        Sort::Fallback => vec![("slots", SLOTS), ("part", Kind::Word(&PARTS))],
         Sort::Model | Sort::Virtual => {
             let model = scenario.model.as_deref().map(model_keys::own).unwrap_or_default();
             model_keys::COMMON.iter().chain(model).copied().collect()
