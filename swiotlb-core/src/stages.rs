@@ -76,7 +76,9 @@ impl<P: Policy> Session<'_, P> {
             Stage::Searched => Ok(Made::Nothing),
             Stage::Pages | Stage::Zeroed => {
                 let memory = mem.pages.alloc(&mem.memory, bytes, limit, Context::Atomic).map_err(failed)?;
-                if stage == Stage::Zeroed && let Err(error) = mem.memory.zero(memory.base, bytes) {
+                if stage == Stage::Zeroed
+                    && let Err(error) = mem.memory.zero(memory.base, bytes)
+                {
                     mem.pages.free(&mem.memory, memory);
                     return Err(failed(error));
                 }

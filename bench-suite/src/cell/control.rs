@@ -1,11 +1,13 @@
 //! Cells that run none of the allocator: the control, which judges the host, and the dummy, which judges
 //! the harness.
 
+use super::m_d_1::MD1;
 use super::outcome::Metrics;
 use super::plan::settings;
 use super::{CellError, CellOutcome, CellSpec, threads};
 use crate::run::clock::HostClock;
 use crate::run::{self, Dummy, Kind, Oracle, Pace, Settings, Stall};
+use reports::latency::Latency;
 use reports::stats::median;
 use workloads::model::{ArrivalKind, single_calls};
 
@@ -14,7 +16,7 @@ const CONTROLS: (usize, usize) = (15, 101);
 /// Calls of the dummy where the cell says nothing: quick, full.
 const CALLS: (u64, u64) = (20_000, 200_000);
 
-/// Arithmetic and copies; nothing of ours.
+/// Arithmetic and copies; nothing of ours. And what the harness takes for operations that do nothing.
 #[must_use]
 pub fn control(quick: bool) -> CellOutcome {
     let runs = if quick { CONTROLS.0 } else { CONTROLS.1 };
@@ -31,6 +33,15 @@ pub fn control(quick: bool) -> CellOutcome {
         ("ns_per_op", alu.zip(copy).map(|(alu, copy)| 32.0 * alu + copy)),
     ] {
         metrics.add(name, number.unwrap_or(f64::NAN));
+    }
+    let harness = run::overhead();
+    for (name, ns) in [
+        ("harness_closed_ns", harness.closed_ns),
+        ("harness_inside_ns", harness.closed_inside_ns),
+        ("harness_batch_ns", harness.batch_ns),
+        ("harness_open_ns", harness.open_ns),
+    ] {
+        metrics.add(name, ns);
     }
     outcome.clock = Some(threads::clock(&HostClock::get().facts()));
     outcome
@@ -59,13 +70,17 @@ pub fn dummy(spec: &CellSpec) -> Result<CellOutcome, CellError> {
     }
     outcome.latencies.retain(|name, _| !name.ends_with("-response"));
     if settings.pace == Pace::Open {
-        let load = rate as f64 * server.service_ns as f64 / 1e9;
-        let responses = outcome.latencies.get("response").map(|latency| latency.histogram().mean());
-        let mut metrics = Metrics(&mut outcome.metrics);
-        metrics.add("mean_response_ns", responses.unwrap_or(f64::NAN));
-        // M/D/1, Pollaczek and Khinchine: the wait, and the service itself.
-        let theory = server.service_ns as f64 * (1.0 + load / (2.0 * (1.0 - load)));
-        metrics.add("m_d_1_response_ns", if load < 1.0 && stall.is_none() { theory } else { f64::NAN });
+        // A request keeps the server for its service time and for the loop's own.
+        let each_ns = server.service_ns as f64 + run::overhead().open_ns;
+        let theory = MD1::new(each_ns, rate as f64).filter(|_| stall.is_none());
+        let responses = outcome.latencies.get("response").map(Latency::histogram);
+        if let Some((responses, theory)) = responses.zip(theory) {
+            let (mean, p50) = (responses.mean(), responses.value_at_quantile(0.5) as f64);
+            let mut metrics = Metrics(&mut outcome.metrics);
+            metrics.add("mean_response_ns", mean);
+            metrics.add("mean_over_m_d_1", mean / theory.mean_ns());
+            metrics.add("p50_over_m_d_1", p50 / theory.quantile_ns(0.5));
+        }
     }
     Ok(outcome)
 }

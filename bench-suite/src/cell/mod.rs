@@ -7,6 +7,7 @@
 pub mod backend;
 pub mod control;
 pub mod host;
+mod m_d_1;
 mod micro;
 pub mod model;
 mod outcome;

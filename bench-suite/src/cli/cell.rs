@@ -4,37 +4,24 @@ use super::out::say;
 use super::{Exit, Failure};
 use crate::cell::{self, CellSpec};
 use std::io::Read;
-use std::time::{Duration, Instant};
 
 /// The largest specification, bytes.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// How to run it.
+/// Nothing to choose.
 #[derive(clap::Args)]
-pub(super) struct Args {
-    /// Run the cell again and again for so many seconds, so that a profiler can attach; the last record
-    /// is printed.
-    #[arg(long, value_name = "SECONDS")]
-    profile_time: Option<u32>,
-}
+pub(super) struct Args {}
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(_: &Args) -> Result<Exit, Failure> {
     // Whoever started this process waits for it: without them there is nobody to keep the record.
     #[cfg(target_os = "linux")]
-    if args.profile_time.is_none() {
-        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    }
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let mut text = String::new();
     let read = std::io::stdin().lock().take(MOST_BYTES).read_to_string(&mut text);
     read.map_err(|error| Failure::error(format!("standard input: {error}")))?;
     let spec: CellSpec = serde_json::from_str(&text)
         .map_err(|error| Failure::usage(format!("standard input is no cell: {error}")))?;
-    let start = Instant::now();
-    let profile = Duration::from_secs(u64::from(args.profile_time.unwrap_or(0)));
-    let mut record = cell::run(&spec);
-    while start.elapsed() < profile && record.void.is_none() {
-        record = cell::run(&spec);
-    }
+    let record = cell::run(&spec);
     let line =
         serde_json::to_string(&record).map_err(|error| Failure::error(format!("the record: {error}")))?;
     say(&format!("{line}\n"))?;

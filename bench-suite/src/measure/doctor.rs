@@ -1,6 +1,7 @@
 //! Whether this machine is fit to measure on, and what to change.
 
 use crate::cell::host::{HostTime, longest_gap_ns, measured_clock};
+use crate::run::{Overhead, overhead};
 use reports::machine::Machine;
 use reports::record::Clock;
 use reports::table::{Column, Table, Value};
@@ -46,6 +47,8 @@ pub struct Look {
     pub longest_gap_ns: u64,
     /// The clock.
     pub clock: Option<Clock>,
+    /// What the harness takes for operations that do nothing.
+    pub harness: Option<Overhead>,
     /// Whether a thread may be bound to a core.
     pub may_pin: bool,
     /// Whether two logical cores share a physical one.
@@ -65,6 +68,7 @@ impl Look {
             busy_percent: ticks(|h| h.busy),
             longest_gap_ns,
             clock: Some(measured_clock()),
+            harness: Some(overhead()),
             may_pin: may_pin(),
             smt: smt(),
         }
@@ -225,6 +229,15 @@ fn behaviour(machine: &Machine, look: &Look) -> Vec<Finding> {
             }),
             "operations shorter than ten readings are reported as batch means only",
         ),
+        row(
+            "the harness, an operation",
+            of(look.harness, |h| {
+                let (closed, batch, open) = (h.closed_ns, h.batch_ns, h.open_ns);
+                let text = format!("{closed:.0} ns timed, {batch:.0} ns in a batch, {open:.0} ns open loop");
+                (text, good_if(open < 250.0, Fair))
+            }),
+            "rates above one operation in that time cannot be offered by one thread",
+        ),
     ]
 }
 
@@ -296,6 +309,7 @@ mod tests {
             busy_percent: Some(101),
             longest_gap_ns: 9_000,
             clock,
+            harness: Some(Overhead { closed_ns: 45.0, closed_inside_ns: 10.0, batch_ns: 5.0, open_ns: 55.0 }),
             may_pin: true,
             smt: Some(false),
         };

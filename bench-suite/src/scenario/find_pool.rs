@@ -109,7 +109,12 @@ impl<P: Measurable> State<P> {
 
 /// `ops` lookups of one address in one read section; how many found a pool.
 #[inline(never)]
-pub(super) fn same_address<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr: PhysAddr, ops: u64) -> u64 {
+pub(super) fn same_address<P: Measurable>(
+    caller: &Caller<'_, P>,
+    device: &Device<P>,
+    addr: PhysAddr,
+    ops: u64,
+) -> u64 {
     let session = caller.enter();
     let mut found = 0;
     for _ in 0..ops {
