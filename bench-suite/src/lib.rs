@@ -3,7 +3,6 @@
 pub mod cell;
 pub mod cli;
 pub mod measure;
-pub mod nearest;
 pub mod policies;
 pub mod replay;
 pub mod run;

@@ -4,7 +4,6 @@
 //! in an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
 //! and one line here.
 
-use crate::nearest::distance;
 use crate::replay::{self, ReplayError, ReplayJob, Replayable, Timings};
 use crate::run::{HostPages, Outcome, RunError, Settings, real};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
@@ -21,6 +20,7 @@ use swiotlb_core::stats::Sharded;
 use swiotlb_core::trip::EachStep;
 use swiotlb_core::walk::PoolMajor;
 use workloads::op::Plan;
+use workloads::suite::error::unknown;
 
 /// One named policy.
 pub struct Entry {
@@ -143,12 +143,10 @@ pub fn chosen(names: &[String]) -> Result<Vec<&'static Entry>, String> {
 /// The entry called `name`.
 ///
 /// # Errors
-/// An unknown name, with the names there are, those most like it first.
+/// An unknown name, with the nearest known ones.
 pub fn by_name(name: &str) -> Result<&'static Entry, String> {
-    let mut known: Vec<&str> = ALL.iter().map(|entry| entry.name).collect();
-    known.sort_by_cached_key(|known| distance(name, known));
-    let unknown = || format!("there is no policy {name:?}; there are {}", known.join(", "));
-    ALL.iter().find(|entry| entry.name == name).ok_or_else(unknown)
+    let known = ALL.iter().map(|entry| entry.name);
+    ALL.iter().find(|entry| entry.name == name).ok_or_else(|| unknown("policy", name, known))
 }
 
 #[cfg(test)]
@@ -166,7 +164,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_met_with_the_nearest() {
         let error = by_name("lock-tiket").err().unwrap_or_default();
-        assert!(error.starts_with("there is no policy \"lock-tiket\"; there are lock-ticket, "), "{error}");
+        assert!(error.starts_with("there is no policy `lock-tiket`; the nearest are lock-ticket"), "{error}");
     }
 
     #[test]

@@ -181,7 +181,7 @@ fn a_missing_pool_is_asked_for_by_the_flags_that_give_it() {
 fn wrong_flags_are_usage_errors() {
     let trace = data("boot_probe.jsonl.gz");
     let trace = trace.to_str().unwrap();
-    assert!(refused(&["--policy", "kernal", trace], 2).contains("there is no policy \"kernal\""));
+    assert!(refused(&["--policy", "kernal", trace], 2).contains("there is no policy `kernal`"));
     for flags in
         [&["--swiotlb", "x"][..], &["--base", "y"], &["--grow", "--no-grow"], &["--swiotlb", "512,noforce"]]
     {

@@ -146,6 +146,19 @@ mod tests {
         }
     }
 
+    /// The claim: guests with 64 CPUs saved 18 to 22 MiB with `swiotlb=1,1`. Sixty-four areas hold a
+    /// segment each, so the smallest pool is 16 MiB; one area holds 256 KiB. Areas explain that much of it.
+    #[test]
+    fn claim_n9_areas_cost_memory() {
+        let bytes = |param: &str| {
+            let slots = Geometry::new(parse(param), 64, None).unwrap().nslabs;
+            slots * ((1 << IO_TLB_SHIFT) + size_of::<crate::slot::Slot<crate::sync::AtomicU16>>() as u64)
+        };
+        let saved = bytes("swiotlb=1") - bytes("swiotlb=1,1");
+        assert_eq!(saved, (8_192 - 128) * (2_048 + 24));
+        assert!((15..17).contains(&(saved >> 20)));
+    }
+
     #[test]
     fn absurd_sizes_are_refused() {
         let param = BootParam { nslabs: Some(u64::MAX), nareas: None, force: None };

@@ -1,0 +1,77 @@
+//! The commands beside `measure` and `ab` as a user meets them: what they print, and what they refuse.
+#![allow(clippy::unwrap_used)] // a test may stop at the first surprise
+
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_swiotlb-bench")).args(arguments).env_clear().output().unwrap()
+}
+
+/// Standard output of a run that has to succeed.
+fn shown(arguments: &[&str]) -> String {
+    let done = run(arguments);
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// Standard error of a run that has to end with the exit code of a wrong command line.
+fn refused(arguments: &[&str]) -> String {
+    let done = run(arguments);
+    assert_eq!(done.status.code(), Some(2), "{arguments:?}");
+    String::from_utf8(done.stderr).unwrap()
+}
+
+#[test]
+fn a_profiled_cell_is_one_and_is_run() {
+    let one = ["profile", "slot-search", "--quick", "--for", "1ms", "--filter"];
+    let shown = shown(&[&one[..], &["policy=kernel,state=empty,slots=1"]].concat());
+    assert!(shown.contains("slot-search/policy=kernel,slots=1,state=empty\n"), "{shown}");
+    assert!(shown.contains("ran 1 times"), "{shown}");
+    let several = refused(&[&one[..], &["policy=kernel"]].concat());
+    assert!(several.contains("one cell is profiled and"), "{several}");
+    assert!(refused(&["profile", "slot-search", "--for", "5"]).contains("--for: write a time above 0"));
+}
+
+#[test]
+fn the_harness_tells_its_own_cost() {
+    let shown = shown(&["overhead"]);
+    for line in
+        ["closed loop, each call timed", "open loop behind schedule", "Highest rate with the schedule kept"]
+    {
+        assert!(shown.contains(line), "{shown}");
+    }
+}
+
+#[test]
+fn a_search_against_a_server_shows_the_theory_beside_it() {
+    let arguments = ["search", "--dummy", "1us", "--from", "20k/s", "--to", "40k/s", "--maps", "2000"];
+    let shown = shown(&[&arguments[..], &["--under", "1s"]].concat());
+    assert!(shown.contains("M/D/1 (ns)") && shown.contains("a server of 1us"), "{shown}");
+    // Nothing is over a second: the highest rate that is tried holds.
+    assert!(shown.contains("highest rate with p99 under 1s: 40000/s"), "{shown}");
+}
+
+#[test]
+fn a_search_finds_a_rate_for_the_allocator() {
+    let arguments = ["search", "--model", "nvme", "--from", "20k/s", "--to", "40k/s", "--maps", "2000"];
+    let shown = shown(&[&arguments[..], &["--under", "1s"]].concat());
+    assert!(shown.contains("nvme under kernel, 1 threads, open loop"), "{shown}");
+    assert!(shown.contains("highest rate with p99 under 1s: 40000/s"), "{shown}");
+}
+
+#[test]
+fn a_search_refuses_what_it_cannot_do() {
+    assert!(refused(&["search", "--model", "nvem"]).contains("the nearest are nvme"));
+    assert!(refused(&["search", "--policy", "kernal"]).contains("`kernel`"));
+    assert!(refused(&["search", "--from", "5M/s", "--to", "1M/s"]).contains("is not below"));
+    assert!(refused(&["search", "--under", "10"]).contains("with its unit, as 10us"));
+    assert!(refused(&["search", "--quantile", "99"]).contains("write p50"));
+    let few = refused(&["search", "--quantile", "p99.99", "--maps", "1000"]);
+    assert!(few.contains("p99.99 wants 100000 samples"), "{few}");
+}
+
+#[test]
+fn the_doctor_examines_the_machine() {
+    let shown = shown(&["doctor"]);
+    assert!(shown.contains("the harness, an operation") && shown.contains("clock reading"), "{shown}");
+}
