@@ -159,6 +159,22 @@ fn a_launch_that_takes_too_long_is_void_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_file_that_may_not_grow_stops_the_run_with_what_is_safe() {
+    let folder = tempfile::tempdir().unwrap();
+    let (suite, out) = (suite_file(folder.path(), SUITE), out(folder.path()));
+    // 16 blocks of 512 or 1,024 bytes: some records and no more.
+    let limited = r#"ulimit -f 16; exec "$0" measure "$1" --out "$2" --launches 20 --no-control"#;
+    let mut shell = Command::new("sh");
+    let done = shell.args(["-c", limited, env!("CARGO_BIN_EXE_swiotlb-bench"), &suite, &out.1]).output();
+    let done = done.unwrap();
+    let says = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{says}");
+    assert!(says.contains("bytes before it are safe: free space and resume"), "{says}");
+    let loaded = store::load(&out.0.join("runs.jsonl")).unwrap();
+    assert!(loaded.bad.is_empty() && !loaded.records.is_empty() && loaded.records.len() < 60);
+}
+
+#[test]
 fn a_dry_run_counts_and_keeps_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let suite = suite_file(folder.path(), SUITE);

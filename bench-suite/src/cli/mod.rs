@@ -22,6 +22,7 @@ use reports::text::visible;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// What a run ended with; the numbers are documented in the README and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +104,9 @@ enum Command {
 
 /// Parses the command line, runs the sub-command and says how it ended.
 pub fn main() -> ExitCode {
+    // With a handler, whatever it does, a file that grows over the user's limit is an error of the write,
+    // which says what is safe; without one it is the end of the program.
+    let _ = signal_hook::flag::register(signal_hook::consts::signal::SIGXFSZ, Arc::default());
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
