@@ -1,5 +1,7 @@
 //! Where suites come from: those that are built in, and files.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use workloads::suite::error::unknown;
 use workloads::suite::{Suite, SuiteError, read};
@@ -88,11 +90,15 @@ fn shipped(name: &str) -> Result<(String, String), SuiteError> {
 
 fn text_of(path: &str) -> Result<String, SuiteError> {
     let error = |message: String| SuiteError { source_name: path.to_owned(), place: None, message };
-    let size = std::fs::metadata(path).map_err(|e| error(format!("cannot read: {e}")))?.len();
-    if size > MOST_BYTES {
-        return Err(error(format!("{size} bytes are no suite: at most {MOST_BYTES}")));
+    let unread = |e: std::io::Error| error(format!("cannot read: {e}"));
+    let file = File::open(path).map_err(unread)?;
+    let mut text = String::new();
+    // A device or a pipe has no size to ask for beforehand.
+    let size = file.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(unread)?;
+    if size as u64 > MOST_BYTES {
+        return Err(error(format!("more than {MOST_BYTES} bytes are no suite")));
     }
-    std::fs::read_to_string(path).map_err(|e| error(format!("cannot read: {e}")))
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -150,6 +156,7 @@ mod tests {
     fn an_unknown_suite_names_what_is_near() {
         let text = find("find-pol").unwrap_err().to_string();
         assert_eq!(text, "suites: there is no suite `find-pol`; the nearest are find-pool");
+        assert!(find("/dev/zero").unwrap_err().to_string().ends_with("bytes are no suite"));
         assert!(find("/no/such.toml").unwrap_err().to_string().starts_with("/no/such.toml: cannot read"));
     }
 }

@@ -75,7 +75,7 @@ pub fn all() -> Vec<Cell> {
     cells.extend([Floor::Write(32), Floor::Write(128), Floor::Look(576)].map(floor));
     cells.extend([search_failing(50, 128), search_failing(90, 32)]);
     cells.extend([copying(Occupancy::Empty, 370.0), copying(Occupancy::Fragmented(90), 162.0)]);
-    cells.extend([two_threads(1, 457.0), two_threads(2, 180.0)]);
+    cells.extend([two_threads(1, 457.0), two_threads(2, 180.0), shared_word()]);
     cells.extend(
         LAST_OF.map(|(pools, linux)| find_pool(pools, Address::Tail, Section::PerBatch, Some(linux))),
     );
@@ -146,6 +146,15 @@ fn two_threads(areas: u32, linux: f64) -> Cell {
         name: format!("1 x 2 KiB, empty, {shared}"),
         scenario: Scenario::TwoThreads(TwoThreads { areas, slots: 1 }),
         linux_ns: Some(linux),
+    }
+}
+
+fn shared_word() -> Cell {
+    Cell {
+        group: "machine alone",
+        name: "two threads add to one word".to_owned(),
+        scenario: Scenario::SharedWord,
+        linux_ns: None,
     }
 }
 

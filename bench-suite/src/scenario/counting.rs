@@ -30,7 +30,9 @@ pub fn count_steps(build: Build, scenario: &Scenario) -> Result<Option<(Counts, 
         Scenario::SlotSearch(cell) => slot_search(build, cell)?,
         Scenario::FindPool(cell) => lookups(build, cell)?,
         Scenario::Fallback(cell) => fallbacks(build, cell)?,
-        Scenario::TwoThreads(_) | Scenario::Churn(_) | Scenario::Floor(_) => return Ok(None),
+        Scenario::TwoThreads(_) | Scenario::SharedWord | Scenario::Churn(_) | Scenario::Floor(_) => {
+            return Ok(None);
+        }
     };
     Ok(Some((counts, OPS)))
 }

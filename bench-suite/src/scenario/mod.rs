@@ -50,6 +50,8 @@ pub enum Scenario {
     SlotSearch(SlotSearch),
     /// The same on two threads at once.
     TwoThreads(TwoThreads),
+    /// Two threads that add to one word: what the machine takes to share a line between two cores.
+    SharedWord,
     /// `find_pool` among many pools.
     FindPool(FindPool),
     /// `find_pool` while pools come and go.
@@ -93,7 +95,10 @@ pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, Scenar
     match scenario {
         Scenario::SlotSearch(cell) if cell.copy => boxed(slot_search::State::<OnKernelPages<P>>::new(cell)?),
         Scenario::SlotSearch(cell) => boxed(slot_search::State::<Bookkeeping<P>>::new(cell)?),
-        Scenario::TwoThreads(cell) => boxed(two_threads::State::<Bookkeeping<P>>::new(cell)?),
+        Scenario::TwoThreads(cell) => {
+            boxed(two_threads::State::<two_threads::RoundTrips<Bookkeeping<P>>>::new(cell)?)
+        }
+        Scenario::SharedWord => boxed(two_threads::State::shared_word()?),
         Scenario::FindPool(cell) => boxed(find_pool::State::<Bookkeeping<P>>::new(cell)?),
         Scenario::Churn(cell) => boxed(churn::State::<Bookkeeping<P>>::new(cell)?),
         Scenario::Floor(floor) => boxed(floor::State::new(*floor)),

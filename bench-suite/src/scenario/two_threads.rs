@@ -1,4 +1,5 @@
-//! Two threads, each on a core of its own and for a device of its own, mapping and unmapping without pause.
+//! Two threads, each on a core of its own, doing the same without pause: mapping and unmapping for a device of
+//! its own, or, for the machine alone, adding to one word.
 //!
 //! A batch counts only if the other thread came about as far during it: where a thread was preempted, the
 //! other one ran alone, and that is not what is measured.
@@ -29,12 +30,15 @@ pub struct TwoThreads {
     pub slots: u32,
 }
 
-/// The prepared pool.
-pub(super) struct State<P: Measurable> {
-    rig: Rig<P>,
-    /// By thread; apart in memory, as a driver's devices are.
-    devices: [Box<Line<Device<P>>>; THREADS],
-    request: MapRequest,
+/// What the threads do.
+pub(super) trait Pair: Send + Sync {
+    /// One thread's part, made on that thread: it is told how many operations and answers how many failed.
+    fn worker(&self, me: usize) -> impl FnMut(u64) -> u64;
+}
+
+/// Two cores and what is done on them.
+pub(super) struct State<W: Pair> {
+    pair: W,
     cores: Vec<usize>,
 }
 
@@ -44,27 +48,24 @@ struct Part {
     failed: u64,
 }
 
-impl<P: Measurable> State<P> {
-    pub(super) fn new(cell: &TwoThreads) -> Result<Self, ScenarioError> {
+impl<W: Pair> State<W> {
+    fn on_two_cores(pair: W) -> Result<Self, ScenarioError> {
         let cores = cores();
         if cores.len() < THREADS {
             return Err(ScenarioError::TooFewCores { wanted: THREADS, cores: cores.len() });
         }
-        let rig = Rig::<P>::new(NSLABS, cell.areas, false)?;
-        let device = || rig.mem.device(DeviceLimits::default()).map(|device| Box::new(Line(device)));
-        let devices = [device()?, device()?];
-        Ok(Self { rig, devices, request: request(cell.slots), cores })
+        Ok(Self { pair, cores })
     }
 
     /// One thread's part: its own batches, between a common start and a common end.
     fn work(&self, me: usize, batches: usize, ops: u64, gate: &Gate) -> Part {
-        let caller = self.rig.mem.caller(u32::try_from(me).unwrap_or(0));
+        let mut worker = self.pair.worker(me);
         let mut counted = Vec::with_capacity(batches);
-        let sections = |ops: u64| {
+        let mut sections = |ops: u64| {
             let mut failed = 0;
             for done in (0..ops).step_by(usize::try_from(PER_SECTION).unwrap_or(1)) {
                 let section = PER_SECTION.min(ops - done);
-                failed += round_trips(&caller, &self.devices[me].0, &self.request, section);
+                failed += worker(section);
                 gate.advance(me, section);
             }
             failed
@@ -88,7 +89,52 @@ impl<P: Measurable> State<P> {
     }
 }
 
-impl<P: Measurable> Prepared for State<P> {
+/// Round trips on one pool.
+pub(super) struct RoundTrips<P: Measurable> {
+    rig: Rig<P>,
+    /// By thread; apart in memory, as a driver's devices are.
+    devices: [Box<Line<Device<P>>>; THREADS],
+    request: MapRequest,
+}
+
+impl<P: Measurable> State<RoundTrips<P>> {
+    pub(super) fn new(cell: &TwoThreads) -> Result<Self, ScenarioError> {
+        let rig = Rig::<P>::new(NSLABS, cell.areas, false)?;
+        let device = || rig.mem.device(DeviceLimits::default()).map(|device| Box::new(Line(device)));
+        let devices = [device()?, device()?];
+        Self::on_two_cores(RoundTrips { rig, devices, request: request(cell.slots) })
+    }
+}
+
+impl<P: Measurable> Pair for RoundTrips<P> {
+    fn worker(&self, me: usize) -> impl FnMut(u64) -> u64 {
+        let caller = self.rig.mem.caller(u32::try_from(me).unwrap_or(0));
+        move |ops| round_trips(&caller, &self.devices[me].0, &self.request, ops)
+    }
+}
+
+/// A word that both threads add to. Relaxed: nobody reads it.
+#[derive(Default)]
+pub(super) struct SharedWord(Line<AtomicU64>);
+
+impl State<SharedWord> {
+    pub(super) fn shared_word() -> Result<Self, ScenarioError> {
+        Self::on_two_cores(SharedWord::default())
+    }
+}
+
+impl Pair for SharedWord {
+    fn worker(&self, _me: usize) -> impl FnMut(u64) -> u64 {
+        move |ops| {
+            for _ in 0..ops {
+                self.0.0.fetch_add(1, Ordering::Relaxed);
+            }
+            0
+        }
+    }
+}
+
+impl<W: Pair> Prepared for State<W> {
     fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let gate = Gate::default();
         let (this, gate) = (&*self, &gate);
