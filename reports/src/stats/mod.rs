@@ -3,15 +3,19 @@
 //! Every number here is one process launch, or a difference of such numbers. Nothing is assumed to be
 //! normal, and nothing is sampled: coverages are exact.
 
+pub mod alpha_spending;
 pub mod benjamini_hochberg;
 pub mod beta;
 pub mod binomial;
+pub mod clopper_pearson;
 pub mod hodges_lehmann;
 pub mod holm;
+pub mod mann_whitney;
 pub mod normal;
 pub mod ranks;
 mod root;
 pub mod sign_test;
+pub mod t_test;
 pub mod wilcoxon;
 
 /// The median: the middle value, or the mean of the two in the middle; nothing of nothing. Values that
