@@ -4,7 +4,7 @@
 //! sign test, W. Dixon and A. Mood, "The Statistical Sign Test", 1946), and a median beyond the floor. The
 //! probability of both together is exact for normal differences; the verdicts themselves assume no shape.
 
-use super::binomial::{MOST, choose};
+use super::binomial::MOST;
 use super::normal;
 use super::root;
 use super::sign_test::ranks;
@@ -83,7 +83,7 @@ fn few_below(low: u32, few: u32, below: f64, between: f64) -> f64 {
 /// Half of the 2 h differences on each side of the floor: the median is the mean of the two next to it, and
 /// above the floor where the upper one is farther away. Over the distance of the lower one, by Simpson's rule.
 fn halves(h: u32, few: u32, supposed: &Supposed) -> f64 {
-    const PANELS: u32 = 100;
+    const PANELS: u32 = 32;
     if supposed.spread <= 0.0 || supposed.floor <= 0.0 {
         return 0.0;
     }
@@ -119,9 +119,9 @@ pub fn minimum_detectable(n: u32, level: f64, spread: f64, floor: f64, target: f
     Some(root::rising(0.0, floor + 40.0 * spread, missing))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a probability, to 15 digits")]
+/// n over k, to 14 digits: quicker than the exact one, for the many sums here.
 fn ways(n: u32, k: u32) -> f64 {
-    choose(n, k).map_or(0.0, |ways| ways as f64)
+    (0..k.min(n - k)).fold(1.0, |product, i| product * f64::from(n - i) / f64::from(i + 1))
 }
 
 #[cfg(test)]
