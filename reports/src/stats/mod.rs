@@ -1,10 +1,39 @@
-//! Statistics of paired runs: which interval a few blocks allow, without any assumption on their shape.
+//! Statistics of paired runs and of nights: arithmetic only, no record, no file, no clock.
 //!
-//! Every number here is one process launch, or a difference of such numbers. Nothing is assumed to be
-//! normal, and nothing is sampled: coverages are exact.
+//! Every number here is one process launch, or a difference of such numbers. What a verdict rests on assumes
+//! no shape and is exact; what leans on more says so in its first paragraph.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | where is the median of the differences? | `sign_test.rs`, on `binomial.rs`: what verdicts use |
+//! | where is their centre, if they are symmetric? | `hodges_lehmann.rs`, `wilcoxon.rs`, on `ranks.rs` |
+//! | several tests at once | `holm.rs` (gates), `benjamini_hochberg.rs` (sweeps) |
+//! | several looks at growing data | `alpha_spending.rs` |
+//! | what can n blocks find? | `power.rs`, `spread.rs`, on `normal.rs` and `root.rs` |
+//! | how often is a procedure wrong? | `clopper_pearson.rs`, on `beta.rs` |
+//! | sets that are not paired | `mann_whitney.rs` |
+//! | anything else computed from blocks | `bootstrap.rs` |
+//! | did a series of nights shift? | `e_divisive.rs` with `t_test.rs`, `quartile_rule.rs` |
 
+pub mod alpha_spending;
+pub mod benjamini_hochberg;
+pub mod beta;
 pub mod binomial;
+pub mod bootstrap;
+pub mod clopper_pearson;
+pub mod e_divisive;
+pub mod hodges_lehmann;
+pub mod holm;
+pub mod mann_whitney;
+pub mod normal;
+pub mod power;
+pub mod quartile_rule;
+pub mod ranks;
+mod root;
 pub mod sign_test;
+pub mod spread;
+pub mod t_test;
+pub mod wilcoxon;
 
 /// The median: the middle value, or the mean of the two in the middle; nothing of nothing. Values that
 /// are no numbers are left out.

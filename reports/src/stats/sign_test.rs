@@ -32,6 +32,18 @@ pub fn ranks(n: usize, alpha: f64) -> Option<Ranks> {
     Some(Ranks { low, high: n + 1 - low, coverage: 1.0 - missed(k)? })
 }
 
+/// The probability of signs at least as one-sided, both sides together, if the median is `centre`; 1 of
+/// nothing, nothing above [`MOST`]. A difference of exactly `centre` counts on the side that it hurts, so that
+/// the interval at a level leaves `centre` out exactly where this is at most the level.
+#[must_use]
+pub fn p_value(differences: &[f64], centre: f64) -> Option<f64> {
+    let count = |side: &dyn Fn(f64) -> bool| differences.iter().filter(|d| side(**d)).count();
+    let few = count(&|d| d <= centre).min(count(&|d| d >= centre));
+    let n = count(&|d| d.is_finite());
+    let p = probability_at_most(u32::try_from(n).ok()?, u32::try_from(few).ok()?)?;
+    Some((2.0 * p).min(1.0))
+}
+
 /// The median of differences, with its interval where they are enough.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
@@ -136,6 +148,22 @@ mod tests {
         assert_eq!(estimate(&[], ALPHA), None);
         assert!(estimate(&[1.0; 5], ALPHA).unwrap().interval.is_none());
         assert!((estimate(&[0.0; 12], ALPHA).unwrap().exp().median - 1.0).abs() < 1e-12);
+    }
+
+    /// R: `binom.test(2, 12)` says 0.03857; the interval says the same, with and without differences of zero.
+    #[test]
+    fn probability_and_interval_agree() {
+        let twelve: Vec<f64> = (0..12).map(|i| f64::from(i) - 1.5).collect();
+        assert!((p_value(&twelve, 0.0).unwrap() - 0.038_574_218_75).abs() < 1e-12);
+        for code in 0..3_usize.pow(8) {
+            let differences: Vec<f64> = (0..8).map(|i| (code / 3_usize.pow(i) % 3) as f64 - 1.0).collect();
+            let p = p_value(&differences, 0.0).unwrap();
+            for level in [0.01, 0.05, 0.1, 0.3] {
+                let excluded = estimate(&differences, level).unwrap().excludes(0.0);
+                assert_eq!(excluded, p <= level, "{differences:?} {level} {p}");
+            }
+        }
+        assert_eq!((p_value(&[], 0.0), p_value(&[1.0; 121], 0.0)), (Some(1.0), None));
     }
 
     #[test]
