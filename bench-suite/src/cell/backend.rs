@@ -5,8 +5,6 @@
 
 use super::{CellError, CellOutcome, CellSpec, control, micro, model, plan, replay};
 use crate::policies::{self, Entry};
-use serde_json::from_value;
-use workloads::model::{Common, Model};
 use workloads::suite::expand::NO_POLICY;
 use workloads::suite::keys::{Scenario, Sort};
 
@@ -57,20 +55,11 @@ pub fn check(spec: &CellSpec) -> Result<(), String> {
         Sort::SlotSearch | Sort::FindPool | Sort::Fallback => {
             micro::scenario(spec, scenario.sort).map(|_| ()).map_err(|error| error.to_string())
         }
-        Sort::Model | Sort::Virtual => {
-            model_of(spec).and_then(|_| plan::settings(spec)).map(|_| ()).map_err(|error| error.to_string())
-        }
+        Sort::Model | Sort::Virtual => model::model_of(spec)
+            .and_then(|_| plan::settings(spec))
+            .map(|_| ())
+            .map_err(|error| error.to_string()),
         Sort::Replay => replay::check(spec).map_err(|error| error.to_string()),
         Sort::Control | Sort::Dummy => Ok(()),
     }
-}
-
-/// The model of a cell and what it shares with all models.
-///
-/// # Errors
-/// What the models refuse.
-pub fn model_of(spec: &CellSpec) -> Result<(Model, Common), CellError> {
-    let values = model::values(spec)?;
-    let refused = |error: serde_json::Error| CellError::Spec(format!("the model: {error}"));
-    Ok((from_value(values.model).map_err(refused)?, from_value(values.common).map_err(refused)?))
 }

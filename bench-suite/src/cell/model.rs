@@ -5,7 +5,8 @@
 //! refuse what they do not know.
 
 use super::{CellError, CellSpec};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, from_value, json};
+use workloads::model::{Common, Model};
 use workloads::suite::keys::Scenario;
 use workloads::suite::model_keys;
 use workloads::suite::value::{Base, Quantity};
@@ -17,6 +18,16 @@ pub struct ModelValues {
     pub common: Value,
     /// For the model itself, its `name` included.
     pub model: Value,
+}
+
+/// The model of a cell and what it shares with all models.
+///
+/// # Errors
+/// What the models refuse.
+pub fn model_of(spec: &CellSpec) -> Result<(Model, Common), CellError> {
+    let values = values(spec)?;
+    let refused = |error: serde_json::Error| CellError::Spec(format!("the model: {error}"));
+    Ok((from_value(values.model).map_err(refused)?, from_value(values.common).map_err(refused)?))
 }
 
 /// Takes the model's values out of a cell.

@@ -4,7 +4,7 @@
 //! counts every step and watches every byte; the measuring pass goes through it as often as is asked for and
 //! watches samples. A violation in either voids the cell.
 
-use super::backend::model_of;
+use super::model::model_of;
 use super::outcome::{Metrics, add_counters, add_failures};
 use super::{CellError, CellOutcome, CellSpec, threads};
 use crate::policies::Entry;

@@ -6,8 +6,9 @@
 //! [`PER_SECTION`] lookups.
 
 use super::find_pool::{dependent, same_address};
+use super::ground::{ATTRS, MORE_POOLS, request};
 use super::pin::{cores, pin_to};
-use super::rig::{ATTRS, MORE_POOLS, Rig, request};
+use super::rig::Rig;
 use super::seed::Seeded;
 use super::{Address, Measurable, PER_SECTION, Prepared, ScenarioError};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,8 @@
 //! The steps of a prepared state's operations, counted exactly on an allocator of its own in the same state.
 
 use super::find_pool::more_pools;
+use super::ground::{ATTRS, POOL, blocks, request};
 use super::occupancy::Buffers;
-use super::rig::{ATTRS, POOL, blocks, request};
 use super::{Address, Fallback, FindPool, Occupancy, Scenario, ScenarioError, SlotSearch};
 use super::{fallback, find_pool};
 use crate::subject::{Blocks, Build, Caller, How, Parts, Session, Subject};

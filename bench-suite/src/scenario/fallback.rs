@@ -8,7 +8,8 @@
 //! and without it. So the parts of a round trip add up to it, and those of the reclaim to that one, but for
 //! noise. A difference below zero counts as zero.
 
-use super::rig::{Rig, request};
+use super::ground::request;
+use super::rig::Rig;
 use super::slot_search::{map, round_trips, unmap};
 use super::{Bookkeeping, Occupancy, OnKernelPages, PER_SECTION, Prepared, ScenarioError};
 use crate::run::clock::HostClock;

@@ -1,6 +1,7 @@
 //! `find_pool` among many pools.
 
-use super::rig::{MORE_POOLS, POOL, Rig, request};
+use super::ground::{MORE_POOLS, POOL, request};
+use super::rig::Rig;
 use super::seed::Seeded;
 use super::slot_search::round_trips;
 use super::{Measurable, Prepared, ScenarioError};

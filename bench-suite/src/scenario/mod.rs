@@ -15,6 +15,7 @@ mod error;
 mod fallback;
 mod find_pool;
 mod floor;
+mod ground;
 mod median;
 mod occupancy;
 mod pin;

@@ -1,7 +1,7 @@
 //! What the pool holds before a slot search is measured.
 
 use super::ScenarioError;
-use super::rig::request;
+use super::ground::request;
 use super::seed::Seeded;
 use core::fmt;
 use swiotlb_core::addr::PhysAddr;

@@ -1,31 +1,20 @@
 //! The allocator, its memory and a device: what every scenario stands on.
-//!
-//! Addresses are made up once for all scenarios: the default pool from 1 GiB up, further pools from 64 GiB
-//! up, pages of transient pools between 4 and 8 GiB, originals at 16 GiB. Nothing overlaps.
 
+use super::ground::{ATTRS, ORIGINALS, POOL, blocks};
 use super::occupancy::Buffers;
 use super::{Measurable, Occupancy, ScenarioError};
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::Geometry;
 use swiotlb_core::caller::Session;
-use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
+use swiotlb_core::device::{DeviceLimits, MapRequest};
 use swiotlb_core::error::{MapError, UnmapError};
 use swiotlb_core::mem::{Device, IoTlbMem, Permissions};
-use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages, Zone};
-use swiotlb_core::rules::{IO_TLB_SHIFT, IO_TLB_SIZE};
+use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages};
+use swiotlb_core::rules::IO_TLB_SIZE;
 
 /// The page source of all scenarios.
 pub type KernelPages = PoolPages<BuddyZones, NoEncryption>;
-
-/// Where the default pool lies.
-pub const POOL: PhysAddr = PhysAddr(1 << 30);
-/// Where added pools lie, one behind the other.
-pub const MORE_POOLS: PhysAddr = PhysAddr(64 << 30);
-/// Where the originals lie.
-const ORIGINALS: PhysAddr = PhysAddr(16 << 30);
-/// The direction of every mapping: both copies are made where copying is on.
-const DIRECTION: Direction = Direction::Bidirectional;
 
 /// An allocator with one device.
 pub struct Rig<P: Measurable> {
@@ -64,16 +53,6 @@ impl<P: Measurable> Rig<P> {
     }
 }
 
-/// A request for `slots` slots, its original at a page's start, the same for all sizes.
-pub fn request(slots: u32) -> MapRequest {
-    MapRequest::new(ORIGINALS, u64::from(slots) << IO_TLB_SHIFT, DIRECTION)
-}
-
-/// The pages of transient pools.
-pub fn blocks() -> BuddyZones {
-    BuddyZones::new(&[(Zone::Normal, PhysAddr(4 << 30), 4 << 30)])
-}
-
 struct InRig<'a, P: Measurable> {
     session: Session<'a, P>,
     device: &'a Device<P>,
@@ -88,6 +67,3 @@ impl<P: Measurable> Buffers for InRig<'_, P> {
         self.session.unmap(self.device, addr, request.size, request.dir, ATTRS)
     }
 }
-
-/// The attributes of every call.
-pub const ATTRS: Attrs = Attrs { skip_cpu_sync: false, no_warn: true };

@@ -1,6 +1,7 @@
 //! One map, then its unmap, on one thread. The area's start index is left to rotate.
 
-use super::rig::{ATTRS, Rig, request};
+use super::ground::{ATTRS, request};
+use super::rig::Rig;
 use super::{Measurable, Occupancy, PER_SECTION, Prepared, ScenarioError};
 use core::hint::black_box;
 use std::time::{Duration, Instant};

@@ -4,8 +4,9 @@
 //! A batch counts only if the other thread came about as far during it: where a thread was preempted, the
 //! other one ran alone, and that is not what is measured.
 
+use super::ground::request;
 use super::pin::{cores, pin_to};
-use super::rig::{Rig, request};
+use super::rig::Rig;
 use super::slot_search::round_trips;
 use super::{Measurable, PER_SECTION, Prepared, ScenarioError};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -1,11 +1,13 @@
 //! How much vectors may ask of the machine that runs them: far above what the kernel's own vectors need, and
 //! so little that hostile ones stay within about 1.5 GiB of address space for each thread.
 
-use super::steps::Refusal;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::phys::WINDOW;
 use swiotlb_core::rules::{IO_TLB_MAX_BYTES, PAGE_SIZE};
 use workloads::golden::Arena;
+
+/// Why a step could not be run at all.
+pub type Refusal = String;
 
 /// Most bytes of the CPU's memory.
 pub const MAX_ARENA: u64 = 256 << 20;
@@ -50,6 +52,16 @@ pub fn inside_arena(arena: Arena, orig: u64, size: u64) -> Result<(), Refusal> {
 /// The numbers of the windows that hold `[base, base + bytes)`; `bytes` is at least 1.
 pub fn windows(base: PhysAddr, bytes: u64) -> core::ops::RangeInclusive<u64> {
     base.0 / WINDOW..=base.0.saturating_add(bytes - 1) / WINDOW
+}
+
+/// An error of a layer below as a refusal.
+pub fn in_words(error: impl core::fmt::Display) -> Refusal {
+    error.to_string()
+}
+
+/// A number that the allocator holds in 32 bits.
+pub fn narrow(what: &str, value: u64) -> Result<u32, Refusal> {
+    u32::try_from(value).map_err(|_| format!("{what} is {value}, more than {}", u32::MAX))
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! The machine that golden vectors run on: an arena, allocators, devices, live mappings, pool numbers.
 
 use super::ground::Ground;
-use super::limits::{MAX_RESERVED_SLOTS, MAX_SPAN, at_most};
-use super::steps::Refusal;
+use super::limits::{MAX_RESERVED_SLOTS, MAX_SPAN, Refusal, at_most};
 use crate::subject::{AreaFacts, Build, MappingFacts, PoolFacts, Subject};
 use crate::verify::script::ScriptedBlocks;
 use std::cell::RefCell;

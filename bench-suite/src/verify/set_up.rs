@@ -1,8 +1,7 @@
 //! Running the operations that set up an allocator or a device.
 
-use super::limits::{MAX_DEVICES, at_most};
+use super::limits::{MAX_DEVICES, Refusal, at_most, in_words, narrow};
 use super::machine::{self, Machine};
-use super::steps::{Refusal, in_words, narrow};
 use crate::subject::{Blocks, Built, How, Parts, PoolFacts};
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::{BootParam, Geometry};

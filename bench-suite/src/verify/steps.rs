@@ -2,7 +2,9 @@
 
 use super::set_up;
 use crate::subject::{Caller, MappingFacts, PoolFacts, Session, Subject};
-use crate::verify::limits::{MAX_ALLOCATORS, MAX_SPAN, at_most, inside_arena, inside_mapping};
+use crate::verify::limits::{
+    MAX_ALLOCATORS, MAX_SPAN, Refusal, at_most, in_words, inside_arena, inside_mapping, narrow,
+};
 use crate::verify::machine::{Device, Handle, Machine, area_state, broken_rule};
 use swiotlb_core::addr::{AreaIndex, PhysAddr};
 use swiotlb_core::error::MapError;
@@ -12,9 +14,6 @@ use workloads::golden::{
     Api, Bug, FindAt, FindPool, Map, Note, Op, Out, OutError, PoolSnapshot, Pools, Ralloc, Rfree, Span, Sync,
     Unmap, Write,
 };
-
-/// Why a step could not be run at all.
-pub type Refusal = String;
 
 /// Runs `op` and says what it did. Pool and page changes are filled in by the caller.
 pub fn run(machine: &mut Machine, op: &Op) -> Result<Out, Refusal> {
@@ -68,16 +67,6 @@ fn device_of(machine: &Machine, dev: u64) -> Result<(&dyn Subject, &Device), Ref
 
 fn handle_of(machine: &Machine, h: u64) -> Result<Handle, Refusal> {
     machine.mappings.get(&h).copied().ok_or_else(|| format!("handle {h} is not mapped"))
-}
-
-/// An error of a layer below as a refusal.
-pub fn in_words(error: impl core::fmt::Display) -> Refusal {
-    error.to_string()
-}
-
-/// A number that the allocator holds in 32 bits.
-pub fn narrow(what: &str, value: u64) -> Result<u32, Refusal> {
-    u32::try_from(value).map_err(|_| format!("{what} is {value}, more than {}", u32::MAX))
 }
 
 fn golden_notes(caller: &dyn Caller) -> Vec<Note> {
