@@ -36,7 +36,7 @@ fn replay_bundled_trace(test: bool) -> Result<(), String> {
     let script =
         replay::load(path, &TraceOptions::default(), &Overrides::default()).map_err(|e| e.to_string())?;
     let job = ReplayJob { script: &script, clock: &ReplayClock::new(), check: test };
-    let replayed = replay::run(&KERNEL, &job).map_err(|e| e.to_string())?;
+    let replayed = KERNEL.replay(&job).map_err(|e| e.to_string())?;
     if let Some(placement) = replayed.record.placement {
         println!("{}: {placement}", script.name);
         return Ok(());

@@ -4,7 +4,7 @@
 //! in an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
 //! and one line here.
 
-use crate::replay::{self, ReplayError, ReplayJob, Replayable, Timings};
+use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed};
 use crate::run::{HostPages, Outcome, RunError, Settings, real};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::subject::{self, Build};
@@ -37,7 +37,7 @@ pub struct Entry {
     /// Makes an allocator whose every step is counted: for whatever no clock watches.
     pub build: Build,
     /// Times one trace.
-    pub time: fn(&ReplayJob<'_>) -> Result<Timings, ReplayError>,
+    pub time: replay::Time,
     /// Runs a plan on real threads, compiled for the policy; with or without copying.
     pub measure: fn(bool, &Plan, &Settings) -> Result<Outcome, RunError>,
     /// Prepares a measured scenario.
@@ -50,6 +50,14 @@ impl Entry {
     pub fn policy_name(&self) -> PolicyName {
         let axes = (self.axes)().map(|(axis, name)| (axis.to_owned(), name.to_owned()));
         PolicyName { label: (self.label)(), axes: axes.into() }
+    }
+
+    /// Replays a trace under the policy.
+    ///
+    /// # Errors
+    /// The first pool or a device cannot be built, or the host has no memory.
+    pub fn replay(&self, job: &ReplayJob<'_>) -> Result<Replayed, ReplayError> {
+        replay::run(self.policy_name(), self.build, self.time, job)
     }
 }
 

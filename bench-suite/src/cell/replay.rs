@@ -46,7 +46,7 @@ fn in_order(entry: &Entry, spec: &CellSpec) -> Result<CellOutcome, CellError> {
     // Raw text and JSON Lines hold the same addresses; nothing to compare where the pool is another one.
     let check = overrides(spec)?.swiotlb.is_none() && script.source != SourceKind::Ftrace;
     let job = ReplayJob { script: &script, clock: &ReplayClock::new(), check };
-    let record = replay::run(entry, &job).map_err(failed)?.record;
+    let record = entry.replay(&job).map_err(failed)?.record;
     let mut outcome = CellOutcome {
         metrics: record.metrics,
         latencies: record.latencies,

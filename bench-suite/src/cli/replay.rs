@@ -133,7 +133,7 @@ fn replay_one(
     let script = replay::load(path, &args.options(), &args.overrides()).map_err(fault)?;
     for entry in entries {
         let job = ReplayJob { script: &script, clock, check: args.check };
-        let mut replayed = replay::run(entry, &job).map_err(fault)?;
+        let mut replayed = entry.replay(&job).map_err(fault)?;
         replayed.record.parameters.insert("policy".to_owned(), entry.name.to_owned());
         output.show(&script, entry, &replayed)?;
         output.keep(&script, entry, &replayed).map_err(Stop::Output)?;

@@ -37,8 +37,9 @@ pub use outcome::Replayed;
 pub use script::Script;
 pub use setup::{FirstPool, Overrides};
 
-use crate::policies::Entry;
+use crate::subject::Build;
 use machine::Machine;
+use reports::record::PolicyName;
 use std::path::{Path, PathBuf};
 use swiotlb_core::error::{DeviceError, InitError, PageError};
 use thiserror::Error;
@@ -129,16 +130,25 @@ pub fn time<P: Replayable>(job: &ReplayJob<'_>) -> Result<Timings, ReplayError> 
     Ok(Timings { timed, grouped })
 }
 
-/// Replays a trace under a policy: compares, if that is asked for, counts, and times.
+/// The passes with a clock, compiled for one policy.
+pub type Time = fn(&ReplayJob<'_>) -> Result<Timings, ReplayError>;
+
+/// Replays a trace under `policy`, which `build` makes for counting and `time` times: compares, if that is
+/// asked for, counts, and times.
 ///
 /// # Errors
 /// The first pool or a device cannot be built, or the host has no memory.
-pub fn run(entry: &Entry, job: &ReplayJob<'_>) -> Result<Replayed, ReplayError> {
-    let fresh = || machine::subject(entry.build, job.script);
+pub fn run(
+    policy: PolicyName,
+    build: Build,
+    time: Time,
+    job: &ReplayJob<'_>,
+) -> Result<Replayed, ReplayError> {
+    let fresh = || machine::subject(build, job.script);
     let checked = if job.check { Some(check::run(&*fresh()?, job.script)) } else { None };
     let counted = counted::run(&*fresh()?, job.script);
-    let timings = (entry.time)(job)?;
-    Ok(outcome::replayed(entry, job, &counted, timings, checked))
+    let timings = time(job)?;
+    Ok(outcome::replayed(policy, job, &counted, timings, checked))
 }
 
 fn touched<P: Replayable>(job: &ReplayJob<'_>) -> Result<Machine<P>, ReplayError> {

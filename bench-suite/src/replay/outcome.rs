@@ -6,11 +6,10 @@ use super::counted::Tally;
 use super::grouped::BatchMean;
 use super::script::{Remarks, Script};
 use super::{BATCH, ReplayJob, Timings};
-use crate::policies::Entry;
 use reports::latency::{Latency, MAX_NS};
 use reports::machine::Machine;
 use reports::quantile::{BEYOND, Cell, Quantile};
-use reports::record::{Kind, RunRecord};
+use reports::record::{Kind, PolicyName, RunRecord};
 use reports::table::{Column, Table, Unit, Value};
 use reports::{summary, units};
 use std::collections::BTreeMap;
@@ -124,14 +123,14 @@ impl Replayed {
 
 /// Puts the passes together.
 pub(super) fn replayed(
-    entry: &Entry,
+    policy: PolicyName,
     job: &ReplayJob<'_>,
     tally: &Tally,
     Timings { timed, grouped }: Timings,
     checked: Option<Checked>,
 ) -> Replayed {
     let script = job.script;
-    let mut record = RunRecord::new(Kind::Replay, script.name.clone(), entry.policy_name());
+    let mut record = RunRecord::new(Kind::Replay, script.name.clone(), policy);
     record.started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     record.revision = option_env!("SWIOTLB_BENCH_REVISION").unwrap_or("unknown").to_owned();
     record.parameters = parameters(script);
