@@ -59,14 +59,14 @@ impl<L: AreaLock, S: SlotSearch> AreaSlots for Locked<L, S> {
         probe.area_tried();
         probe.lock_taken();
         self.lock.with(probe, || {
-            if u64::from(req.nslots) > u64::from(range.len) - self.used.load(Relaxed) {
+            let used = self.used.load(Relaxed);
+            if u64::from(req.nslots) > u64::from(range.len) - used {
                 return None;
             }
-            let first = self.search.find(slots, range, at, req, self.index.load(Relaxed), probe)?;
-            probe.written_at_map(self.search.take(slots, first, req));
+            let first = self.search.claim(slots, range, at, req, self.index.load(Relaxed), probe)?;
             let next = first + req.nslots - range.first;
             self.index.store(if next < range.len { next } else { 0 }, Relaxed);
-            self.claimed(req.nslots);
+            self.used.store(used + u64::from(req.nslots), Relaxed);
             Some(first)
         })
     }

@@ -183,6 +183,22 @@ pub trait SlotSearch: Send + Sync + 'static {
         probe: &C,
     ) -> Option<u32>;
 
+    /// [`SlotSearch::find`], then [`SlotSearch::take`] of what was found.
+    #[inline(always)]
+    fn claim<C: Probe>(
+        &self,
+        slots: &Self::Table,
+        area: AreaRange,
+        at: InWindow,
+        req: &SlotRequest,
+        from: u32,
+        probe: &C,
+    ) -> Option<u32> {
+        let first = self.find(slots, area, at, req, from, probe)?;
+        probe.written_at_map(self.take(slots, first, req));
+        Some(first)
+    }
+
     /// Claims the free run from `first` on for `req`, in the table too ([`SlotTable::claim`]). Returns
     /// entries of the search structure that were written.
     fn take(&self, slots: &Self::Table, first: u32, req: &SlotRequest) -> u32;

@@ -7,13 +7,13 @@
 use super::{AreaRange, InWindow, SlotRequest};
 use crate::rules::{IO_TLB_SEGSIZE, IO_TLB_SHIFT};
 
-/// The ones of a word at every 2^i-th bit from bit 0 on.
-const LATTICE: [u64; 7] = {
-    let mut ones = [1; 7];
+/// The ones of a segment at every 2^i-th bit from bit 0 on.
+const LATTICE: [u128; 8] = {
+    let mut ones = [1; 8];
     let mut i = 0;
-    while i < 6 {
-        // 2^64 - 1 divided by 2^stride - 1 has ones at the multiples of the stride.
-        ones[i] = u64::MAX / ((1 << (1 << i)) - 1);
+    while i < 7 {
+        // 2^128 - 1 divided by 2^stride - 1 has ones at the multiples of the stride.
+        ones[i] = u128::MAX / ((1 << (1 << i)) - 1);
         i += 1;
     }
     ones
@@ -64,13 +64,7 @@ impl Aligned {
     /// The candidates from `within` on, below `end`.
     #[inline]
     pub(super) const fn progression(self, within: u32, end: u32) -> Progression {
-        let (first, stride) = (self.from(within), self.stride);
-        let word = if stride <= u64::BITS {
-            LATTICE[stride.trailing_zeros() as usize] << (first & (stride - 1))
-        } else {
-            0
-        };
-        Progression { first, stride, end, word }
+        Progression { first: self.from(within), stride: self.stride, end }
     }
 }
 
@@ -80,8 +74,6 @@ pub(super) struct Progression {
     pub(super) first: u32,
     stride: u32,
     pub(super) end: u32,
-    /// Candidates in any 64 aligned slots, for a stride up to 64.
-    word: u64,
 }
 
 impl Progression {
@@ -103,24 +95,35 @@ impl Progression {
         if beyond >= self.end { beyond - from } else { self.end - from }
     }
 
-    /// The candidates that lie in `segment`, those past the end too.
+    /// Ones at the multiples of the stride.
     #[inline]
-    pub(super) const fn candidates(&self, segment: u32) -> u128 {
+    const fn lattice(&self) -> u128 {
+        // In a segment, candidates 128 slots apart or more are one alone.
+        let stride = self.stride | 1 << 7;
+        LATTICE[stride.trailing_zeros() as usize]
+    }
+
+    /// The candidates in the half segment of the first one, those past the end too.
+    #[inline]
+    pub(super) const fn in_first_half(&self) -> u64 {
+        // In a half, candidates 64 slots apart or more are the first one alone.
+        let stride = self.stride | 1 << 6;
+        let (ones, _) = super::mask::halves(LATTICE[stride.trailing_zeros() as usize]);
+        ones << (self.first % u64::BITS)
+    }
+
+    /// The candidates in the segment of the first one, those past the end too.
+    #[inline]
+    pub(super) const fn in_first_segment(&self) -> u128 {
+        self.lattice() << (self.first % IO_TLB_SEGSIZE)
+    }
+
+    /// The candidates in `segment`, which lies behind that of the first one, those past the end too.
+    #[inline]
+    pub(super) const fn in_later_segment(&self, segment: u32) -> u128 {
         let start = segment * IO_TLB_SEGSIZE;
-        let in_progression = if self.stride <= u64::BITS {
-            super::mask::whole(self.word, self.word)
-        } else if (start ^ self.first) & (self.stride - 1) & !(IO_TLB_SEGSIZE - 1) == 0 {
-            1 << (self.first % IO_TLB_SEGSIZE)
-        } else {
-            0
-        };
-        if self.first <= start {
-            in_progression
-        } else if self.first - start >= IO_TLB_SEGSIZE {
-            0
-        } else {
-            in_progression & u128::MAX << (self.first - start)
-        }
+        let next = self.first.wrapping_sub(start) & (self.stride - 1);
+        if next < IO_TLB_SEGSIZE { self.lattice() << next } else { 0 }
     }
 }
 
@@ -136,11 +139,18 @@ mod tests {
             for from in 0..300 {
                 let all = aligned.progression(from, area.len);
                 let is_one = |slot: u32| slot >= from && slot & ((1 << shift) - 1) == 5 & ((1 << shift) - 1);
-                for segment in 0..4 {
+                let of_first = all.first / 128;
+                for segment in of_first..of_first + 4 {
                     let slow = (0..128).filter(|&i| is_one(segment * 128 + i));
                     let slow = slow.fold(0_u128, |bits, i| bits | 1 << i);
-                    assert_eq!(all.candidates(segment), slow, "{shift} {from} {segment}");
+                    let quick = match segment == of_first {
+                        true => all.in_first_segment(),
+                        false => all.in_later_segment(segment),
+                    };
+                    assert_eq!(quick, slow, "{shift} {from} {segment}");
                 }
+                let half = all.in_first_segment() >> (all.first % 128 / 64 * 64);
+                assert_eq!(u128::from(all.in_first_half()), half & u128::from(u64::MAX));
             }
         }
     }

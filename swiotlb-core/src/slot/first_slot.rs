@@ -82,17 +82,18 @@ impl FirstSlot {
         self.words[index as usize].store(word, Relaxed);
     }
 
-    /// The mapping that starts before slot `index` and reaches it.
+    /// The word of the mapping that starts before slot `index` and reaches it, and how many slots before; else 0.
     #[cold]
-    fn middle(&self, index: u32) -> Belongs<'_> {
+    fn middle(&self, index: u32) -> (u64, u32) {
         let before = &self.words[segment_start(index) as usize..index as usize];
-        let found = (1..).zip(before.iter().rev()).map(|(nth, word)| (nth, word.load(Relaxed)));
-        match found.into_iter().find(|&(_, word)| word != 0) {
-            Some((nth, word)) if word & HERE != 0 && nth < slots_from_start(word) => {
-                Belongs { table: self, word, index, nth }
+        for (nth, word) in (1..).zip(before.iter().rev()) {
+            let word = word.load(Relaxed);
+            if word != 0 {
+                let reaches = word & HERE != 0 && nth < slots_from_start(word);
+                return if reaches { (word, nth) } else { (0, 0) };
             }
-            _ => Belongs { table: self, word: 0, index, nth: 0 },
         }
+        (0, 0)
     }
 }
 
@@ -138,15 +139,12 @@ impl SlotTable for FirstSlot {
 
     #[inline]
     fn slot(&self, index: u32) -> Belongs<'_> {
-        let word = self.word(index);
-        if word & HERE != 0 {
-            return Belongs { table: self, word, index, nth: 0 };
-        }
-        if word != 0 {
-            // Padding.
-            return Belongs { table: self, word: 0, index, nth: 0 };
-        }
-        self.middle(index)
+        let (word, nth) = match self.word(index) {
+            0 => self.middle(index),
+            word if word & HERE != 0 => (word, 0),
+            _padding => (0, 0),
+        };
+        Belongs { table: self, word, index, nth }
     }
 
     #[inline]
