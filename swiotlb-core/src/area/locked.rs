@@ -22,7 +22,7 @@ pub struct Locked<L, S> {
 }
 
 impl<L: AreaLock, S: SlotSearch> Locked<L, S> {
-    /// Under the lock: moves the start of the next search behind `last`, which is relative to the area.
+    /// Under the lock: `n` more slots are in use.
     #[inline]
     fn claimed(&self, n: u32) {
         self.used.store(self.used.load(Relaxed) + u64::from(n), Relaxed);

@@ -7,7 +7,7 @@ use crate::addr::PhysAddr;
 use crate::device::DeviceLimits;
 use crate::lock::QueuedSpin;
 use crate::rules::IO_TLB_SIZE;
-use crate::search::{Bitmap, FreeRunList, Lifo, Summary, Warm};
+use crate::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
 use crate::slot::{FirstSlot, SlotTable};
 use crate::sync::{AtomicU32, Ordering};
 use core::marker::PhantomData;
@@ -29,6 +29,7 @@ macro_rules! for_every_area {
         $test::<Locked<QueuedSpin, Warm>>($($arg),*);
         $test::<Locked<QueuedSpin, Warm<FirstSlot>>>($($arg),*);
         $test::<Locked<QueuedSpin, Lifo>>($($arg),*);
+        $test::<Locked<QueuedSpin, Offset<FirstSlot>>>($($arg),*);
     };
 }
 

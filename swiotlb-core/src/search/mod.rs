@@ -9,12 +9,14 @@
 //! | [`Bitmap`] | claims and frees of many slots touch two words; a run's length costs a scan of bits |
 //! | [`Summary`] | full or fragmented areas: passes what cannot serve without looking slot by slot |
 //! | [`Warm`] | large copies: hands out what was freed last, still in the cache; gives up Linux's placement |
+//! | [`Offset`] | an allocator from outside as a peer: blocks by size bins; gives up Linux's placement |
 //! | [`Lifo`] | single slots, by the list proposed in 2021; walks far for more; gives up Linux's placement |
 
 mod bitmap;
 mod free_run_list;
 mod lifo;
 mod mask;
+mod offset;
 mod progression;
 mod summary;
 #[cfg(test)]
@@ -24,6 +26,7 @@ mod warm;
 pub use bitmap::Bitmap;
 pub use free_run_list::FreeRunList;
 pub use lifo::Lifo;
+pub use offset::Offset;
 pub use summary::Summary;
 pub use warm::Warm;
 

@@ -73,7 +73,7 @@ macro_rules! for_every_policy {
             use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
             use swiotlb_core::policy::{Kernel, With};
             use swiotlb_core::reclaim::{Quiescent, RefCounted, RwLocked};
-            use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Summary, Warm};
+            use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
             use swiotlb_core::slot::FirstSlot;
             use swiotlb_core::stats::Sharded;
             use swiotlb_core::trip::EachStep;
@@ -88,6 +88,7 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Area<Padded<Locked<QueuedSpin, FreeRunList>>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Warm<FirstSlot>>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Lifo>>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Offset>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<SortedArray>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Trip<EachStep>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Walk<PoolMajor>>>();
