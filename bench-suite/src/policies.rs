@@ -13,7 +13,7 @@ use swiotlb_core::area::Locked;
 use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::lock::{Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
 use swiotlb_core::lookup::{PageDirectory, SortedArray};
-use swiotlb_core::policy::{Kernel, Reproduces, With, axes, label, reproduces};
+use swiotlb_core::policy::{Axes, Kernel, Reproduces, With, axes, label, reproduces};
 use swiotlb_core::reclaim::Quiescent;
 use swiotlb_core::search::{Bitmap, FreeRunList, Summary};
 use swiotlb_core::stats::Sharded;
@@ -29,7 +29,7 @@ pub struct Entry {
     /// What it changes of the kernel's policy, in words.
     pub changes: &'static str,
     /// Every axis with its strategy.
-    pub axes: fn() -> [(&'static str, &'static str); 8],
+    pub axes: fn() -> Axes,
     /// The label composed of every axis.
     pub label: fn() -> String,
     /// What it declares to reproduce.

@@ -10,6 +10,7 @@ use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::probe::{Note, Probe};
 use crate::rules::{IO_TLB_SIZE, align_offset};
+use crate::slot::SlotView;
 
 /// Whether bytes are copied. Off, everything else is done as before: that is how bookkeeping is measured.
 pub trait Bounce: Send + Sync + 'static {

@@ -5,7 +5,8 @@ use crate::caller::Session;
 use crate::mem::Device;
 use crate::policy::Policy;
 use crate::pool::Pool;
-use crate::rules::{align_offset, nr_slots};
+use crate::rules::align_offset;
+use crate::slot::SlotView;
 
 /// What the slots remember of a mapping.
 pub struct Mapping<'a, P: Policy> {
@@ -34,7 +35,7 @@ impl<P: Policy> Session<'_, P> {
         let start = pool.slot(slot).start()?;
         let first = SlotIndex(slot.0 - u32::from(start.pad_slots));
         let offset = align_offset(dev.limits.min_align_mask, 0, addr);
-        let nslots = nr_slots(pool.slot(first).alloc_size() + offset);
+        let nslots = u64::from(pool.nslots_of(slot, start, offset));
         let alloc_left = pool.slot(slot).alloc_size();
         Some(Mapping { pool, slot, first, nslots, alloc_left, area: pool.area_of(first) })
     }

@@ -211,24 +211,17 @@ impl<P: Policy> Session<'_, P> {
         found: &Found<'_, P>,
     ) -> PhysAddr {
         let offset = align_offset(dev.limits.min_align_mask, req.alloc_align_mask, req.orig);
-        let pad = nr_slots_before(offset);
-        let slots = found.pool.slots(found.first.0 + pad, search.nslots - pad);
-        if let Some(start) = slots.first() {
-            #[expect(clippy::cast_possible_truncation, reason = "padding is less than a segment")]
-            start.set_start(MappingStart { pad_slots: pad as u16, dir: Some(req.dir) });
-        }
-        for (i, slot) in (0_u64..).zip(slots) {
-            slot.set_orig_addr(req.orig.wrapping_add(i << IO_TLB_SHIFT));
-        }
+        let start = MappingStart { pad_slots: nr_slots_before(offset), dir: Some(req.dir) };
+        found.pool.remember(found.first, search, start, Some(req.orig));
         found.pool.slot_addr(found.first).wrapping_add(offset)
     }
 }
 
 /// Whole padding slots before the buffer (step 4).
 #[inline]
-fn nr_slots_before(offset: u64) -> u32 {
+fn nr_slots_before(offset: u64) -> u16 {
     debug_assert!(nr_slots(offset) <= 128);
     #[expect(clippy::cast_possible_truncation, reason = "the offset is less than a segment")]
-    let pad = (offset >> IO_TLB_SHIFT) as u32;
+    let pad = (offset >> IO_TLB_SHIFT) as u16;
     pad
 }

@@ -10,14 +10,15 @@
 //! assert!(label::<Experiment>().contains("lookup=sorted-array"));
 //! ```
 
-use crate::area::{AreaSlots, Locked};
+use crate::area::{AreaNames, AreaSlots, Locked};
 use crate::bounce::{Bounce, Copying};
 use crate::lock::QueuedSpin;
 use crate::lookup::{PoolLookup, RcuList};
 use crate::phys::{BuddyZones, NoEncryption, PageSource, PoolPages};
 use crate::probe::Probe;
 use crate::reclaim::{Epoch, Reclaim};
-use crate::search::FreeRunList;
+use crate::search::{self, FreeRunList, Summary};
+use crate::slot::FirstSlot;
 use crate::stats::{Global, Stats};
 use crate::trip::{PassAlong, Trip};
 use crate::walk::{AreaMajor, Walk};
@@ -132,6 +133,13 @@ pub type Kernel = Bundle<
     (),
 >;
 
+/// The kernel's decisions at less cost: segments that cannot serve are passed by masks, and a mapping is remembered
+/// in one word.
+pub type Fast = <Kernel as With>::Area<Locked<QueuedSpin, Summary<FirstSlot>>>;
+
+/// The kernel's placement given up for warm memory: slots freed last are handed out first.
+pub type Warm = <Kernel as With>::Area<Locked<QueuedSpin, search::Warm<FirstSlot>>>;
+
 /// What a policy declares to reproduce of Linux 6.12; `verify` compares that and says what it left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reproduces {
@@ -150,14 +158,19 @@ pub const fn reproduces<P: Policy>() -> Reproduces {
     }
 }
 
-/// Every axis of `P` with the name of its strategy. Copying and counting are how a policy is measured,
-/// not what it is; pages are named by their source.
+/// Every axis of a policy with the name of its strategy.
+pub type Axes = [(&'static str, &'static str); 10];
+
+/// The axes of `P`. Copying and counting are how a policy is measured, not what it is; pages are named by
+/// their source.
 #[must_use]
-pub fn axes<P: Policy>() -> [(&'static str, &'static str); 8] {
-    let (lock, search) = P::Area::names();
+pub fn axes<P: Policy>() -> Axes {
+    let AreaNames { lock, search, slots, layout } = P::Area::names();
     [
         ("lock", lock),
         ("search", search),
+        ("slots", slots),
+        ("layout", layout),
         ("walk", P::Walk::NAME),
         ("lookup", P::Lookup::NAME),
         ("reclaim", P::Reclaim::NAME),
@@ -176,16 +189,24 @@ pub fn label<P: Policy>() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::Bitmap;
+    use crate::area::Padded;
+    use crate::search::{Bitmap, Lifo};
     use crate::walk::PoolMajor;
+
+    #[test]
+    fn areas_name_their_table_and_layout() {
+        type Area = Padded<<Fast as Policy>::Area>;
+        let text = label::<<Kernel as With>::Area<Area>>();
+        assert!(text.starts_with("lock=queued search=summary slots=first-slot layout=padded "), "{text}");
+    }
 
     #[test]
     fn a_label_names_every_axis() {
         let text = label::<Kernel>();
         assert_eq!(
             text,
-            "lock=queued search=list walk=area-major lookup=rcu-list reclaim=epoch stats=global \
-             trip=pass-along copy=on"
+            "lock=queued search=list slots=each-slot layout=packed walk=area-major lookup=rcu-list \
+             reclaim=epoch stats=global trip=pass-along copy=on"
         );
     }
 
@@ -193,6 +214,10 @@ mod tests {
     fn what_is_reproduced_follows_from_the_axes() {
         assert!(reproduces::<Kernel>().placement);
         assert!(reproduces::<<Kernel as With>::Area<Locked<QueuedSpin, Bitmap>>>().placement);
+        assert!(reproduces::<Fast>().placement && reproduces::<Fast>().statistics);
+        assert!(reproduces::<<Kernel as With>::Area<Padded<<Kernel as Policy>::Area>>>().placement);
         assert!(!reproduces::<<Kernel as With>::Walk<PoolMajor>>().placement);
+        assert!(!reproduces::<Warm>().placement && reproduces::<Warm>().statistics);
+        assert!(!reproduces::<<Kernel as With>::Area<Locked<QueuedSpin, Lifo>>>().placement);
     }
 }

@@ -11,12 +11,14 @@ use crate::policy::Policy;
 use crate::probe::Probe;
 use crate::rules::{IO_TLB_SEGSIZE, IO_TLB_SHIFT};
 use crate::search::{AreaRange, SlotRequest};
-use crate::slot::{Slot, new_slots};
+use crate::slot::{MappingStart, SlotTable};
 use crate::sync::AtomicPtr;
 use crate::walk::HasAreas;
 use core::ptr;
 
-type MarkOf<P> = <<P as Policy>::Area as AreaSlots>::Mark;
+type TableOf<P> = <<P as Policy>::Area as AreaSlots>::Table;
+/// What a pool's table says of one slot.
+pub type ViewOf<'a, P> = <TableOf<P> as SlotTable>::View<'a>;
 
 /// A pool of slots.
 #[repr(C)]
@@ -27,7 +29,7 @@ pub struct Pool<P: Policy> {
     nareas: u32,
     area_nslabs: u32,
     areas: Box<[P::Area]>,
-    slots: Box<[Slot<MarkOf<P>>]>,
+    slots: TableOf<P>,
     nslabs: u32,
     transient: bool,
     memory: PoolMemory,
@@ -39,7 +41,7 @@ impl<P: Policy> Pool<P> {
     pub(crate) fn new(memory: PoolMemory, nslabs: u32, nareas: u32, transient: bool) -> Self {
         let area_nslabs = nslabs / nareas;
         debug_assert!(nareas == 1 || area_nslabs.is_multiple_of(IO_TLB_SEGSIZE));
-        let slots = new_slots(nslabs);
+        let slots = TableOf::<P>::new(nslabs);
         let areas = (0..nareas)
             .map(|i| P::Area::new(&slots, AreaRange { first: i * area_nslabs, len: area_nslabs }))
             .collect();
@@ -88,16 +90,29 @@ impl<P: Policy> Pool<P> {
         self.start.wrapping_add(u64::from(slot.0) << IO_TLB_SHIFT)
     }
 
-    /// The descriptor of `slot`.
+    /// What is known of the mapping that `slot` belongs to.
     #[inline]
-    pub fn slot(&self, slot: SlotIndex) -> &Slot<MarkOf<P>> {
-        &self.slots[slot.0 as usize]
+    pub fn slot(&self, slot: SlotIndex) -> ViewOf<'_, P> {
+        self.slots.slot(slot.0)
     }
 
-    /// The descriptors of `[first, first + n)`.
+    /// Slots that the mapping which starts in slot `buffer` took, padding included; the buffer starts `offset`
+    /// bytes into its slot.
     #[inline]
-    pub(crate) fn slots(&self, first: u32, n: u32) -> &[Slot<MarkOf<P>>] {
-        &self.slots[first as usize..(first + n) as usize]
+    pub fn nslots_of(&self, buffer: SlotIndex, start: MappingStart, offset: u64) -> u32 {
+        self.slots.nslots(buffer.0, start, offset)
+    }
+
+    /// Remembers what was mapped into the slots from `first` on, which are the caller's.
+    #[inline]
+    pub(crate) fn remember(
+        &self,
+        first: SlotIndex,
+        req: &SlotRequest,
+        start: MappingStart,
+        orig: Option<PhysAddr>,
+    ) {
+        self.slots.remember(first.0, req, start, orig);
     }
 
     /// The area that holds `slot`.
@@ -130,9 +145,11 @@ impl<P: Policy> Pool<P> {
         self.areas[area.0 as usize].peek(&self.slots, self.range(area), at, req).map(SlotIndex)
     }
 
-    /// Gives `[first, first + n)` back to its area.
+    /// Gives the `n` slots of the mapping that starts in slot `buffer` back to their area.
     #[inline]
-    pub(crate) fn release<C: Probe>(&self, first: SlotIndex, n: u32, probe: &C) {
+    pub(crate) fn release<C: Probe>(&self, buffer: SlotIndex, start: MappingStart, n: u32, probe: &C) {
+        self.slots.end(buffer.0, start);
+        let first = SlotIndex(buffer.0 - u32::from(start.pad_slots));
         let area = self.area_of(first);
         self.areas[area.0 as usize].release_slots(&self.slots, self.range(area), first.0, n, probe);
     }

@@ -33,7 +33,7 @@ impl<P: Policy> Session<'_, P> {
         let found = self.find_slots(dev, &search)?;
         let addr = found.pool.slot_addr(found.first);
         let start = MappingStart { pad_slots: 0, dir: None };
-        found.pool.slot(found.first).set_start(start);
+        found.pool.remember(found.first, &search, start, None);
         if addr.0 & (PAGE_SIZE - 1) != 0 {
             self.end_mapping(dev, found.pool, addr, start);
             return Err(AllocError::Unaligned { addr });

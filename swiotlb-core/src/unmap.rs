@@ -1,6 +1,6 @@
 //! Unmap: copy back, then give the slots back or drop the transient pool (`swiotlb_tbl_unmap_single`).
 
-use crate::addr::{PhysAddr, SlotIndex};
+use crate::addr::PhysAddr;
 use crate::bounce::CopyTo;
 use crate::caller::Session;
 use crate::device::{Attrs, Direction};
@@ -9,8 +9,8 @@ use crate::lookup::PoolIndex;
 use crate::mem::Device;
 use crate::policy::Policy;
 use crate::pool::Pool;
-use crate::rules::{IO_TLB_SIZE, align_offset, nr_slots};
-use crate::slot::MappingStart;
+use crate::rules::{IO_TLB_SIZE, align_offset};
+use crate::slot::{MappingStart, SlotView};
 use crate::stats::Stats;
 use crate::trip::Trip;
 use core::ptr::NonNull;
@@ -67,10 +67,8 @@ impl<P: Policy> Session<'_, P> {
     fn release_slots(&self, dev: &Device<P>, pool: &Pool<P>, addr: PhysAddr, start: MappingStart) {
         let offset = align_offset(dev.limits.min_align_mask, 0, addr);
         let buffer = pool.slot_of(addr);
-        let first = SlotIndex(buffer.0 - u32::from(start.pad_slots));
-        #[expect(clippy::cast_possible_truncation, reason = "an allocation is at most a segment")]
-        let nslots = nr_slots(pool.slot(first).alloc_size() + offset) as u32;
-        pool.release(first, nslots, self.probe());
+        let nslots = pool.nslots_of(buffer, start, offset);
+        pool.release(buffer, start, nslots, self.probe());
         self.sub_used(u64::from(nslots));
     }
 

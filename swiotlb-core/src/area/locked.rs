@@ -3,11 +3,11 @@
 //! With a lock of four bytes and a search without state it takes 16 bytes, four to a cache line, as
 //! `struct io_tlb_area` does.
 
-use super::AreaSlots;
+use super::{AreaNames, AreaSlots};
 use crate::lock::AreaLock;
 use crate::probe::Probe;
 use crate::search::{AreaRange, InWindow, SlotRequest, SlotSearch};
-use crate::slot::Slot;
+use crate::slot::SlotTable;
 use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// A lock, the two numbers it protects, and a search.
@@ -22,7 +22,7 @@ pub struct Locked<L, S> {
 }
 
 impl<L: AreaLock, S: SlotSearch> Locked<L, S> {
-    /// Under the lock: moves the start of the next search behind `last`, which is relative to the area.
+    /// Under the lock: `n` more slots are in use.
     #[inline]
     fn claimed(&self, n: u32) {
         self.used.store(self.used.load(Relaxed) + u64::from(n), Relaxed);
@@ -30,14 +30,14 @@ impl<L: AreaLock, S: SlotSearch> Locked<L, S> {
 }
 
 impl<L: AreaLock, S: SlotSearch> AreaSlots for Locked<L, S> {
-    type Mark = S::Mark;
+    type Table = S::Table;
     const KEEPS_PLACEMENT: bool = S::KEEPS_PLACEMENT;
 
-    fn names() -> (&'static str, &'static str) {
-        (L::NAME, S::NAME)
+    fn names() -> AreaNames {
+        AreaNames { lock: L::NAME, search: S::NAME, slots: S::Table::NAME, layout: "packed" }
     }
 
-    fn new(slots: &[Slot<S::Mark>], range: AreaRange) -> Self {
+    fn new(slots: &S::Table, range: AreaRange) -> Self {
         Self {
             used: AtomicU64::new(0),
             index: AtomicU32::new(0),
@@ -50,7 +50,7 @@ impl<L: AreaLock, S: SlotSearch> AreaSlots for Locked<L, S> {
     #[inline(always)]
     fn find_slots<C: Probe>(
         &self,
-        slots: &[Slot<S::Mark>],
+        slots: &S::Table,
         range: AreaRange,
         at: InWindow,
         req: &SlotRequest,
@@ -59,56 +59,41 @@ impl<L: AreaLock, S: SlotSearch> AreaSlots for Locked<L, S> {
         probe.area_tried();
         probe.lock_taken();
         self.lock.with(probe, || {
-            if u64::from(req.nslots) > u64::from(range.len) - self.used.load(Relaxed) {
+            let used = self.used.load(Relaxed);
+            if u64::from(req.nslots) > u64::from(range.len) - used {
                 return None;
             }
-            let first = self.search.find(slots, range, at, req, self.index.load(Relaxed), probe)?;
-            let written =
-                self.search.take(slots, first, req.nslots, |slot, i| slot.set_alloc_size(req.left_at(i)));
-            probe.written_at_map(written);
+            let first = self.search.claim(slots, range, at, req, self.index.load(Relaxed), probe)?;
             let next = first + req.nslots - range.first;
             self.index.store(if next < range.len { next } else { 0 }, Relaxed);
-            self.claimed(req.nslots);
+            self.used.store(used + u64::from(req.nslots), Relaxed);
             Some(first)
         })
     }
 
     #[inline]
-    fn release_slots<C: Probe>(
-        &self,
-        slots: &[Slot<S::Mark>],
-        _range: AreaRange,
-        first: u32,
-        n: u32,
-        probe: &C,
-    ) {
+    fn release_slots<C: Probe>(&self, slots: &S::Table, _range: AreaRange, first: u32, n: u32, probe: &C) {
         probe.lock_taken();
         self.lock.with(probe, || {
-            probe.written_at_unmap(self.search.give(slots, first, n, Slot::forget));
+            probe.written_at_unmap(self.search.give(slots, first, n));
             self.used.store(self.used.load(Relaxed) - u64::from(n), Relaxed);
         });
     }
 
-    fn claim_at(&self, slots: &[Slot<S::Mark>], range: AreaRange, first: u32, req: &SlotRequest) -> bool {
+    fn claim_at(&self, slots: &S::Table, range: AreaRange, first: u32, req: &SlotRequest) -> bool {
         self.lock.with(&(), || {
             let fits = first >= range.first
                 && first + req.nslots <= range.first + range.len
                 && self.search.run(slots, first) >= req.nslots;
             if fits {
-                self.search.take(slots, first, req.nslots, |slot, i| slot.set_alloc_size(req.left_at(i)));
+                self.search.take(slots, first, req);
                 self.claimed(req.nslots);
             }
             fits
         })
     }
 
-    fn peek(
-        &self,
-        slots: &[Slot<S::Mark>],
-        range: AreaRange,
-        at: InWindow,
-        req: &SlotRequest,
-    ) -> Option<u32> {
+    fn peek(&self, slots: &S::Table, range: AreaRange, at: InWindow, req: &SlotRequest) -> Option<u32> {
         self.lock.with(&(), || {
             if u64::from(req.nslots) > u64::from(range.len) - self.used.load(Relaxed) {
                 return None;
@@ -117,7 +102,7 @@ impl<L: AreaLock, S: SlotSearch> AreaSlots for Locked<L, S> {
         })
     }
 
-    fn free_run(&self, slots: &[Slot<S::Mark>], slot: u32) -> u32 {
+    fn free_run(&self, slots: &S::Table, slot: u32) -> u32 {
         self.lock.with(&(), || self.search.run(slots, slot))
     }
 

@@ -2,63 +2,71 @@
 //!
 //! Invariant, under the area's lock: `used` is the number of slots that are not free, and `index`
 //! (where the next search starts) lies within the area.
+//!
+//! | area | when it wins |
+//! |---|---|
+//! | [`Locked`] | Linux's: one lock around a slot search |
+//! | [`Padded`] | many CPUs: the same on cache lines of its own |
 
 mod locked;
+mod padded;
+#[cfg(test)]
+mod tests;
 
 pub use locked::Locked;
+pub use padded::Padded;
 
 use crate::probe::Probe;
 use crate::search::{AreaRange, InWindow, SlotRequest};
-use crate::slot::{Mark, Slot};
+use crate::slot::SlotTable;
+
+/// An area's parts of the policy label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AreaNames {
+    /// The lock.
+    pub lock: &'static str,
+    /// The slot search.
+    pub search: &'static str,
+    /// The descriptor table.
+    pub slots: &'static str,
+    /// How areas lie side by side: `packed` or `padded`.
+    pub layout: &'static str,
+}
 
 /// What a pool asks of its areas. `slots` is always the whole pool's table.
 pub trait AreaSlots: Send + Sync + 'static {
-    /// What the area's search keeps in each descriptor.
-    type Mark: Mark;
+    /// The descriptor table of a pool of such areas.
+    type Table: SlotTable;
     /// Whether every answer equals Linux's whenever calls do not overlap in time.
     const KEEPS_PLACEMENT: bool;
 
-    /// The parts of the policy label: lock and search.
-    fn names() -> (&'static str, &'static str);
+    /// The parts of the policy label.
+    fn names() -> AreaNames;
 
     /// An area whose slots are all free.
-    fn new(slots: &[Slot<Self::Mark>], range: AreaRange) -> Self;
+    fn new(slots: &Self::Table, range: AreaRange) -> Self;
 
-    /// Finds and claims slots for `req`; the first of them. Each claimed slot records the bytes left of
-    /// the allocation, nothing else.
+    /// Finds and claims slots for `req`, in the table too; the first of them.
     fn find_slots<C: Probe>(
         &self,
-        slots: &[Slot<Self::Mark>],
+        slots: &Self::Table,
         range: AreaRange,
         at: InWindow,
         req: &SlotRequest,
         probe: &C,
     ) -> Option<u32>;
 
-    /// Gives `[first, first + n)` back; every slot forgets its mapping.
-    fn release_slots<C: Probe>(
-        &self,
-        slots: &[Slot<Self::Mark>],
-        range: AreaRange,
-        first: u32,
-        n: u32,
-        probe: &C,
-    );
+    /// Gives `[first, first + n)` back, in the table too.
+    fn release_slots<C: Probe>(&self, slots: &Self::Table, range: AreaRange, first: u32, n: u32, probe: &C);
 
     /// Claims exactly `[first, first + req.nslots)` if it is free (for replay and tests). `index` stays.
-    fn claim_at(&self, slots: &[Slot<Self::Mark>], range: AreaRange, first: u32, req: &SlotRequest) -> bool;
+    fn claim_at(&self, slots: &Self::Table, range: AreaRange, first: u32, req: &SlotRequest) -> bool;
 
     /// Where [`AreaSlots::find_slots`] would find `req` now, claiming nothing.
-    fn peek(
-        &self,
-        slots: &[Slot<Self::Mark>],
-        range: AreaRange,
-        at: InWindow,
-        req: &SlotRequest,
-    ) -> Option<u32>;
+    fn peek(&self, slots: &Self::Table, range: AreaRange, at: InWindow, req: &SlotRequest) -> Option<u32>;
 
     /// Free slots from `slot` to the next taken one or the end of its segment or pool.
-    fn free_run(&self, slots: &[Slot<Self::Mark>], slot: u32) -> u32;
+    fn free_run(&self, slots: &Self::Table, slot: u32) -> u32;
 
     /// Slots in use.
     fn used(&self) -> u64;

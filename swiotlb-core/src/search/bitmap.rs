@@ -6,18 +6,20 @@
 use super::{AreaRange, InWindow, SlotRequest, SlotSearch, stepped_walk};
 use crate::probe::Probe;
 use crate::rules::IO_TLB_SEGSIZE;
-use crate::slot::Slot;
+use crate::slot::{EachSlot, SlotTable};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
+use core::marker::PhantomData;
 
 const WORD: u32 = u64::BITS;
 
 /// A bitmap of free slots.
-pub struct Bitmap {
+pub struct Bitmap<T = EachSlot> {
     first: u32,
     words: Box<[AtomicU64]>,
+    table: PhantomData<fn() -> T>,
 }
 
-impl Bitmap {
+impl<T> Bitmap<T> {
     /// The free bits of the segment that holds `index`, that of `index` in bit 0.
     #[inline]
     fn segment_from(&self, index: u32) -> u128 {
@@ -48,27 +50,28 @@ impl Bitmap {
     }
 }
 
-impl SlotSearch for Bitmap {
-    type Mark = ();
+impl<T: SlotTable> SlotSearch for Bitmap<T> {
+    type Table = T;
     const NAME: &'static str = "bitmap";
     const KEEPS_PLACEMENT: bool = true;
 
-    fn new(_slots: &[Slot<()>], area: AreaRange) -> Self {
+    fn new(_slots: &T, area: AreaRange) -> Self {
         let words = (area.len.div_ceil(IO_TLB_SEGSIZE) * 2) as usize;
-        let this = Self { first: area.first, words: (0..words).map(|_| AtomicU64::new(0)).collect() };
+        let words = (0..words).map(|_| AtomicU64::new(0)).collect();
+        let this = Self { first: area.first, words, table: PhantomData };
         this.change(area.first, area.len, |word, mask| word | mask);
         this
     }
 
     #[inline]
-    fn run(&self, _slots: &[Slot<()>], index: u32) -> u32 {
+    fn run(&self, _slots: &T, index: u32) -> u32 {
         self.segment_from(index).trailing_ones()
     }
 
     #[inline(always)]
     fn find<C: Probe>(
         &self,
-        slots: &[Slot<()>],
+        slots: &T,
         area: AreaRange,
         at: InWindow,
         req: &SlotRequest,
@@ -79,16 +82,14 @@ impl SlotSearch for Bitmap {
     }
 
     #[inline]
-    fn take(&self, slots: &[Slot<()>], first: u32, n: u32, each: impl Fn(&Slot<()>, u32)) -> u32 {
-        for (i, slot) in (0..).zip(&slots[first as usize..(first + n) as usize]) {
-            each(slot, i);
-        }
-        self.change(first, n, |word, mask| word & !mask)
+    fn take(&self, slots: &T, first: u32, req: &SlotRequest) -> u32 {
+        slots.claim(first, req);
+        self.change(first, req.nslots, |word, mask| word & !mask)
     }
 
     #[inline]
-    fn give(&self, slots: &[Slot<()>], first: u32, n: u32, each: impl Fn(&Slot<()>)) -> u32 {
-        slots[first as usize..(first + n) as usize].iter().for_each(each);
+    fn give(&self, slots: &T, first: u32, n: u32) -> u32 {
+        slots.forget(first, n);
         self.change(first, n, |word, mask| word | mask)
     }
 }

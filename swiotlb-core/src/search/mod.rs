@@ -8,16 +8,27 @@
 //! | [`FreeRunList`] | Linux's: one look tells a run's length; claims and frees rewrite counts |
 //! | [`Bitmap`] | claims and frees of many slots touch two words; a run's length costs a scan of bits |
 //! | [`Summary`] | full or fragmented areas: passes what cannot serve without looking slot by slot |
+//! | [`Warm`] | large copies: hands out what was freed last, still in the cache; gives up Linux's placement |
+//! | [`Offset`] | an allocator from outside as a peer: blocks by size bins; gives up Linux's placement |
+//! | [`Lifo`] | single slots, by the list proposed in 2021; walks far for more; gives up Linux's placement |
 
 mod bitmap;
 mod free_run_list;
+mod lifo;
+mod mask;
+mod offset;
+mod progression;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod warm;
 
 pub use bitmap::Bitmap;
 pub use free_run_list::FreeRunList;
+pub use lifo::Lifo;
+pub use offset::Offset;
 pub use summary::Summary;
+pub use warm::Warm;
 
 use crate::addr::PhysAddr;
 use crate::device::DeviceLimits;
@@ -25,7 +36,7 @@ use crate::probe::Probe;
 use crate::rules::{
     IO_TLB_SHIFT, IO_TLB_SIZE, MAX_POOL_SLABS, PAGE_SIZE, boundary_slots, nr_slots, spans_boundary,
 };
-use crate::slot::{Mark, Slot};
+use crate::slot::SlotTable;
 
 /// The slots of one area: `[first, first + len)` of its pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,24 +161,24 @@ const fn saturating_u32(value: u64) -> u32 {
 
 /// What an area asks of a search. All calls for one area come under its lock.
 pub trait SlotSearch: Send + Sync + 'static {
-    /// What the search keeps in each descriptor.
-    type Mark: Mark;
+    /// The descriptor table that goes with it. Of its own the search keeps there what the table has room for.
+    type Table: SlotTable;
     /// The name in policy labels.
     const NAME: &'static str;
     /// Whether every answer equals Linux's.
     const KEEPS_PLACEMENT: bool;
 
-    /// The search of an area whose slots are all free. `slots` is the whole pool's table.
-    fn new(slots: &[Slot<Self::Mark>], area: AreaRange) -> Self;
+    /// The search of an area whose slots are all free. `slots` is always the whole pool's table.
+    fn new(slots: &Self::Table, area: AreaRange) -> Self;
 
     /// Free slots from `index` to the next taken one, or to the end of the segment or the pool.
-    fn run(&self, slots: &[Slot<Self::Mark>], index: u32) -> u32;
+    fn run(&self, slots: &Self::Table, index: u32) -> u32;
 
     /// The first slot of a free run for `req`, looked for from slot `from` (within the area) on.
     /// Nothing is claimed.
     fn find<C: Probe>(
         &self,
-        slots: &[Slot<Self::Mark>],
+        slots: &Self::Table,
         area: AreaRange,
         at: InWindow,
         req: &SlotRequest,
@@ -175,19 +186,29 @@ pub trait SlotSearch: Send + Sync + 'static {
         probe: &C,
     ) -> Option<u32>;
 
-    /// Claims the free run `[first, first + n)` and calls `each` with every slot of it and its number
-    /// in the run. Returns entries of the search structure that were written.
-    fn take(
+    /// [`SlotSearch::find`], then [`SlotSearch::take`] of what was found.
+    #[inline(always)]
+    fn claim<C: Probe>(
         &self,
-        slots: &[Slot<Self::Mark>],
-        first: u32,
-        n: u32,
-        each: impl Fn(&Slot<Self::Mark>, u32),
-    ) -> u32;
+        slots: &Self::Table,
+        area: AreaRange,
+        at: InWindow,
+        req: &SlotRequest,
+        from: u32,
+        probe: &C,
+    ) -> Option<u32> {
+        let first = self.find(slots, area, at, req, from, probe)?;
+        probe.written_at_map(self.take(slots, first, req));
+        Some(first)
+    }
 
-    /// Gives the claimed run `[first, first + n)` back and calls `each` with every slot of it.
-    /// Returns entries of the search structure that were written.
-    fn give(&self, slots: &[Slot<Self::Mark>], first: u32, n: u32, each: impl Fn(&Slot<Self::Mark>)) -> u32;
+    /// Claims the free run from `first` on for `req`, in the table too ([`SlotTable::claim`]). Returns
+    /// entries of the search structure that were written.
+    fn take(&self, slots: &Self::Table, first: u32, req: &SlotRequest) -> u32;
+
+    /// Gives the claimed run `[first, first + n)` back, in the table too ([`SlotTable::forget`]). Returns
+    /// entries of the search structure that were written.
+    fn give(&self, slots: &Self::Table, first: u32, n: u32) -> u32;
 }
 
 /// Linux's walk over the candidates of an area: from `from`, wrapping to the area's first slot, until as

@@ -1,82 +1,75 @@
-//! A bitmap with a summary: for each segment a byte that its longest free run does not exceed.
+//! A bitmap with a summary: for each segment a byte that its longest free run does not exceed, and one number for
+//! the area.
 //!
 //! The same answers as Linux's walk without taking its steps: the candidates of the walk form at most two
-//! arithmetic progressions (from the start index to the area's end, and from the first slot on), so a
-//! segment's serving candidates are one mask, and whole segments that cannot serve are passed eight at a
-//! time.
+//! progressions ([`super::progression`]), so a segment's serving candidates are one mask, whole segments that
+//! cannot serve are passed eight at a time, and an area that cannot serve is passed by one comparison.
 //!
-//! Invariant, under the area's lock: bit i % 128 of the segment's mask is 1 exactly if slot i is free; bits
-//! past the area's end are 0; `longest` of a segment is at least its longest free run. It is raised by a
-//! release, and lowered by a search that looked in vain, so its upkeep costs a claim nothing.
+//! Invariant, under the area's lock: bit i % 128 of a segment's `free` is 1 exactly if slot i is free; bits
+//! past the area's end are 0. `old` has the slots that were taken already when `longest` of the segment was last
+//! lowered; so `longest` is at least the longest run of slots that are not old, and these include all free ones.
+//! `most` is at least every `longest`. A search that looked in vain lowers them, the release of old slots raises
+//! them: their upkeep costs a claim nothing, and the release of a claim made since then one comparison.
 
+use super::mask::{halves, run_around, run_from, run_starts, span, span_of_half, whole};
+use super::progression::{Aligned, Progression};
 use super::{AreaRange, InWindow, SlotRequest, SlotSearch};
 use crate::probe::Probe;
-use crate::rules::{IO_TLB_SEGSIZE, IO_TLB_SHIFT};
-use crate::slot::Slot;
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::rules::IO_TLB_SEGSIZE;
+use crate::slot::{EachSlot, SlotTable};
+use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::marker::PhantomData;
 
 /// Bytes of `longest` in one word.
 const LANES: u32 = 8;
+/// A one in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
 
-/// Masks of free slots under a summary of runs.
-pub struct Summary {
+/// Masks of free slots under a summary of runs. Relaxed throughout: all accesses come under the area's lock.
+pub struct Summary<T = EachSlot> {
     first: u32,
-    /// Two words per segment, the lower half first. Relaxed: all accesses come under the area's lock.
-    masks: Box<[AtomicU64]>,
+    most: AtomicU32,
+    segments: Box<[Segment]>,
     /// A byte per segment.
     longest: Box<[AtomicU64]>,
+    table: PhantomData<fn() -> T>,
 }
 
-/// Candidates `first, first + stride, …` below `end`, relative to the area.
-#[derive(Clone, Copy)]
-struct Progression {
-    first: u32,
-    stride: u32,
-    end: u32,
+/// Two masks of a segment.
+#[derive(Default)]
+struct Segment {
+    free: Mask,
+    old: Mask,
 }
 
-/// Bits from which at least `n` ones follow (n from 1 to 128).
-#[inline]
-const fn run_starts(mut mask: u128, n: u32) -> u128 {
-    let mut have = 1;
-    while have < n && mask != 0 {
-        let more = if have < n - have { have } else { n - have };
-        mask &= mask >> more;
-        have += more;
-    }
-    mask
-}
+/// A bit per slot of a segment: the lower half, the upper half.
+#[derive(Default)]
+struct Mask([AtomicU64; 2]);
 
-/// Ones at every `stride`th bit from `offset` on; `stride` is a power of two up to 128.
-#[inline]
-const fn lattice(offset: u32, stride: u32) -> u128 {
-    // 2^128 - 1 divided by 2^stride - 1 has ones at the multiples of the stride.
-    let ones = if stride >= 128 { 1 } else { u128::MAX / ((1 << stride) - 1) };
-    ones << offset
-}
-
-/// The free run of `mask` that holds bit `at`, which is free: its length.
-#[inline]
-const fn run_around(mask: u128, at: u32) -> u32 {
-    let above = (mask >> at).trailing_ones();
-    let below = (mask << (127 - at)).leading_ones();
-    above + below - 1
-}
-
-impl Summary {
+impl Mask {
     #[inline]
-    fn mask(&self, segment: u32) -> u128 {
-        let low = self.masks[2 * segment as usize].load(Relaxed);
-        let high = self.masks[2 * segment as usize + 1].load(Relaxed);
-        u128::from(high) << 64 | u128::from(low)
+    fn get(&self) -> u128 {
+        whole(self.0[0].load(Relaxed), self.0[1].load(Relaxed))
     }
 
     #[inline]
-    fn set_mask(&self, segment: u32, mask: u128) {
-        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-        let (low, high) = (mask as u64, (mask >> 64) as u64);
-        self.masks[2 * segment as usize].store(low, Relaxed);
-        self.masks[2 * segment as usize + 1].store(high, Relaxed);
+    fn set(&self, mask: u128) {
+        let (low, high) = halves(mask);
+        self.0[0].store(low, Relaxed);
+        self.0[1].store(high, Relaxed);
+    }
+
+    /// The half that holds `bit`.
+    #[inline]
+    fn half(&self, bit: u32) -> &AtomicU64 {
+        &self.0[(bit / u64::BITS % 2) as usize]
+    }
+}
+
+impl<T> Summary<T> {
+    #[inline]
+    fn segment(&self, segment: u32) -> &Segment {
+        &self.segments[segment as usize]
     }
 
     /// Segment and bit of `slot`.
@@ -101,14 +94,42 @@ impl Summary {
         word.store(word.load(Relaxed) & !(0xff << shift) | u64::from(run) << shift, Relaxed);
     }
 
+    /// The old slots `[bit, bit + n)` of `segment` were freed: the run that they may be part of from now on counts.
+    /// Returns words written.
+    fn raise(&self, segment: u32, bit: u32, n: u32) -> u32 {
+        let old = self.segment(segment).old.get() & !span(bit, n);
+        self.segment(segment).old.set(old);
+        let run = run_around(!old, bit);
+        if run <= self.longest(segment) {
+            return 2;
+        }
+        self.set_longest(segment, run);
+        self.most.store(self.most.load(Relaxed).max(run), Relaxed);
+        4
+    }
+
+    /// A search found no run of `n` among the slots `free` of `segment`; if it may have had one.
+    fn lower(&self, segment: u32, free: u128, n: u32) {
+        if self.longest(segment) >= n {
+            self.set_longest(segment, n - 1);
+            self.segment(segment).old.set(!free);
+        }
+    }
+
+    /// A search found nothing in the whole area: what may the longest run be?
+    #[cold]
+    fn lower_most(&self) {
+        let bytes = self.longest.iter().flat_map(|word| word.load(Relaxed).to_le_bytes());
+        self.most.store(bytes.max().map_or(0, u32::from), Relaxed);
+    }
+
     /// The first segment from `from` on, below `end`, that may have a run of `n`.
     #[inline]
     fn next_segment(&self, from: u32, end: u32, n: u32) -> Option<u32> {
         // A byte b is at most 128, so b + (128 - n) has its top bit exactly if b >= n, and never carries.
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        let add = ONES * u64::from(128 - n);
-        let mut word = from / LANES;
+        let add = ONES * u64::from(IO_TLB_SEGSIZE - n);
         let mut keep = u64::MAX << (from % LANES * 8);
+        let mut word = from / LANES;
         while word * LANES < end {
             let may = (self.longest[word as usize].load(Relaxed) + add) & (ONES << 7) & keep;
             if may != 0 {
@@ -121,7 +142,7 @@ impl Summary {
         None
     }
 
-    /// The first candidate of `p` that serves `req`; counts segments looked at.
+    /// The first candidate of `p`, which is not empty, that serves `req`; counts segments looked at.
     #[inline]
     fn first_fit(
         &self,
@@ -132,14 +153,17 @@ impl Summary {
         looked: &mut u32,
     ) -> Option<u32> {
         let segments = p.end.div_ceil(IO_TLB_SEGSIZE);
-        let mut segment = self.next_segment(p.first / IO_TLB_SEGSIZE, segments, req.nslots)?;
+        // The first one is looked at whatever its summary says: mostly it serves.
+        let mut segment = p.first / IO_TLB_SEGSIZE;
+        let mut candidates = p.in_first_segment();
         loop {
             *looked += 1;
-            let runs = run_starts(self.mask(segment), req.nslots);
+            let free = self.segment(segment).free.get();
+            let runs = run_starts(free, req.nslots);
             if runs == 0 {
-                self.set_longest(segment, req.nslots - 1);
+                self.lower(segment, free, req.nslots);
             }
-            let mut fits = runs & p.candidates(segment);
+            let mut fits = runs & candidates;
             while fits != 0 {
                 let within = segment * IO_TLB_SEGSIZE + fits.trailing_zeros();
                 if within >= p.end {
@@ -151,181 +175,164 @@ impl Summary {
                 fits &= fits - 1;
             }
             segment = self.next_segment(segment + 1, segments, req.nslots)?;
+            candidates = p.in_later_segment(segment);
         }
     }
-}
 
-impl Progression {
-    /// Slots that the walk has stepped over when it comes to the area's first slot, having started at `from`
-    /// and looked at every candidate. Single steps end there exactly; a `step` from the last candidate may
-    /// lead past the end, and still counts in full.
+    /// What is seen of candidates `p`, which are not empty, without a loop: for one or two slots the first that serves
+    /// in the half segment where they begin, for more the first candidate alone.
     #[inline]
-    const fn stepped(self, from: u32, step: u32) -> u32 {
-        if self.first >= self.end {
-            return self.end - from;
+    fn first_look(&self, p: &Progression, n: u32) -> Option<u32> {
+        let (segment, bit) = (p.first / IO_TLB_SEGSIZE, p.first % IO_TLB_SEGSIZE);
+        let mask = &self.segment(segment).free;
+        let at = bit % u64::BITS;
+        if n <= 2 {
+            // A pair that begins in one half and ends in the other is left to the full search: it comes last.
+            let free = mask.half(bit).load(Relaxed);
+            let fits = free & free >> (n - 1) & p.in_first_half();
+            return if fits == 0 { None } else { Some(p.first - at + fits.trailing_zeros()) };
         }
-        let last = self.first + (self.end - 1 - self.first) / self.stride * self.stride;
-        let beyond = last.saturating_add(step);
-        if beyond >= self.end { beyond - from } else { self.end - from }
-    }
-
-    /// The candidates that lie in `segment`.
-    #[inline]
-    const fn candidates(self, segment: u32) -> u128 {
-        let start = segment * IO_TLB_SEGSIZE;
-        let in_progression = if self.stride <= IO_TLB_SEGSIZE {
-            lattice(self.first % self.stride, self.stride)
-        } else if (start ^ self.first) & (self.stride - 1) & !(IO_TLB_SEGSIZE - 1) == 0 {
-            1 << (self.first % IO_TLB_SEGSIZE)
+        let serves = if at + n <= u64::BITS {
+            !mask.half(bit).load(Relaxed) & span_of_half(at, n) == 0
         } else {
-            0
+            bit + n <= IO_TLB_SEGSIZE && !mask.get() & span(bit, n) == 0
         };
-        if self.first <= start {
-            in_progression
-        } else if self.first - start >= IO_TLB_SEGSIZE {
-            0
-        } else {
-            in_progression & u128::MAX << (self.first - start)
-        }
+        serves.then_some(p.first)
+    }
+
+    /// Whether slot `index` is free.
+    #[inline]
+    pub(super) fn is_free(&self, index: u32) -> bool {
+        let (segment, bit) = self.place(index);
+        self.segment(segment).free.half(bit).load(Relaxed) >> (bit % u64::BITS) & 1 != 0
     }
 }
 
-/// Slots from one candidate to the next: the walk's stride leads to or before the next aligned slot (an
-/// alignment above the kept bits shortens it), single steps lead on. A power of two.
-#[inline]
-const fn candidate_stride(req: &SlotRequest) -> u32 {
-    let period = ((req.align | req.keep) >> IO_TLB_SHIFT).saturating_add(1);
-    // A stride is at most 2^31; so a longer period leads past the end of any area, as the largest stride does.
-    if period > 1 << 31 {
-        return 1 << 31;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "compared above")]
-    let period = period as u32;
-    req.stride.next_multiple_of(period)
-}
-
-/// Slots from `within` to the next aligned one.
-#[inline]
-fn to_aligned(area: AreaRange, at: InWindow, req: &SlotRequest, within: u32) -> u32 {
-    // The bits that alignment compares, in slots; a pool starts on a page, so no lower bit is left.
-    let mask = (req.align | req.keep) >> IO_TLB_SHIFT;
-    let here = (at.base >> IO_TLB_SHIFT) + u64::from(area.first) + u64::from(within);
-    #[expect(clippy::cast_possible_truncation, reason = "larger steps end the walk all the same")]
-    let steps = ((req.kept >> IO_TLB_SHIFT).wrapping_sub(here) & mask).min(u64::from(u32::MAX)) as u32;
-    steps
-}
-
-impl SlotSearch for Summary {
-    type Mark = ();
+impl<T: SlotTable> SlotSearch for Summary<T> {
+    type Table = T;
     const NAME: &'static str = "summary";
     const KEEPS_PLACEMENT: bool = true;
 
-    fn new(_slots: &[Slot<()>], area: AreaRange) -> Self {
+    fn new(_slots: &T, area: AreaRange) -> Self {
         let segments = area.len.div_ceil(IO_TLB_SEGSIZE);
-        let words = |n: u32| (0..n).map(|_| AtomicU64::new(0)).collect();
-        let this =
-            Self { first: area.first, masks: words(2 * segments), longest: words(segments.div_ceil(LANES)) };
+        let this = Self {
+            first: area.first,
+            most: AtomicU32::new(area.len.min(IO_TLB_SEGSIZE)),
+            segments: (0..segments).map(|_| Segment::default()).collect(),
+            longest: (0..segments.div_ceil(LANES)).map(|_| AtomicU64::new(0)).collect(),
+            table: PhantomData,
+        };
         for segment in 0..segments {
             let slots = (area.len - segment * IO_TLB_SEGSIZE).min(IO_TLB_SEGSIZE);
-            this.set_mask(segment, u128::MAX >> (IO_TLB_SEGSIZE - slots));
+            this.segment(segment).free.set(span(0, slots));
+            this.segment(segment).old.set(!span(0, slots));
             this.set_longest(segment, slots);
         }
         this
     }
 
     #[inline]
-    fn run(&self, _slots: &[Slot<()>], index: u32) -> u32 {
+    fn run(&self, _slots: &T, index: u32) -> u32 {
         let (segment, bit) = self.place(index);
-        (self.mask(segment) >> bit).trailing_ones()
+        run_from(self.segment(segment).free.get(), bit)
     }
 
-    #[inline]
+    /// Out of line: mostly [`Summary::claim`] needs no more than one look.
+    #[inline(never)]
     fn find<C: Probe>(
         &self,
-        _slots: &[Slot<()>],
+        _slots: &T,
         area: AreaRange,
         at: InWindow,
         req: &SlotRequest,
         from: u32,
         probe: &C,
     ) -> Option<u32> {
+        if req.nslots > self.most.load(Relaxed) {
+            return None;
+        }
         let mut looked = 0;
-        let stride = candidate_stride(req);
+        let aligned = Aligned::new(area, at, req);
         // From the start index to the area's end.
-        let first = from.saturating_add(to_aligned(area, at, req, from));
-        let ahead = Progression { first, stride, end: area.len };
+        let ahead = aligned.progression(from, area.len);
         let mut found =
-            if first < area.len { self.first_fit(ahead, area, at, req, &mut looked) } else { None };
+            if ahead.is_empty() { None } else { self.first_fit(ahead, area, at, req, &mut looked) };
         if found.is_none() {
             // From the area's first slot on, as far as the walk's steps reach.
-            let first = to_aligned(area, at, req, 0);
-            let end = area.len.saturating_sub(ahead.stepped(from, req.stride));
-            if first < end {
-                found = self.first_fit(Progression { first, stride, end }, area, at, req, &mut looked);
+            let rest = aligned.progression(0, area.len.saturating_sub(ahead.stepped(from, req.stride)));
+            if !rest.is_empty() {
+                found = self.first_fit(rest, area, at, req, &mut looked);
+            }
+            if found.is_none() {
+                self.lower_most();
             }
         }
         probe.slots_scanned(looked);
         found.map(|within| area.first + within)
     }
 
-    #[inline]
-    fn take(&self, slots: &[Slot<()>], first: u32, n: u32, each: impl Fn(&Slot<()>, u32)) -> u32 {
-        for (i, slot) in (0..).zip(&slots[first as usize..(first + n) as usize]) {
-            each(slot, i);
+    /// One look at the half segment where the walk starts; the rest is [`Summary::find`]'s.
+    #[inline(always)]
+    fn claim<C: Probe>(
+        &self,
+        slots: &T,
+        area: AreaRange,
+        at: InWindow,
+        req: &SlotRequest,
+        from: u32,
+        probe: &C,
+    ) -> Option<u32> {
+        if req.nslots > self.most.load(Relaxed) {
+            return None;
         }
+        let ahead = Aligned::new(area, at, req).progression(from, area.len);
+        if !ahead.is_empty()
+            && let Some(within) = self.first_look(&ahead, req.nslots)
+            && !req.crosses(at, area.first + within)
+        {
+            let first = area.first + within;
+            probe.slots_scanned(1);
+            probe.written_at_map(self.take(slots, first, req));
+            return Some(first);
+        }
+        // A copy of its own for the call: the request above stays in registers.
+        let req = *req;
+        let first = self.find(slots, area, at, &req, from, probe)?;
+        probe.written_at_map(self.take(slots, first, &req));
+        Some(first)
+    }
+
+    #[inline]
+    fn take(&self, slots: &T, first: u32, req: &SlotRequest) -> u32 {
+        slots.claim(first, req);
         let (segment, bit) = self.place(first);
-        self.set_mask(segment, self.mask(segment) & !(u128::MAX >> (IO_TLB_SEGSIZE - n) << bit));
+        let (mask, at) = (&self.segment(segment).free, bit % u64::BITS);
+        if at + req.nslots <= u64::BITS {
+            let half = mask.half(bit);
+            half.store(half.load(Relaxed) & !span_of_half(at, req.nslots), Relaxed);
+            return 1;
+        }
+        mask.set(mask.get() & !span(bit, req.nslots));
         2
     }
 
     #[inline]
-    fn give(&self, slots: &[Slot<()>], first: u32, n: u32, each: impl Fn(&Slot<()>)) -> u32 {
-        slots[first as usize..(first + n) as usize].iter().for_each(each);
+    fn give(&self, slots: &T, first: u32, n: u32) -> u32 {
+        slots.forget(first, n);
         let (segment, bit) = self.place(first);
-        let mask = self.mask(segment) | u128::MAX >> (IO_TLB_SEGSIZE - n) << bit;
-        self.set_mask(segment, mask);
-        let run = run_around(mask, bit);
-        if run > self.longest(segment) {
-            self.set_longest(segment, run);
-            return 3;
+        let (Segment { free, old }, at) = (self.segment(segment), bit % u64::BITS);
+        let was_old = if at + n <= u64::BITS {
+            let (half, span) = (free.half(bit), span_of_half(at, n));
+            half.store(half.load(Relaxed) | span, Relaxed);
+            old.half(bit).load(Relaxed) & span != 0
+        } else {
+            let span = span(bit, n);
+            free.set(free.get() | span);
+            old.get() & span != 0
+        };
+        if was_old {
+            return 2 + self.raise(segment, bit, n);
         }
         2
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn run_starts_are_where_runs_start() {
-        let masks = [0_u128, 1, u128::MAX, 0xff00_ff0f, u128::MAX << 3, 0x5555_5555];
-        for mask in masks {
-            for n in 1..=128 {
-                let slow = (0..128).filter(|&i| (mask >> i).trailing_ones() >= n);
-                let slow = slow.fold(0_u128, |bits, i| bits | 1 << i);
-                assert_eq!(run_starts(mask, n), slow, "{mask:#x} {n}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_lattice_has_every_stride_th_bit() {
-        for shift in 0..8 {
-            let stride = 1 << shift;
-            for offset in 0..stride {
-                let slow = (0..128).filter(|i| i % stride == offset).fold(0_u128, |bits, i| bits | 1 << i);
-                assert_eq!(lattice(offset, stride), slow);
-            }
-        }
-    }
-
-    #[test]
-    fn a_run_is_counted_to_both_sides() {
-        assert_eq!(run_around(0b0111_0110, 5), 3);
-        assert_eq!(run_around(0b0111_0110, 1), 2);
-        assert_eq!(run_around(u128::MAX, 0), 128);
-        assert_eq!(run_around(u128::MAX, 127), 128);
-        assert_eq!(run_around(1 << 127, 127), 1);
     }
 }
