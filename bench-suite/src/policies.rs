@@ -9,16 +9,16 @@ use crate::run::{HostPages, Outcome, RunError, Settings, real};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::subject::{self, Build};
 use reports::record::PolicyName;
-use swiotlb_core::area::Locked;
+use swiotlb_core::area::{Locked, Padded};
 use swiotlb_core::bounce::NoCopy;
-use swiotlb_core::lock::{Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
-use swiotlb_core::lookup::{PageDirectory, SortedArray};
-use swiotlb_core::policy::{Axes, Kernel, Reproduces, With, axes, label, reproduces};
-use swiotlb_core::reclaim::Quiescent;
-use swiotlb_core::search::{Bitmap, FreeRunList, Summary};
-use swiotlb_core::stats::Sharded;
+use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
+use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
+use swiotlb_core::policy::{Axes, Fast, Kernel, Reproduces, Warm, With, axes, label, reproduces};
+use swiotlb_core::reclaim::{Leak, Quiescent, RefCounted, RwLocked};
+use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary};
+use swiotlb_core::stats::{Off, Sharded};
 use swiotlb_core::trip::EachStep;
-use swiotlb_core::walk::PoolMajor;
+use swiotlb_core::walk::{HomeOnly, PoolMajor};
 use workloads::op::Plan;
 use workloads::suite::error::unknown;
 
@@ -90,51 +90,65 @@ const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) 
 // Those that benchmark targets name, as constants of their own: a target is built with these alone, and not
 // with the whole table.
 
+/// The kernel's policy with another area, lookup and so on.
+type Area<X> = <Kernel as With>::Area<X>;
+type Lookup<X> = <Kernel as With>::Lookup<X>;
+type Reclaim<X> = <Kernel as With>::Reclaim<X>;
+/// The kernel's list under another lock.
+type Lock<L> = Area<Locked<L, FreeRunList>>;
+/// Another search under the kernel's lock.
+type Search<S> = Area<Locked<QueuedSpin, S>>;
+
 /// Linux 6.12.
 pub const KERNEL: Entry = entry::<Kernel>("kernel", "Linux 6.12, in decisions and in data layout");
 /// The kernel's, with a ticket lock.
-pub const LOCK_TICKET: Entry =
-    entry::<<Kernel as With>::Area<Locked<Ticket, FreeRunList>>>("lock-ticket", "ticket lock per area");
+pub const LOCK_TICKET: Entry = entry::<Lock<Ticket>>("lock-ticket", "ticket lock per area");
 /// The kernel's, with std's mutex.
-pub const LOCK_STD: Entry =
-    entry::<<Kernel as With>::Area<Locked<StdMutex, FreeRunList>>>("lock-std", "std mutex per area");
+pub const LOCK_STD: Entry = entry::<Lock<StdMutex>>("lock-std", "std mutex per area");
 /// The kernel's, with `parking_lot`'s mutex.
-pub const LOCK_PARKING: Entry = entry::<<Kernel as With>::Area<Locked<ParkingLot, FreeRunList>>>(
-    "lock-parking",
-    "parking_lot mutex per area",
-);
+pub const LOCK_PARKING: Entry = entry::<Lock<ParkingLot>>("lock-parking", "parking_lot mutex per area");
 /// The kernel's, with a bitmap.
-pub const SEARCH_BITMAP: Entry =
-    entry::<<Kernel as With>::Area<Locked<QueuedSpin, Bitmap>>>("search-bitmap", "bitmap of free slots");
+pub const SEARCH_BITMAP: Entry = entry::<Search<Bitmap>>("search-bitmap", "bitmap of free slots");
 /// The kernel's, with a sorted array.
-pub const LOOKUP_SORTED: Entry =
-    entry::<<Kernel as With>::Lookup<SortedArray>>("lookup-sorted", "find_pool in a sorted array");
+pub const LOOKUP_SORTED: Entry = entry::<Lookup<SortedArray>>("lookup-sorted", "find_pool in a sorted array");
 
 /// Every named policy, `kernel` first.
 pub static ALL: &[Entry] = &[
     KERNEL,
-    entry::<<Kernel as With>::Area<Locked<TestAndSet, FreeRunList>>>(
-        "lock-tas",
-        "test-and-set lock per area",
-    ),
+    entry::<Fast>("fast", "bitmap with a summary of runs, one word per mapping; the kernel's placement"),
+    entry::<Warm>("warm", "slots freed last are given out first, one word per mapping"),
+    entry::<Lock<TestAndSet>>("lock-tas", "test-and-set lock per area"),
+    entry::<Lock<Backoff>>("lock-ttas", "test-and-test-and-set lock with backoff per area"),
     LOCK_TICKET,
-    entry::<<Kernel as With>::Area<Locked<Mcs, FreeRunList>>>("lock-mcs", "MCS lock per area"),
+    entry::<Lock<Mcs>>("lock-mcs", "MCS lock per area"),
     LOCK_STD,
     LOCK_PARKING,
-    SEARCH_BITMAP,
-    entry::<<Kernel as With>::Area<Locked<QueuedSpin, Summary>>>(
-        "search-summary",
-        "bitmap with a summary of each segment's longest run",
+    entry::<Area<Padded<Locked<QueuedSpin, FreeRunList>>>>(
+        "layout-padded",
+        "areas on cache lines of their own",
     ),
+    SEARCH_BITMAP,
+    entry::<Search<Summary>>("search-summary", "bitmap with a summary of each segment's longest run"),
+    entry::<Search<Lifo>>("search-lifo", "free list of slots, freed last given out first"),
+    entry::<Search<Offset>>("search-offset", "the crate offset-allocator, a bitmap where that finds nothing"),
     LOOKUP_SORTED,
-    entry::<<Kernel as With>::Lookup<PageDirectory>>("lookup-directory", "find_pool in a page directory"),
-    entry::<<Kernel as With>::Reclaim<Quiescent>>("reclaim-quiescent", "quiescent states instead of epochs"),
+    entry::<Lookup<PageDirectory>>("lookup-directory", "find_pool in a page directory"),
+    entry::<Lookup<SkipList>>("lookup-skip-list", "find_pool in crossbeam's skip list"),
+    entry::<Lookup<RwLockMap>>("lookup-rwlock", "find_pool in an ordered map behind a reader-writer lock"),
+    entry::<Lookup<MutexMap>>("lookup-mutex", "find_pool in an ordered map behind a mutex"),
+    entry::<Reclaim<Quiescent>>("reclaim-quiescent", "quiescent states instead of epochs"),
+    entry::<Reclaim<RefCounted>>("reclaim-ref-count", "readers counted instead of epochs"),
+    entry::<Reclaim<RwLocked>>("reclaim-rwlock", "a reader-writer lock instead of epochs"),
+    entry::<Reclaim<Leak>>("reclaim-leak", "nothing is freed: what reclamation costs at most"),
     entry::<<Kernel as With>::Stats<Sharded>>("stats-sharded", "a line of counters per caller"),
+    entry::<<Kernel as With>::Stats<Off>>("stats-off", "no counters"),
+    entry::<<Fast as With>::Stats<Sharded>>("fast-sharded", "fast, with a line of counters per caller"),
     entry::<<Kernel as With>::Trip<EachStep>>("trip-each-step", "six pool lookups per round trip, as in 6.6"),
     entry::<<Kernel as With>::Walk<PoolMajor>>(
         "walk-pool-major",
         "all areas of a pool, then the next, as in 6.6",
     ),
+    entry::<<Kernel as With>::Walk<HomeOnly>>("walk-home-only", "a CPU's own area only, in every pool"),
 ];
 
 /// The entries that `names` name; all that keep the kernel's placement if there are no names.

@@ -15,6 +15,7 @@ use crate::phys::{Context, PageSource, PoolMemory};
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::search::SlotRequest;
+use crate::slot::MappingStart;
 use crate::walk::Walk;
 
 /// How far the fallback goes. Publication comes next, with the map itself.
@@ -58,10 +59,10 @@ impl<P: Policy> Session<'_, P> {
             || self.pools(),
             self.cpu(),
             mem.default.nareas,
-            |pool, area| pool.find_in_area(area, &search, self.probe()).map(|first| (pool, first, area)),
+            |pool, area| pool.find_in_area(area, &search, self.probe()).map(|first| (pool, first)),
         );
-        if let Some((pool, first, _)) = found {
-            pool.release(first, search.nslots, self.probe());
+        if let Some((pool, first)) = found {
+            pool.release(first, MappingStart { pad_slots: 0, dir: None }, search.nslots, self.probe());
             let stats = mem.stats();
             return Err(MapError::Full { wanted: search.alloc_size, total: stats.nslabs, used: stats.used });
         }
