@@ -133,6 +133,23 @@ impl Axis {
         Self { range: -0.5..marks.len().max(1) as f64 - 0.5, scale: Scale::Linear, marks }
     }
 
+    /// Counts from 0 to a power of ten above `most`, on a log scale with 0 at its foot.
+    #[must_use]
+    pub fn counts(most: f64) -> Self {
+        let upto = Self::log(1.0, most.max(1.0), label::number);
+        let zero = [(0.0, "0".to_owned())];
+        let marks = zero.into_iter().chain(upto.marks).collect();
+        Self { range: -0.4..upto.range.end, scale: Scale::Log, marks }
+    }
+
+    /// The same axis, longer by `share` of its length at both ends.
+    #[must_use]
+    pub fn with_room(mut self, share: f64) -> Self {
+        let room = (self.range.end - self.range.start) * share;
+        self.range = self.range.start - room..self.range.end + room;
+        self
+    }
+
     /// The same axis without labels; its marks stay.
     #[must_use]
     pub fn unlabelled(mut self) -> Self {

@@ -4,6 +4,8 @@
 //! so that no interval hides another. A point that does not belong to its curve (`apart`, such as more
 //! threads than CPUs) is joined to nothing.
 
+use plotters::style::text_anchor::{HPos, VPos};
+
 use crate::measured::{self, Measured};
 use crate::page::{Entry, Key};
 use crate::panel::Panel;
@@ -115,6 +117,10 @@ pub fn draw(panel: &Panel<'_, '_>, curves: &[Curve<'_>]) -> Result<(), PlotError
         for point in &curve.points {
             panel.whisker(look(i), (point.x, point.y), aside)?;
             look(i).draw_marker(panel.area(), place(point)).map_err(refused)?;
+            if point.y.interval.is_none() {
+                let (x, y) = place(point);
+                panel.text("?", (x, y - 8), (HPos::Center, VPos::Bottom))?;
+            }
         }
     }
     Ok(())
@@ -141,11 +147,12 @@ pub fn legend(curves: &[Curve<'_>]) -> Vec<Entry> {
 /// What a reader has to know of the intervals.
 #[must_use]
 pub fn notes(curves: &[Curve<'_>]) -> Vec<String> {
-    let mut notes = vec!["Points: median of launches; bars: its interval.".to_owned()];
+    let mut note =
+        "Points: median of launches; bars: its interval, within the marker where none is seen.".to_owned();
     if points(curves).any(|p| p.y.interval.is_none()) {
-        notes.push("A point without a bar has too few launches for an interval.".to_owned());
+        note += " ?: too few launches for an interval.";
     }
-    notes
+    vec![note]
 }
 
 #[cfg(test)]

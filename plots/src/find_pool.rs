@@ -68,7 +68,7 @@ mod tests {
             &svg,
             &["pools (count), log scale", "log scale, N 12 launches a point", "1,024", "100 ns"],
         );
-        assert_says(&svg, &["rcu list: N 12", "sorted array: N 12", "A point without a bar"]);
+        assert_says(&svg, &["rcu list: N 12", "sorted array: N 12", "?: too few launches for an interval"]);
         assert_eq!(tags(&svg).iter().filter(|tag| *tag == "circle").count(), 5, "four points and the legend");
     }
 

@@ -13,18 +13,22 @@
 
 pub mod axis;
 pub mod curves;
+pub mod fallback;
 pub mod find_pool;
 pub mod label;
 pub mod latency;
+pub mod locks;
 pub mod measured;
 pub mod page;
 pub mod panel;
 pub mod png;
+pub mod scaling;
 pub mod shade;
 pub mod slot_search;
 pub mod svg;
 pub mod texture;
 pub mod theme;
+pub mod throughput;
 
 /// Why there is no figure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

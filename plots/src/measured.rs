@@ -125,6 +125,8 @@ pub fn extent_above_zero<'a>(all: impl IntoIterator<Item = &'a Measured>) -> Opt
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
+
     use super::*;
 
     fn of(value: f64, low: f64, high: f64) -> Measured {

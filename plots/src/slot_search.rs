@@ -50,7 +50,7 @@ pub fn by_occupancy(title: &str, what: What, series: &[Series<'_>]) -> Result<St
     };
     let y_title = format!("{quantity}, log scale, {} launches a point", curves::samples(&curves));
     page.draw(|areas| {
-        let x = Axis::linear(0.0, 100.0, MANY + 2, label::number);
+        let x = Axis::linear(0.0, 100.0, MANY + 2, label::number).with_room(0.03);
         let y = (Axis::log(least, most, marks), y_title.as_str());
         let panel = Panel::draw(&areas[0], MARGINS, (x, "occupancy of the area (% of its slots)"), y)?;
         curves::draw(&panel, &curves)
