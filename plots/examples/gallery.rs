@@ -8,8 +8,9 @@ use std::path::Path;
 use plots::measured::Measured;
 use plots::png::picture;
 use plots::shade::Shade;
-use plots::{fallback, find_pool, latency, locks, slot_search, throughput};
+use plots::{fallback, find_pool, forest, latency, locks, sensitivity, slot_search, throughput, timeline};
 use reports::latency::Latency;
+use reports::quantile::{Cell, Quantile};
 
 fn main() {
     let dir = std::env::args().nth(1).expect("usage: gallery DIR");
@@ -20,6 +21,9 @@ fn main() {
         ("throughput", throughputs()),
         ("locks", lock_times()),
         ("fallback", fallbacks()),
+        ("timeline", time_line()),
+        ("forest", comparison()),
+        ("sensitivity", sensitivities()),
     ];
     for (name, svg) in figures {
         let write = |suffix: &str, bytes: &[u8]| {
@@ -93,7 +97,15 @@ fn searches() -> String {
 fn throughputs() -> String {
     let law = |sigma: f64, kappa: f64, seed: u64| {
         let law = plots::scaling::Law { lambda: 4e6, sigma, kappa };
-        [1, 2, 3, 4, 6, 8, 12, 16].map(|n| (n, measured(law.at(f64::from(n)), seed + u64::from(n))))
+        [1, 2, 3, 4, 6, 8, 12, 16].map(|n| {
+            (
+                n,
+                measured(
+                    law.at(f64::from(n)) * (0.97 + 0.06 * noise(seed * 31 + u64::from(n))),
+                    seed + u64::from(n),
+                ),
+            )
+        })
     };
     let (one, four, padded) = (law(0.6, 0.02, 1), law(0.15, 0.01, 30), law(0.04, 0.002, 60));
     let series = [("one area", &one[..]), ("four areas", &four[..]), ("four areas, padded", &padded[..4])];
@@ -141,4 +153,72 @@ fn fallbacks() -> String {
     let cases: Vec<_> =
         cases.iter().map(|(name, total, parts)| fallback::Case { name, total: *total, parts }).collect();
     fallback::stacked("What a fallback costs, by part", &parts, &cases).unwrap()
+}
+
+fn time_line() -> String {
+    let interval = |i: u32| {
+        let (at, seed) = (f64::from(i), u64::from(i));
+        let busy = 45.0 + 35.0 * (at / 6.0).sin() + 8.0 * noise(seed);
+        let spread =
+            |mean: f64, by: f64| timeline::Spread { mean, low: (mean - by).max(0.0), high: mean + by };
+        let tail = plots::label::whole(700.0 * (busy / 40.0).powi(4) + 300.0 * noise(seed + 5));
+        let few = (20..23).contains(&i);
+        timeline::Interval {
+            end_ns: u64::from(i + 1) * 500_000_000,
+            occupancy: spread(busy, 8.0 * noise(seed + 1)),
+            fragmentation: spread(15.0 + 0.4 * busy, 9.0 * noise(seed + 2)),
+            pools: if busy > 70.0 { spread(5.0, 2.0) } else { spread(2.0, 0.0) },
+            samples: if few { 200 } else { 40_000 + u64::from(i) },
+            tail: if few { Cell::TooFew(200) } else { Cell::Value(tail) },
+            max_ns: Some(tail * 12),
+        }
+    };
+    let intervals: Vec<_> = (0..48).map(interval).collect();
+    timeline::over_time(&timeline::Timeline {
+        title: "A growing allocator under a rising load",
+        fragmentation: "free slots in runs below 128",
+        quantile: Quantile::P99,
+        intervals: &intervals,
+    })
+    .unwrap()
+}
+
+fn comparison() -> String {
+    use forest::Verdict::{Equivalent, Improved, Inconclusive, Regressed};
+    let rows = [
+        ("map and unmap, 4 KiB, empty", 0.3, 0.4, 2.0, Equivalent),
+        ("map and unmap, 64 KiB, 90 % taken", 6.1, 1.2, 2.0, Regressed),
+        ("map and unmap, 256 KiB, fragmented", -9.4, 2.5, 3.1, Improved),
+        ("find_pool, 1,024 pools", -3.2, 3.9, 2.0, Inconclusive),
+        ("two threads on one area", 1.1, 5.2, 4.4, Inconclusive),
+    ];
+    let change =
+        |value: f64, by: f64| Measured { value, interval: Some((value - by, value + by * 1.2)), n: 12 };
+    let rows = rows.map(|(name, value, by, floor, verdict)| forest::Comparison {
+        name,
+        change: change(value, by),
+        floor,
+        verdict,
+    });
+    forest::plot("Padded areas (B) against the kernel's layout (A)", "time of an operation", &rows).unwrap()
+}
+
+fn sensitivities() -> String {
+    let level = |label, value: f64, by: f64| sensitivity::Level {
+        label,
+        change: Measured { value, interval: Some((value - by, value + by)), n: 12 },
+        default: value == 0.0,
+    };
+    let size = [
+        level("32 MiB", 61.0, 8.0),
+        level("64 MiB", 0.0, 0.0),
+        level("128 MiB", -7.0, 3.0),
+        level("256 MiB", -8.0, 3.0),
+    ];
+    let areas = [level("1", 35.0, 4.0), level("4", 0.0, 0.0), level("8", -2.0, 3.0)];
+    let growth = [level("off", 4.0, 6.0), level("on", 0.0, 0.0)];
+    let parameters = [("swiotlb size", &size[..]), ("areas", &areas[..]), ("growth", &growth[..])];
+    let parameters = parameters.map(|(name, levels)| sensitivity::Parameter { name, levels });
+    sensitivity::of_parameters("What each parameter does to the tail", "p99 of requests", &parameters)
+        .unwrap()
 }

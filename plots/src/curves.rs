@@ -148,7 +148,7 @@ pub fn legend(curves: &[Curve<'_>]) -> Vec<Entry> {
 #[must_use]
 pub fn notes(curves: &[Curve<'_>]) -> Vec<String> {
     let mut note =
-        "Points: median of launches; bars: its interval, within the marker where none is seen.".to_owned();
+        "Points: medians of launches; bars: intervals, inside the marker where none is seen.".to_owned();
     if points(curves).any(|p| p.y.interval.is_none()) {
         note += " ?: too few launches for an interval.";
     }

@@ -1,11 +1,11 @@
 //! What a fallback costs: one bar for each case, stacked by part.
 //!
 //! Parts differ by hatching as well as by colour. The interval of each part stands below its end, that of the
-//! whole, which is measured apart, at a diamond; medians of parts need not add up to it.
+//! whole, which is measured apart, at the diamond
+//! above; medians of parts need not add up to it.
 
-use plotters::element::Rectangle;
+use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters::style::{Color, WHITE};
 
 use crate::axis::{Axis, MANY};
 use crate::measured::{Measured, check_positive};
@@ -17,13 +17,13 @@ use crate::theme::{self, Look, Marker, look};
 use crate::{PlotError, check_count, label};
 
 /// Height of a bar's row, px.
-const ROW: u32 = 78;
+const ROW: u32 = 88;
 /// Bars of one figure.
 const CASES: usize = 40;
 /// Parts of a bar.
 const PARTS: usize = 14;
 /// Columns of a case's name.
-const COLUMNS: usize = 22;
+const COLUMNS: usize = 26;
 
 /// One way to serve a request.
 #[derive(Debug, Clone, Copy)]
@@ -100,27 +100,22 @@ fn draw_case(panel: &Panel<'_, '_>, row: f64, case: &Case<'_>) -> Result<(), Plo
         let (left, y) = panel.at((from, row));
         let right = panel.at((from + part.value, row)).0;
         if right > left {
-            texture(i).draw(panel.area(), [(left, y - 26), (right, y + 6)])?;
+            texture(i).draw(panel.area(), [(left, y - 20), (right, y + 12)])?;
         }
-        if let Some((low, high)) = part.interval {
+        if let Some((low, high)) = part.interval.filter(|(_, high)| *high > 0.0) {
             // Neighbours alternate between two heights.
-            let lane = y + if i % 2 == 0 { 16 } else { 30 };
+            let lane = y + if i % 2 == 0 { 21 } else { 34 };
             panel.whisker_across(look(i).colour.stroke_width(2), (from + low, from + high), lane)?;
         }
         from += part.value;
     }
     let (x, y) = panel.at((case.total.value, row));
-    let middle = y - 10;
-    panel
-        .area()
-        .draw(&Rectangle::new([(x - 10, middle - 10), (x + 10, middle + 10)], WHITE.mix(0.8).filled()))
-        .map_err(refused)?;
     if let Some(ends) = case.total.interval {
-        panel.whisker_across(theme::INK.stroke_width(2), ends, middle)?;
+        panel.whisker_across(theme::INK.stroke_width(2), ends, y - 30)?;
     }
-    total_look().draw_marker(panel.area(), (x, middle)).map_err(refused)?;
-    let right = panel.at((end(case), row)).0 + 14;
-    panel.text(&label::time(case.total.value), (right, middle), (HPos::Left, VPos::Center))
+    total_look().draw_marker(panel.area(), (x, y - 30)).map_err(refused)?;
+    let right = panel.at((end(case), row)).0 + 12;
+    panel.text(&label::time(case.total.value), (right, y - 8), (HPos::Left, VPos::Center))
 }
 
 fn legend(parts: &[&str], cases: &[Case<'_>]) -> Vec<Entry> {

@@ -15,6 +15,7 @@ pub mod axis;
 pub mod curves;
 pub mod fallback;
 pub mod find_pool;
+pub mod forest;
 pub mod label;
 pub mod latency;
 pub mod locks;
@@ -22,13 +23,16 @@ pub mod measured;
 pub mod page;
 pub mod panel;
 pub mod png;
+pub mod rows;
 pub mod scaling;
+pub mod sensitivity;
 pub mod shade;
 pub mod slot_search;
 pub mod svg;
 pub mod texture;
 pub mod theme;
 pub mod throughput;
+pub mod timeline;
 
 /// Why there is no figure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,7 @@
-//! Lock strategies by threads and by hold time: one panel for each hold time, the same axes in all.
+//! Lock strategies by threads and by hold time: one panel for each hold time.
+//!
+//! All panels have the same threads, and each its own times: the hold time would else hide what sets the
+//! strategies apart.
 //!
 //! The time of an operation holds waiting and holding. Counts with more threads than CPUs stand apart: in
 //! user space a holder is preempted, in the kernel it is not.
@@ -16,7 +19,7 @@ use crate::{PlotError, check_count, label};
 /// Hold times of one figure.
 const HOLDS: usize = 8;
 /// Height of a row of panels, px.
-const ROW: u32 = 350;
+const ROW: u32 = 390;
 
 /// One strategy under one hold time.
 #[derive(Debug, Clone, Copy)]
@@ -52,14 +55,14 @@ pub fn by_threads_and_hold(title: &str, cpus: u32, holds: &[Hold<'_>]) -> Result
         kind: "Time of an operation by threads, for each hold time",
         panels: vec![ROW; holds.len().div_ceil(across)],
         legend: curves::legend(&all),
-        notes: curves::notes(&all),
+        notes: [curves::notes(&all), vec!["Each panel has its own vertical axis.".to_owned()]].concat(),
     };
     let y_title = format!("time an operation, log, {} launches", curves::samples(&all));
     page.draw(|areas| {
         let places = areas.iter().flat_map(|area| area.split_evenly((1, across))).collect::<Vec<_>>();
         for ((area, hold), curves) in places.iter().zip(holds).zip(&panels) {
-            let margins = Margins { left: 150, top: 60, right: 30, ..MARGINS };
-            let (least, most) = curves::extent_up(&all);
+            let margins = Margins { left: 150, top: 74, right: 30, ..MARGINS };
+            let (least, most) = curves::extent_up(curves);
             let y = (Axis::log(least, most, label::time), y_title.as_str());
             let panel = Panel::draw(area, margins, (threads_axis(&all), "threads (count)"), y)?;
             let head = format!("held for {}", label::time(hold.ns as f64));

@@ -14,9 +14,9 @@ use crate::texture::Texture;
 use crate::theme::{self, Look};
 
 /// Columns of a note.
-const NOTE_COLUMNS: usize = 84;
+const NOTE_COLUMNS: usize = 92;
 /// Columns of an entry that leaves room for a second one beside it.
-const HALF_COLUMNS: usize = 34;
+const HALF_COLUMNS: usize = 38;
 
 /// What stands before the words of an entry.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -69,8 +69,8 @@ pub(crate) fn threads_axis(curves: &[Curve<'_>]) -> Axis {
     if last > 16.0 {
         return Axis::powers_of_two(first, last, MANY, label::number);
     }
-    let whole = |v: f64| if v.fract() == 0.0 && v > 0.0 { label::number(v) } else { String::new() };
-    Axis::linear(0.0, last.max(2.0), 16, whole).with_room(0.03)
+    let whole = |v: f64| if v.fract() == 0.0 { label::number(v) } else { String::new() };
+    Axis::between(first, last.max(first + 1.0), 16, whole).with_room(0.05)
 }
 
 /// Draws the line beyond which threads are more than CPUs, where there are such.
@@ -81,11 +81,10 @@ pub(crate) fn draw_limit(panel: &Panel<'_, '_>, cpus: u32, curves: &[Curve<'_>])
     let x = panel.at((f64::from(cpus) + 0.5, 0.0)).0;
     let (bottom, top) = panel.up();
     panel.path(vec![(x, bottom), (x, top - 8)], theme::INK.into())?;
-    // On the side that has more room.
-    if x > i32::midpoint(panel.across().0, panel.across().1) {
-        return panel.text("oversubscribed >", (x, top - 12), (HPos::Right, VPos::Bottom));
+    if panel.across().1 - x > 170 {
+        return panel.text("oversubscribed", (x, top - 12), (HPos::Left, VPos::Bottom));
     }
-    panel.text("> oversubscribed", (x, top - 12), (HPos::Left, VPos::Bottom))
+    panel.text("oversubscribed >", (x, top - 12), (HPos::Right, VPos::Bottom))
 }
 
 /// `1.5 M`: short enough for an axis.
