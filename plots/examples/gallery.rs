@@ -8,7 +8,10 @@ use std::path::Path;
 use plots::measured::Measured;
 use plots::png::picture;
 use plots::shade::Shade;
-use plots::{fallback, find_pool, forest, latency, locks, sensitivity, slot_search, throughput, timeline};
+use plots::{
+    fallback, find_pool, forest, histogram, history, latency, locks, pareto, sensitivity, slot_search,
+    throughput, timeline,
+};
 use reports::latency::Latency;
 use reports::quantile::{Cell, Quantile};
 
@@ -24,6 +27,9 @@ fn main() {
         ("timeline", time_line()),
         ("forest", comparison()),
         ("sensitivity", sensitivities()),
+        ("history", nights()),
+        ("pareto", candidates()),
+        ("histogram", trace()),
     ];
     for (name, svg) in figures {
         let write = |suffix: &str, bytes: &[u8]| {
@@ -221,4 +227,79 @@ fn sensitivities() -> String {
     let parameters = parameters.map(|(name, levels)| sensitivity::Parameter { name, levels });
     sensitivity::of_parameters("What each parameter does to the tail", "p99 of requests", &parameters)
         .unwrap()
+}
+
+fn nights() -> String {
+    let labels: Vec<_> = (0..60).map(|i| format!("2026-{:02}-{:02}", 9 + i / 30, 1 + i % 30)).collect();
+    let level = |i: u64| match i {
+        0..18 => 310.0,
+        18..34 => 322.0,
+        34..45 => 318.0,
+        _ => 268.0,
+    };
+    let night = |(i, label): (u64, &'static str)| {
+        let value = level(i) * (0.99 + 0.02 * noise(i)) * if i == 41 { 1.09 } else { 1.0 };
+        history::Night {
+            label,
+            machine: if i < 45 { "i7-8700, 6 cores" } else { "EPYC 7763, 8 of 64 cores" },
+            value: Measured { value, interval: Some((value * 0.985, value * 1.015)), n: 12 },
+            limit: (i % 45 >= 8).then(|| level(i) * 1.05),
+        }
+    };
+    let labels: &'static [String] = labels.leak();
+    let nights: Vec<_> = (0..).zip(labels.iter().map(String::as_str)).map(night).collect();
+    let percent = |value: f64| Measured { value, interval: Some((value - 0.8, value + 0.7)), n: 16 };
+    let changes = [
+        history::Change {
+            night: 18,
+            percent: percent(3.9),
+            accepted: Some("counters on lines of their own"),
+        },
+        history::Change { night: 34, percent: percent(-1.2), accepted: None },
+    ];
+    let quantity = "time of map and unmap, 4 KiB";
+    let title = "map and unmap, night by night";
+    history::by_night(&history::History {
+        title,
+        quantity,
+        unit: plots::label::Unit::Time,
+        nights: &nights,
+        changes: &changes,
+    })
+    .unwrap()
+}
+
+fn candidates() -> String {
+    let names: Vec<_> =
+        [16, 32, 64, 128, 256].into_iter().flat_map(|mib| [1, 4, 8].map(|areas| (mib, areas))).collect();
+    let names: Vec<_> = names
+        .into_iter()
+        .map(|(mib, areas)| (format!("swiotlb={},{areas}", mib * 512), mib, areas))
+        .collect();
+    let of = |(i, (name, mib, areas)): (u64, &'static (String, u32, u32))| {
+        let (mib, areas) = (f64::from(*mib), f64::from(*areas));
+        let tail = 900.0 + 90_000.0 / mib + 3_000.0 / (areas * areas);
+        pareto::Candidate {
+            name,
+            memory: Measured::exact(mib * 1_048_576.0, 12),
+            tail: measured(tail, i),
+            delayed: Measured::exact((40_000.0 / (mib * mib) - 2.0 - areas).max(0.0).floor(), 12),
+        }
+    };
+    let names: &'static [_] = names.leak();
+    let all: Vec<_> = (0..).zip(names).map(of).collect();
+    pareto::of_candidates("Which size and how many areas", "p99.9 of requests", &all).unwrap()
+}
+
+fn trace() -> String {
+    let bin = |(i, (from, to)): (u64, (f64, f64)), scale: f64| {
+        let count =
+            |q: u64| plots::label::whole(scale * (0.6 + 0.8 * noise(i * 4 + q)) * noise(i * 9 + 3).powi(6));
+        histogram::Bin { from, to, quarters: [0, 1, 2, 3].map(count) }
+    };
+    let sizes = (9..18).map(|p| (2_f64.powi(p), 2_f64.powi(p + 1)));
+    let lifetimes = (8..28).map(|p| (10_f64.powf(f64::from(p) / 4.0), 10_f64.powf(f64::from(p + 1) / 4.0)));
+    let sizes: Vec<_> = (0..).zip(sizes).map(|b| bin(b, 90_000.0)).collect();
+    let lifetimes: Vec<_> = (20..).zip(lifetimes).map(|b| bin(b, 30_000.0)).collect();
+    histogram::of_trace("nvme0 under fio, 60 s", &sizes, &lifetimes, 31).unwrap()
 }

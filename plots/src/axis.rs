@@ -133,6 +133,15 @@ impl Axis {
         Self { range: -0.5..marks.len().max(1) as f64 - 0.5, scale: Scale::Linear, marks }
     }
 
+    /// As [`Axis::names`], with at most `most` of the marks, evenly spread.
+    #[must_use]
+    pub fn some_names(names: impl IntoIterator<Item = String>, most: usize) -> Self {
+        let mut axis = Self::names(names);
+        let every = axis.marks.len().div_ceil(most.max(1)).max(1);
+        axis.marks = axis.marks.into_iter().step_by(every).collect();
+        axis
+    }
+
     /// Counts from 0 to a power of ten above `most`, on a log scale with 0 at its foot.
     #[must_use]
     pub fn counts(most: f64) -> Self {

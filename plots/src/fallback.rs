@@ -23,7 +23,7 @@ const CASES: usize = 40;
 /// Parts of a bar.
 const PARTS: usize = 14;
 /// Columns of a case's name.
-const COLUMNS: usize = 26;
+const COLUMNS: usize = 25;
 
 /// One way to serve a request.
 #[derive(Debug, Clone, Copy)]

@@ -5,6 +5,42 @@
 
 use reports::units;
 
+use crate::measured::Measured;
+
+/// What a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Nanoseconds.
+    Time,
+    /// Pieces.
+    Count,
+    /// Bytes.
+    Bytes,
+}
+
+impl Unit {
+    /// `value` with its unit.
+    #[must_use]
+    pub fn write(self, value: f64) -> String {
+        match self {
+            Self::Time => time(value),
+            Self::Count => number(value),
+            Self::Bytes => bytes(value),
+        }
+    }
+
+    /// `value [low, high]`, and a question mark where there is no interval.
+    #[must_use]
+    pub fn write_measured(self, measured: Measured) -> String {
+        let value = self.write(measured.value);
+        match measured.interval {
+            Some((low, high)) if low == high => value,
+            Some((low, high)) => format!("{value} [{}, {}]", self.write(low), self.write(high)),
+            None => format!("{value} (?)"),
+        }
+    }
+}
+
 /// Three significant digits, thousands with a comma, no trailing zeros: `1,250,000`, `12.5`, `0.001`.
 #[must_use]
 pub fn number(value: f64) -> String {
@@ -135,6 +171,14 @@ mod tests {
             ("+2.5 %".into(), "-2.5 %".into(), "0 %".into())
         );
         assert_eq!(time(f64::NAN), "n/a");
+    }
+
+    #[test]
+    fn intervals_are_written_where_there_are_some() {
+        let of = |interval| Unit::Time.write_measured(Measured { value: 97.0, interval, n: 12 });
+        assert_eq!(of(Some((95.0, 1e4))), "97 ns [95 ns, 10.0 us]");
+        assert_eq!((of(Some((97.0, 97.0))), of(None)), ("97 ns".into(), "97 ns (?)".into()));
+        assert_eq!((Unit::Count.write(5e3), Unit::Bytes.write(2048.0)), ("5,000".into(), "2 KiB".into()));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! Bottom to top: [`theme`] is the one look of all figures, [`shade`] its light and its dark; [`label`] writes
 //! numbers, [`axis`] chooses marks, [`measured`] is a number with its interval; [`svg`] is what is added around
 //! a finished drawing, [`texture`] fills boxes, [`panel`] is a pair of axes, [`page`] the frame of a figure with
-//! its legend; [`curves`] and [`rows`] are what several families share. The other files are families.
+//! its legend; [`curves`], [`rows`] and [`place`] are what families share. The other files are families.
 //!
 //! No font file and no system font is needed: text stays text, and whoever shows the figure sets it. Texts
 //! from outside go through [`reports::text::visible`] and are escaped.
@@ -16,12 +16,16 @@ pub mod curves;
 pub mod fallback;
 pub mod find_pool;
 pub mod forest;
+pub mod histogram;
+pub mod history;
 pub mod label;
 pub mod latency;
 pub mod locks;
 pub mod measured;
 pub mod page;
 pub mod panel;
+pub mod pareto;
+pub mod place;
 pub mod png;
 pub mod rows;
 pub mod scaling;

@@ -17,7 +17,7 @@ use crate::theme::{self, Look};
 /// Height of a row, px.
 const ROW: u32 = 32;
 /// Space around the rows, px; the longest name and the longest number fit.
-const MARGINS: Margins = Margins { left: 350, right: 240, top: 10, bottom: 66 };
+const MARGINS: Margins = Margins { left: 384, right: 206, top: 10, bottom: 66 };
 
 /// A row.
 #[derive(Debug, Clone, PartialEq)]

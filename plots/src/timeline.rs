@@ -76,13 +76,13 @@ pub fn over_time(timeline: &Timeline<'_>) -> Result<String, PlotError> {
     let page = Page {
         title: timeline.title,
         kind: "Occupancy, fragmentation, pools and tail over time",
-        panels: vec![196, 196, 170, 290],
+        panels: vec![208, 208, 170, 290],
         legend: legend(timeline),
         notes: notes(timeline),
     };
     let samples = label::samples(intervals.iter().map(|i| i.samples));
-    let tail_title = format!("{} latency, log, {samples} an interval", timeline.quantile);
-    let x_title = format!("time from the beginning, {} intervals", intervals.len());
+    let tail_title = format!("{} latency, log", timeline.quantile);
+    let x_title = format!("time, {} intervals of {samples} samples", intervals.len());
     page.draw(|areas| {
         let time = Axis::between(0.0, end, MANY, label::time);
         let silent = || time.clone().unlabelled();
@@ -189,7 +189,7 @@ fn notes(timeline: &Timeline<'_>) -> Vec<String> {
     let mut note = "Line: mean of the interval; band: its lowest to its highest moment.".to_owned();
     if few > 0 {
         let needed = label::number(timeline.quantile.samples_needed() as f64);
-        note += &format!(" {few} intervals have no tail: fewer than {needed} samples.");
+        note += &format!(" Intervals without a tail: {few}, of fewer than {needed} samples.");
     }
     vec![note]
 }
@@ -226,12 +226,15 @@ mod tests {
         assert_harmless(&svg);
         assert_says(
             &svg,
-            &["slots in use (%)", "fragmentation (%)", "pools (count)", "6 intervals", "5.00 s"],
+            &[
+                "slots in use (%)",
+                "fragmentation (%)",
+                "pools (count)",
+                "6 intervals of N 5,000 samples",
+                "5.00 s",
+            ],
         );
-        assert_says(
-            &svg,
-            &["p99 latency, log, N 5,000 an interval", "1 intervals have no tail: fewer than 1,000 samples"],
-        );
+        assert_says(&svg, &["p99 latency, log", "Intervals without a tail: 1, of fewer than 1,000 samples."]);
         assert_eq!(tags(&svg).iter().filter(|tag| *tag == "polygon").count(), 3, "three bands");
     }
 
