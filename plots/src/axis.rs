@@ -159,6 +159,13 @@ impl Axis {
         self
     }
 
+    /// The same axis without the marks that have no label.
+    #[must_use]
+    pub fn labelled(mut self) -> Self {
+        self.marks.retain(|(_, label)| !label.is_empty());
+        self
+    }
+
     /// The same axis without labels; its marks stay.
     #[must_use]
     pub fn unlabelled(mut self) -> Self {

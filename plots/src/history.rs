@@ -159,10 +159,15 @@ fn limit_look() -> Look {
     Look { colour: look(4).colour, dash: (3, 5), marker: Marker::Ring }
 }
 
-/// Draws the limit from night to night; it has gaps where there is none.
+/// Draws the limit from night to night; it has gaps where there is none and between machines.
 fn draw_limits(panel: &Panel<'_, '_>, nights: &[Night<'_>]) -> Result<(), PlotError> {
     let mut run = Vec::new();
+    let mut machine = "";
     for (i, night) in nights.iter().enumerate() {
+        if night.machine != machine {
+            panel.line(limit_look(), &std::mem::take(&mut run))?;
+            machine = night.machine;
+        }
         match night.limit {
             Some(limit) => run.push((i as f64, limit)),
             None => panel.line(limit_look(), &std::mem::take(&mut run))?,

@@ -115,17 +115,23 @@ pub fn whole(value: f64) -> u64 {
     value.round() as u64
 }
 
-/// `text` in lines of at most `columns` characters, broken at spaces; a longer word keeps a line of its own.
+/// `text` in lines of at most `columns` characters, broken at spaces, but not between `N` and its number; a
+/// longer word keeps a line of its own.
 #[must_use]
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    let mut words = text.split_whitespace();
+    while let Some(word) = words.next() {
+        let word = match word {
+            "N" => format!("N {}", words.next().unwrap_or_default()),
+            word => word.to_owned(),
+        };
         match lines.last_mut() {
             Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
                 line.push(' ');
-                line.push_str(word);
+                line.push_str(&word);
             }
-            _ => lines.push(word.to_owned()),
+            _ => lines.push(word),
         }
     }
     lines
@@ -191,6 +197,7 @@ mod tests {
     fn text_is_broken_at_spaces() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("incomprehensible a", 4), ["incomprehensible", "a"]);
+        assert_eq!(wrap("log, N 12", 6), ["log,", "N 12"]);
         assert_eq!(wrap("  ", 4), [] as [&str; 0]);
     }
 }

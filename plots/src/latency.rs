@@ -10,6 +10,7 @@
 
 use std::borrow::Cow;
 
+use plotters::style::text_anchor::{HPos, VPos};
 use reports::latency::{Latency, MAX_NS};
 use reports::quantile::{Cell, Quantile};
 use reports::units;
@@ -43,6 +44,8 @@ pub struct Launches<'a> {
     pub name: &'a str,
     /// The samples of each launch.
     pub launches: &'a [Latency],
+    /// The empty loop of the same processes: where it takes over half as long, the tail is the machine's.
+    pub idle: Option<&'a Latency>,
 }
 
 /// The figure of samples whose launch is one or is not known, as SVG text.
@@ -54,6 +57,7 @@ pub fn by_quantile(title: &str, series: &[Series<'_>]) -> Result<String, PlotErr
         words: words(s.name, s.latency, 1),
         curve: Curve::of(s.latency),
         band: Vec::new(),
+        machines: Vec::new(),
         samples: s.latency.samples(),
     };
     figure(title, &series.iter().map(of).collect::<Vec<_>>())
@@ -68,7 +72,9 @@ pub fn by_quantile_of_launches(title: &str, series: &[Launches<'_>]) -> Result<S
     let of = |s: &Launches<'_>| {
         let all = together(s.launches);
         let words = words(s.name, &all, s.launches.len());
-        Drawn { words, curve: Curve::of(&all), band: band(s.launches), samples: all.samples() }
+        let curve = Curve::of(&all);
+        let machines = s.idle.map(|idle| curve.of_machine(idle)).unwrap_or_default();
+        Drawn { words, curve, band: band(s.launches), machines, samples: all.samples() }
     };
     figure(title, &series.iter().map(of).collect::<Vec<_>>())
 }
@@ -79,6 +85,8 @@ struct Drawn {
     curve: Curve,
     /// Quantile, lowest and highest launch in ns.
     band: Vec<(Quantile, u64, u64)>,
+    /// Markers over half of which is the empty loop's.
+    machines: Vec<(Quantile, u64)>,
     samples: u64,
 }
 
@@ -114,6 +122,9 @@ fn notes(series: &[Drawn]) -> Vec<String> {
     if series.iter().any(|s| s.band.is_empty() && !s.curve.0.is_empty()) {
         notes.push("No band: how far launches lie apart is not known.".to_owned());
     }
+    if series.iter().any(|s| !s.machines.is_empty()) {
+        notes.push("m: over half of it is the empty loop's, so it is the machine's.".to_owned());
+    }
     notes
 }
 
@@ -123,7 +134,11 @@ fn draw_series(panel: &Panel<'_, '_>, i: usize, series: &Drawn) -> Result<(), Pl
     panel.band(look(i).colour, &band)?;
     let place = |(q, ns): &(Quantile, u64)| (place_of_quantile(*q), *ns as f64);
     panel.line(look(i), &series.curve.0.iter().map(place).collect::<Vec<_>>())?;
-    series.curve.markers().try_for_each(|point| panel.marker(look(i), place(point)))
+    series.curve.markers().try_for_each(|point| panel.marker(look(i), place(point)))?;
+    series.machines.iter().try_for_each(|point| {
+        let (x, y) = panel.at(place(point));
+        panel.text("m", (x, y - 8), (HPos::Center, VPos::Bottom))
+    })
 }
 
 fn together(launches: &[Latency]) -> Cow<'_, Latency> {
@@ -167,6 +182,16 @@ impl Curve {
 
     fn furthest(&self) -> Option<Quantile> {
         self.0.last().map(|(q, _)| *q)
+    }
+
+    /// The markers over half of which is the empty loop's.
+    fn of_machine(&self, idle: &Latency) -> Vec<(Quantile, u64)> {
+        let is_machine = |(q, ns): &&(Quantile, u64)| match idle.at(&[*q]).first() {
+            Some(Cell::Value(idle)) => idle.saturating_mul(2) > *ns,
+            Some(Cell::Above(_)) => true,
+            Some(Cell::TooFew(_)) | None => false,
+        };
+        self.markers().filter(is_machine).copied().collect()
     }
 
     fn markers(&self) -> impl Iterator<Item = &(Quantile, u64)> {

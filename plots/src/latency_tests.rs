@@ -95,7 +95,8 @@ fn a_band_goes_from_the_lowest_to_the_highest_launch() {
     assert!(band.iter().all(|(_, low, high)| high - low == 100 || high - low == 101), "{band:?}");
     assert_eq!(band.last().map(|(q, ..)| *q), Quantile::furthest(1_000));
     let svg =
-        by_quantile_of_launches("t", &[Launches { name: "map, response", launches: &launches }]).unwrap();
+        by_quantile_of_launches("t", &[Launches { name: "map, response", launches: &launches, idle: None }])
+            .unwrap();
     assert_says(&svg, &["map, response: N 3,000 in 3 launches, max 299 ns", "Band: from the lowest"]);
     assert_eq!(tags(&svg).iter().filter(|tag| *tag == "polygon").count(), 1);
 }
@@ -105,6 +106,19 @@ fn one_launch_and_too_few_samples_have_no_band() {
     assert_eq!(band(&[of(1..1_000)]), []);
     assert_eq!(band(&[of(1..1_000), of(1..10)]), []);
     assert_eq!(band(&[]), []);
-    let none = by_quantile_of_launches("t", &[Launches { name: "map", launches: &[] }]);
+    let none = by_quantile_of_launches("t", &[Launches { name: "map", launches: &[], idle: None }]);
     assert_eq!(none, Err(PlotError::TooFew { series: 1, needed: 20 }));
+}
+
+#[test]
+fn a_tail_that_is_the_machines_is_marked() {
+    let curve = Curve::of(&of((1..=1_000).map(|i| if i > 950 { 1_000 } else { 100 })));
+    let idle = of((1..=1_000).map(|i| if i > 950 { 600 } else { 40 }));
+    assert_eq!(curve.of_machine(&idle).iter().map(|(q, _)| *q).collect::<Vec<_>>(), [Quantile::P99]);
+    assert_eq!(curve.of_machine(&Latency::new()), []);
+    let launches = [of((1..=1_000).map(|i| if i > 950 { 1_000 } else { 100 }))];
+    let series = [Launches { name: "map", launches: &launches, idle: Some(&idle) }];
+    let texts = crate::markup::texts(&by_quantile_of_launches("t", &series).unwrap());
+    assert_eq!(texts.iter().filter(|text| *text == "m").count(), 1);
+    assert!(texts.iter().any(|text| text.starts_with("m: over half")));
 }

@@ -7,6 +7,8 @@
 
 use std::ops::Not;
 
+use plotters::style::Color;
+
 use crate::axis::{Axis, MANY};
 use crate::label::{self, Unit};
 use crate::measured::{self, Measured, check_positive};
@@ -134,11 +136,11 @@ fn draw(
         panel.line(tie_look(), &[at(front[i]), at(front[j])])?;
     }
     let mut places = Places::new(panel.across(), panel.up());
-    for candidate in candidates {
-        let on_front = front.iter().any(|f| std::ptr::eq(*f, candidate));
-        let look = if on_front { front_look() } else { beaten_look() };
-        panel.whisker(look, (candidate.memory.value, of(candidate)), 0)?;
-        panel.marker(look, at(candidate))?;
+    let is_front = |c: &Candidate<'_>| front.iter().any(|f| std::ptr::eq(*f, c));
+    // The front last, so that nothing covers it.
+    let beaten = candidates.iter().filter(|c| !is_front(c)).map(|c| (c, beaten_look()));
+    for (candidate, look) in beaten.chain(front.iter().map(|c| (*c, front_look()))) {
+        draw_candidate(panel, look, candidate, of(candidate))?;
         places.take(panel.at(at(candidate)), (9, 9));
     }
     for (i, candidate) in front.iter().enumerate().take(NAMED) {
@@ -147,6 +149,21 @@ fn draw(
         panel.text(&words, (x, y), places.anchor())?;
     }
     Ok(())
+}
+
+fn draw_candidate(
+    panel: &Panel<'_, '_>,
+    look: Look,
+    candidate: &Candidate<'_>,
+    y: Measured,
+) -> Result<(), PlotError> {
+    let memory = candidate.memory;
+    panel.whisker(look, (memory.value, y), 0)?;
+    if let Some(ends) = memory.interval.filter(|(low, high)| low < high) {
+        let height = panel.at((memory.value, y.value)).1;
+        panel.whisker_across(look.colour.stroke_width(2), ends, height)?;
+    }
+    panel.marker(look, (memory.value, y.value))
 }
 
 /// All pairs of the front that are ties.

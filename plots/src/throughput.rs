@@ -70,7 +70,7 @@ pub(crate) fn threads_axis(curves: &[Curve<'_>]) -> Axis {
         return Axis::powers_of_two(first, last, MANY, label::number);
     }
     let whole = |v: f64| if v.fract() == 0.0 { label::number(v) } else { String::new() };
-    Axis::between(first, last.max(first + 1.0), 16, whole).with_room(0.07)
+    Axis::between(first, last.max(first + 1.0), 16, whole).labelled().with_room(0.07)
 }
 
 /// Draws the line beyond which threads are more than CPUs, where there are such.

@@ -89,7 +89,8 @@ pub fn over_time(timeline: &Timeline<'_>) -> Result<String, PlotError> {
         let upper = Margins { bottom: 12, ..MARGINS };
         let percent = || Axis::linear(0.0, 100.0, FEW, label::number);
         let pools =
-            Axis::linear(0.0, intervals.iter().map(|i| i.pools.high).fold(1.0, f64::max), FEW - 1, whole);
+            Axis::linear(0.0, intervals.iter().map(|i| i.pools.high).fold(1.0, f64::max), FEW - 1, whole)
+                .labelled();
         let first = Panel::draw(&areas[0], upper, (silent(), ""), (percent(), "slots in use (%)"))?;
         draw_spread(&first, 0, intervals, |i| i.occupancy)?;
         let second = Panel::draw(&areas[1], upper, (silent(), ""), (percent(), "fragmentation (%)"))?;
