@@ -1,13 +1,14 @@
 //! The Pareto front of tuning parameters: memory, tail latency and delayed requests.
 //!
 //! A candidate is beaten by another that is no worse in any of the three and better in one of them by more
-//! than the intervals. Two candidates of the front that no interval sets apart are a tie: they are joined by a
-//! dotted line and named as one in the legend. The three measures take two panels above each other with the
+//! than the intervals. Two candidates of the front that no interval sets apart are a tie: they are rings joined by
+//! a dotted line, and the legend names the other. The three measures take two panels above each other with the
 //! same memory axis.
 
 use std::ops::Not;
 
 use plotters::style::Color;
+use plotters::style::text_anchor::{HPos, VPos};
 
 use crate::axis::{Axis, MANY};
 use crate::label::{self, Unit};
@@ -15,6 +16,7 @@ use crate::measured::{self, Measured, check_positive};
 use crate::page::{Entry, Key, Page};
 use crate::panel::{MARGINS, Margins, Panel};
 use crate::place::Places;
+use crate::svg::refused;
 use crate::theme::{self, Look, Marker, look};
 use crate::{PlotError, check_count};
 
@@ -22,6 +24,9 @@ use crate::{PlotError, check_count};
 const CANDIDATES: usize = 500;
 /// Candidates of the front that are named; the others are counted.
 const NAMED: usize = 16;
+
+/// Ties of one candidate that the legend names.
+const TIES: usize = 3;
 
 /// One choice of parameters.
 #[derive(Debug, Clone, Copy)]
@@ -113,8 +118,8 @@ fn ends(candidates: &[Candidate<'_>], of: impl Fn(&Candidate<'_>) -> Measured) -
     measured::extent_above_zero(&all).unwrap_or((1.0, 10.0))
 }
 
-fn front_look() -> Look {
-    Look { marker: Marker::Diamond, ..look(0) }
+fn front_look(tied: bool) -> Look {
+    if tied { tie_look() } else { Look { marker: Marker::Diamond, ..look(0) } }
 }
 
 fn beaten_look() -> Look {
@@ -131,39 +136,61 @@ fn draw(
     front: &[&Candidate<'_>],
     of: impl Fn(&Candidate<'_>) -> Measured,
 ) -> Result<(), PlotError> {
-    let at = |c: &Candidate<'_>| (c.memory.value, of(c).value);
-    for (i, j) in ties(front) {
-        panel.line(tie_look(), &[at(front[i]), at(front[j])])?;
-    }
+    let at = |c: &Candidate<'_>| panel.at((c.memory.value, of(c).value));
     let mut places = Places::new(panel.across(), panel.up());
-    let is_front = |c: &Candidate<'_>| front.iter().any(|f| std::ptr::eq(*f, c));
-    // The front last, so that nothing covers it.
-    let beaten = candidates.iter().filter(|c| !is_front(c)).map(|c| (c, beaten_look()));
-    for (candidate, look) in beaten.chain(front.iter().map(|c| (*c, front_look()))) {
-        draw_candidate(panel, look, candidate, of(candidate))?;
-        places.take(panel.at(at(candidate)), (9, 9));
+    for candidate in candidates.iter().filter(|c| !front.iter().any(|f| std::ptr::eq(*f, *c))) {
+        draw_candidate(panel, beaten_look(), (candidate.memory, of(candidate)), 0)?;
+        places.take(at(candidate), (9, 9));
     }
-    for (i, candidate) in front.iter().enumerate().take(NAMED) {
+    // The front last, so that nothing covers it.
+    let asides = asides(&front.iter().map(|c| at(c).0).collect::<Vec<_>>());
+    let found: Vec<_> = front.iter().zip(&asides).map(|(c, aside)| (at(c).0 + aside, at(c).1)).collect();
+    let ties = ties(front);
+    for (i, j) in nearest(&ties) {
+        tie_look().draw_line(panel.area(), vec![found[i], found[j]]).map_err(refused)?;
+    }
+    for (i, (candidate, aside)) in front.iter().zip(asides).enumerate() {
+        draw_candidate(panel, front_look(is_tied(&ties, i)), (candidate.memory, of(candidate)), aside)?;
+        places.take(found[i], (9, 9));
+    }
+    for (i, at) in found.into_iter().enumerate().take(NAMED) {
         let words = (i + 1).to_string();
-        let (x, y) = places.beside(panel.at(at(candidate)), &words);
-        panel.text(&words, (x, y), places.anchor())?;
+        panel.text(&words, places.beside(at, &words), (HPos::Center, VPos::Center))?;
     }
     Ok(())
+}
+
+/// By how many px each of the rising places is moved, so that none covers another of the same memory.
+fn asides(places: &[i32]) -> Vec<i32> {
+    let group = |same: &[i32]| {
+        let of = i32::try_from(same.len()).unwrap_or(i32::MAX);
+        let step = (80 / of).min(20);
+        (0..of).map(move |i| step * (2 * i - (of - 1)) / 2)
+    };
+    places.chunk_by(|a, b| a == b).flat_map(group).collect()
 }
 
 fn draw_candidate(
     panel: &Panel<'_, '_>,
     look: Look,
-    candidate: &Candidate<'_>,
-    y: Measured,
+    (memory, y): (Measured, Measured),
+    aside: i32,
 ) -> Result<(), PlotError> {
-    let memory = candidate.memory;
-    panel.whisker(look, (memory.value, y), 0)?;
+    panel.whisker(look, (memory.value, y), aside)?;
+    let (x, height) = panel.at((memory.value, y.value));
     if let Some(ends) = memory.interval.filter(|(low, high)| low < high) {
-        let height = panel.at((memory.value, y.value)).1;
         panel.whisker_across(look.colour.stroke_width(2), ends, height)?;
     }
-    panel.marker(look, (memory.value, y.value))
+    look.draw_marker(panel.area(), (x + aside, height)).map_err(refused)
+}
+
+fn is_tied(ties: &[(usize, usize)], i: usize) -> bool {
+    ties.iter().any(|(a, b)| *a == i || *b == i)
+}
+
+/// Of each candidate's ties the one nearest before it: enough to show who belongs together.
+fn nearest(ties: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    ties.chunk_by(|a, b| a.1 == b.1).filter_map(|same| same.last().copied()).collect()
 }
 
 /// All pairs of the front that are ties.
@@ -176,7 +203,10 @@ fn legend(candidates: &[Candidate<'_>], front: &[&Candidate<'_>]) -> Vec<Entry> 
     let ties = ties(front);
     let named = |(i, c): (usize, &&Candidate<'_>)| {
         let others = ties.iter().filter_map(|(a, b)| if *a == i { Some(b) } else { (*b == i).then_some(a) });
-        let others: Vec<_> = others.map(|j| (j + 1).to_string()).collect();
+        let mut others: Vec<_> = others.map(|j| (j + 1).to_string()).collect();
+        if others.len() > TIES {
+            others.splice(TIES.., [format!("{} more", others.len() - TIES)]);
+        }
         let tie = if others.is_empty() { String::new() } else { format!("; tie with {}", others.join(", ")) };
         let words = [
             Unit::Bytes.write(c.memory.value),
@@ -186,27 +216,27 @@ fn legend(candidates: &[Candidate<'_>], front: &[&Candidate<'_>]) -> Vec<Entry> 
         let [memory, tail, delayed] = words;
         let words =
             format!("{}: {}: {memory}, {tail}, {delayed} delayed{tie}", i + 1, theme::fit(c.name, 28));
-        Entry { key: Key::Marker(front_look()), words }
+        Entry { key: Key::Marker(front_look(!others.is_empty())), words }
     };
     let mut legend: Vec<_> = front.iter().enumerate().take(NAMED).map(named).collect();
     if front.len() > NAMED {
         let words = format!("and {} more of the front, without a number", front.len() - NAMED);
-        legend.push(Entry { key: Key::Marker(front_look()), words });
+        legend.push(Entry { key: Key::Nothing, words });
     }
     if front.len() < candidates.len() {
         let words = format!("beaten: {}", candidates.len() - front.len());
         legend.push(Entry { key: Key::Marker(beaten_look()), words });
     }
     if !ties.is_empty() {
-        let words = "tie: no interval sets the two apart".to_owned();
-        legend.push(Entry { key: Key::Line(tie_look()), words });
+        let words = "tie: no interval sets one apart from the other".to_owned();
+        legend.push(Entry { key: Key::Curve(tie_look()), words });
     }
     legend
 }
 
 fn notes(front: &[&Candidate<'_>]) -> Vec<String> {
     let mut note =
-        "Beaten: another one is no worse in all three and better in one beyond the intervals.".to_owned();
+        "Beaten: another is no worse in all three and better in one beyond the intervals. Points of the same memory stand beside each other.".to_owned();
     if front.iter().any(|c| c.tail.interval.is_none()) {
         note += " (?): too few launches for an interval.";
     }

@@ -3,8 +3,6 @@
 //! Words stand beside their marker at the first place around it that is free and inside the panel; where none
 //! is, at the first place all the same.
 
-use plotters::style::text_anchor::{HPos, VPos};
-
 /// Half the height of words, px.
 const HALF: i32 = 10;
 /// Width of a character, px.
@@ -41,12 +39,6 @@ impl Places {
         let found = all.find(|at| self.is_free(*at, (width, HALF))).unwrap_or((x + far, y - up));
         self.take(found, (width, HALF));
         found
-    }
-
-    /// How words at the centre are anchored.
-    #[must_use]
-    pub fn anchor(&self) -> (HPos, VPos) {
-        (HPos::Center, VPos::Center)
     }
 
     fn is_free(&self, (x, y): (i32, i32), (wide, high): (i32, i32)) -> bool {
