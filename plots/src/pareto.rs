@@ -137,10 +137,12 @@ fn draw(
     of: impl Fn(&Candidate<'_>) -> Measured,
 ) -> Result<(), PlotError> {
     let at = |c: &Candidate<'_>| panel.at((c.memory.value, of(c).value));
-    let mut places = Places::new(panel.across(), panel.up());
+    // Words may stand in the margin at the right.
+    let (left, right) = panel.across();
+    let mut places = Places::new((left, right + MARGINS.right), panel.up());
     for candidate in candidates.iter().filter(|c| !front.iter().any(|f| std::ptr::eq(*f, *c))) {
         draw_candidate(panel, beaten_look(), (candidate.memory, of(candidate)), 0)?;
-        places.take(at(candidate), (9, 9));
+        take(&mut places, panel, at(candidate), of(candidate));
     }
     // The front last, so that nothing covers it.
     let asides = asides(&front.iter().map(|c| at(c).0).collect::<Vec<_>>());
@@ -151,13 +153,20 @@ fn draw(
     }
     for (i, (candidate, aside)) in front.iter().zip(asides).enumerate() {
         draw_candidate(panel, front_look(is_tied(&ties, i)), (candidate.memory, of(candidate)), aside)?;
-        places.take(found[i], (9, 9));
+        take(&mut places, panel, found[i], of(candidate));
     }
     for (i, at) in found.into_iter().enumerate().take(NAMED) {
         let words = (i + 1).to_string();
         panel.text(&words, places.beside(at, &words), (HPos::Center, VPos::Center))?;
     }
     Ok(())
+}
+
+/// Takes what a marker and its interval cover.
+fn take(places: &mut Places, panel: &Panel<'_, '_>, (x, y): (i32, i32), measured: Measured) {
+    let (low, high) = (panel.at((0.0, measured.low())).1, panel.at((0.0, measured.high())).1);
+    let (top, bottom) = (high.min(y - 9), low.max(y + 9));
+    places.take((x, i32::midpoint(top, bottom)), (9, (bottom - top) / 2));
 }
 
 /// By how many px each of the rising places is moved, so that none covers another of the same memory.

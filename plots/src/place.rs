@@ -33,10 +33,10 @@ impl Places {
         let width = i32::try_from(words.chars().count()).unwrap_or(1) * COLUMN / 2;
         let (far, up) = (width + 12, HALF + 10);
         let near =
-            [(far, -up), (-far, -up), (far, up), (-far, up), (far, 0), (-far, 0), (0, -up - 4), (0, up + 4)];
+            [(0, -up - 4), (0, up + 4), (far, -up), (-far, -up), (far, up), (-far, up), (far, 0), (-far, 0)];
         let rings = (1..4).flat_map(|ring| near.map(|(dx, dy)| (dx * ring, dy * ring)));
         let mut all = rings.map(|(dx, dy)| (x + dx, y + dy));
-        let found = all.find(|at| self.is_free(*at, (width, HALF))).unwrap_or((x + far, y - up));
+        let found = all.find(|at| self.is_free(*at, (width, HALF))).unwrap_or((x, y - up - 4));
         self.take(found, (width, HALF));
         found
     }
@@ -72,6 +72,6 @@ mod tests {
     #[test]
     fn where_no_room_is_left_words_stand_at_the_first_place() {
         let mut places = Places::new((0, 10), (10, 0));
-        assert_eq!(places.beside((5, 5), "1"), (23, -15));
+        assert_eq!(places.beside((5, 5), "1"), (5, -19));
     }
 }
