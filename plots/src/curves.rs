@@ -105,7 +105,7 @@ pub fn samples(curves: &[Curve<'_>]) -> String {
 /// [`PlotError::Draw`].
 pub fn draw(panel: &Panel<'_, '_>, curves: &[Curve<'_>]) -> Result<(), PlotError> {
     for (i, curve) in curves.iter().enumerate() {
-        let aside = aside(i, curves.len());
+        let aside = aside(i, curves.len(), panel.across().1 - panel.across().0);
         let place = |p: &Point| {
             let (x, y) = panel.at((p.x, p.y.value));
             (x + aside, y)
@@ -126,12 +126,12 @@ pub fn draw(panel: &Panel<'_, '_>, curves: &[Curve<'_>]) -> Result<(), PlotError
     Ok(())
 }
 
-/// By how many px series `i` of `of` is moved: at most 15 either way.
+/// By how many px series `i` of `of` is moved: at most 15 either way, and less in a narrow panel.
 #[must_use]
-pub fn aside(i: usize, of: usize) -> i32 {
+pub fn aside(i: usize, of: usize, width: i32) -> i32 {
     let (i, of) = (i32::try_from(i).unwrap_or(0), i32::try_from(of).unwrap_or(1).max(1));
-    let step = (30 / of).min(8);
-    step * (2 * i - (of - 1)) / 2
+    let step = (width / 25).min(30) / of;
+    step.min(8) * (2 * i - (of - 1)) / 2
 }
 
 /// One entry for each curve, with its count of launches.
@@ -162,11 +162,12 @@ mod tests {
     #[test]
     fn neighbours_are_moved_apart_and_stay_near() {
         for of in 1..=SERIES {
-            let places: Vec<_> = (0..of).map(|i| aside(i, of)).collect();
+            let places: Vec<_> = (0..of).map(|i| aside(i, of, 790)).collect();
             assert!(places.windows(2).all(|w| w[1] > w[0]), "{places:?}");
             assert!(places.iter().all(|at| at.abs() <= 15), "{places:?}");
+            assert!((0..of).all(|i| aside(i, of, 300).abs() <= 6), "{of}");
         }
-        assert_eq!(aside(0, 1), 0);
+        assert_eq!(aside(0, 1, 790), 0);
     }
 
     #[test]
