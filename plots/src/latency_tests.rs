@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
 
 use super::*;
+use crate::markup::{HOSTILE, assert_harmless, assert_says, tags};
 
 fn of(samples: impl IntoIterator<Item = u64>) -> Latency {
     let mut l = Latency::new();
@@ -12,25 +13,6 @@ fn of(samples: impl IntoIterator<Item = u64>) -> Latency {
 /// Samples with a long tail: about one in each power of ten is ten times as long.
 fn tailed(n: u64, base: u64) -> Latency {
     of((0..n).map(|i| base * n / (i % n + n / 1_000 + 1) + i % base))
-}
-
-/// The tags' names in order, `/` before those that close; every tag closed and text without markup.
-fn tags(svg: &str) -> Vec<String> {
-    let (mut open, mut all) = (Vec::new(), Vec::new());
-    for part in svg.split('<').skip(1) {
-        let (tag, text) = part.split_once('>').unwrap();
-        assert!(!text.contains(['"', '\'']), "{text}");
-        let name = tag.split([' ', '\n']).next().unwrap().trim_end_matches('/');
-        assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
-        match name.strip_prefix('/') {
-            Some(name) => assert_eq!(open.pop(), Some(name.to_owned())),
-            None if tag.ends_with('/') => {}
-            None => open.push(name.to_owned()),
-        }
-        all.push(name.to_owned());
-    }
-    assert_eq!(open, [] as [String; 0]);
-    all
 }
 
 #[test]
@@ -68,41 +50,25 @@ fn the_figure_has_its_axes_units_and_counts() {
     let series = [Series { name: "map", latency: &map }, Series { name: "sync", latency: &few }];
     let svg = by_quantile("nvme under kernel", &series).unwrap();
     tags(&svg);
-    for text in [
-        "percentile (%)",
-        "latency, log scale",
-        "99.9\n",
-        "500 ns\n",
-        "map: N 20,000, max ",
-        "nvme under kernel",
-    ] {
-        assert!(svg.contains(text), "{text}");
-    }
-    assert!(svg.contains("sync: N 4, max 4 ns, too few for a curve"));
+    let axes = ["percentile (%)", "latency, log scale, N 4 to 20,000", "99.9", "500 ns"];
+    assert_says(&svg, &axes);
+    assert_says(
+        &svg,
+        &["nvme under kernel", "map: N 20,000, max ", "sync: N 4, max 4 ns, too few for a curve"],
+    );
+    assert_says(&svg, &["No band: how far launches lie apart is not known."]);
     assert!(!svg.contains("99.99\n"), "20,000 samples have no p99.99");
 }
 
 #[test]
 fn hostile_names_are_text() {
     let map = tailed(2_000, 90);
-    let names = [
-        "<script>alert(1)</script>",
-        "\"'><img src=x onerror=alert(1)>",
-        "\u{202e}gnp.exe\u{2066}\u{0}\u{ffff}",
-        "]]>&amp;<!-- \r\n",
-        &"long ".repeat(1_000),
-        "漢字 ünï",
-        "",
-    ];
-    let series: Vec<_> = names.iter().map(|name| Series { name, latency: &map }).collect();
+    let long = "long ".repeat(1_000);
+    let names = HOSTILE.into_iter().chain([long.as_str()]);
+    let series: Vec<_> = names.clone().map(|name| Series { name, latency: &map }).collect();
     for name in names {
         let svg = by_quantile(name, &series).unwrap();
-        let tags = tags(&svg);
-        assert!(tags.iter().all(|t| !["script", "img", "!--"].contains(&t.as_str())));
-        assert!(
-            !svg.chars()
-                .any(|c| (c.is_control() && c != '\n') || matches!(c, '\u{202e}' | '\u{2066}' | '\u{ffff}'))
-        );
+        assert_harmless(&svg);
         assert!(svg.len() < 400_000);
     }
 }
@@ -120,4 +86,39 @@ fn the_same_samples_give_the_same_bytes() {
     let map = tailed(5_000, 90);
     let draw = || by_quantile("t", &[Series { name: "map", latency: &map }]).unwrap();
     assert_eq!(draw(), draw());
+}
+
+#[test]
+fn a_band_goes_from_the_lowest_to_the_highest_launch() {
+    let launches: Vec<_> = [100, 200, 150].map(|base| of((0..1_000).map(|i| base + i / 10))).into();
+    let band = band(&launches);
+    assert!(band.iter().all(|(_, low, high)| high - low == 100 || high - low == 101), "{band:?}");
+    assert_eq!(band.last().map(|(q, ..)| *q), Quantile::furthest(1_000));
+    let svg =
+        by_quantile_of_launches("t", &[Launches { name: "map, response", launches: &launches, idle: None }])
+            .unwrap();
+    assert_says(&svg, &["map, response: N 3,000 in 3 launches, max 299 ns", "Band: from the lowest"]);
+    assert_eq!(tags(&svg).iter().filter(|tag| *tag == "polygon").count(), 1);
+}
+
+#[test]
+fn one_launch_and_too_few_samples_have_no_band() {
+    assert_eq!(band(&[of(1..1_000)]), []);
+    assert_eq!(band(&[of(1..1_000), of(1..10)]), []);
+    assert_eq!(band(&[]), []);
+    let none = by_quantile_of_launches("t", &[Launches { name: "map", launches: &[], idle: None }]);
+    assert_eq!(none, Err(PlotError::TooFew { series: 1, needed: 20 }));
+}
+
+#[test]
+fn a_tail_that_is_the_machines_is_marked() {
+    let curve = Curve::of(&of((1..=1_000).map(|i| if i > 950 { 1_000 } else { 100 })));
+    let idle = of((1..=1_000).map(|i| if i > 950 { 600 } else { 40 }));
+    assert_eq!(curve.of_machine(&idle).iter().map(|(q, _)| *q).collect::<Vec<_>>(), [Quantile::P99]);
+    assert_eq!(curve.of_machine(&Latency::new()), []);
+    let launches = [of((1..=1_000).map(|i| if i > 950 { 1_000 } else { 100 }))];
+    let series = [Launches { name: "map", launches: &launches, idle: Some(&idle) }];
+    let texts = crate::markup::texts(&by_quantile_of_launches("t", &series).unwrap());
+    assert_eq!(texts.iter().filter(|text| *text == "m").count(), 1);
+    assert!(texts.iter().any(|text| text.starts_with("m: over half")));
 }

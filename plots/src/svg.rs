@@ -6,7 +6,7 @@
 use plotters::prelude::*;
 use reports::text;
 
-use crate::PlotError;
+use crate::{PlotError, shade, theme};
 
 /// What the drawing library's errors become.
 pub fn refused<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> PlotError {
@@ -28,6 +28,12 @@ pub fn escape(content: &str) -> String {
         }
     }
     out
+}
+
+/// `content` as an error names it: on one line, and not at any length.
+#[must_use]
+pub fn short(content: &str) -> String {
+    theme::fit(content, theme::NAME_COLUMNS)
 }
 
 /// Draws on a white sheet of `width` by `height` px and gives the sheet a title and a description for those
@@ -54,8 +60,10 @@ pub fn sheet(
     let (title, description) = (escape(title), escape(description));
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" style=\"max-width:100%;height:auto\" role=\"img\">\n\
-         <title>{title}</title>\n<desc>{description}</desc>{body}"
+         viewBox=\"0 0 {width} {height}\" style=\"max-width:100%;height:auto\" role=\"img\" class=\"{class}\">\n\
+         <title>{title}</title>\n<desc>{description}</desc>\n{style}{body}",
+        class = shade::CLASS,
+        style = shade::style(),
     ))
 }
 

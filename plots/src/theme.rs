@@ -28,6 +28,8 @@ pub const NAME_COLUMNS: usize = 34;
 pub const TITLE_COLUMNS: usize = 72;
 /// Width of a curve, px.
 pub const STROKE: u32 = 3;
+/// How much of a band's colour is seen.
+pub const TINT: f64 = 0.25;
 /// Axes and text.
 pub const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 /// Lines of the grid.

@@ -1,0 +1,155 @@
+//! Lock strategies by threads and by hold time: one panel for each hold time.
+//!
+//! All panels have the same threads, and each its own times: the hold time would else hide what sets the
+//! strategies apart.
+//!
+//! The time of an operation holds waiting and holding. Counts with more threads than CPUs stand apart: in
+//! user space a holder is preempted, in the kernel it is not.
+
+use plotters::style::text_anchor::{HPos, VPos};
+
+use crate::axis::Axis;
+use crate::curves::{self, Curve};
+use crate::measured::Measured;
+use crate::page::Page;
+use crate::panel::{MARGINS, Margins, Panel};
+use crate::throughput::{draw_limit, of_threads, threads_axis};
+use crate::{PlotError, check_count, label};
+
+/// Hold times of one figure.
+const HOLDS: usize = 8;
+/// Height of a row of panels, px.
+const ROW: u32 = 390;
+
+/// One strategy under one hold time.
+#[derive(Debug, Clone, Copy)]
+pub struct Series<'a> {
+    /// The strategy; the same name in every panel is the same curve.
+    pub name: &'a str,
+    /// Threads, one at least, and the time of an operation in ns.
+    pub points: &'a [(u32, Measured)],
+}
+
+/// All strategies under one hold time.
+#[derive(Debug, Clone, Copy)]
+pub struct Hold<'a> {
+    /// How long the lock is held, ns.
+    pub ns: u64,
+    /// The strategies.
+    pub series: &'a [Series<'a>],
+}
+
+/// The figure, as SVG text; a point with more than `cpus` threads is oversubscribed.
+///
+/// # Errors
+/// [`PlotError`] for no points, too many hold times or strategies, and times that are not above zero.
+pub fn by_threads_and_hold(title: &str, cpus: u32, holds: &[Hold<'_>]) -> Result<String, PlotError> {
+    check_count("hold times", holds.len(), HOLDS)?;
+    let names = names(holds);
+    let panels: Vec<Vec<Curve<'_>>> = holds.iter().map(|hold| curves_of(&names, hold, cpus)).collect();
+    let all = together(&names, &panels);
+    curves::check(&all)?;
+    let across = if holds.len() == 1 { 1 } else { 2 };
+    let page = Page {
+        title,
+        kind: "Time of an operation by threads, for each hold time",
+        panels: vec![ROW; holds.len().div_ceil(across)],
+        legend: curves::legend(&all),
+        notes: [curves::notes(&all), vec!["Each panel has its own vertical axis.".to_owned()]].concat(),
+    };
+    let y_title = format!("time an operation, log, {} launches", curves::samples(&all));
+    page.draw(|areas| {
+        let places = areas.iter().flat_map(|area| area.split_evenly((1, across))).collect::<Vec<_>>();
+        for ((area, hold), curves) in places.iter().zip(holds).zip(&panels) {
+            let margins = Margins { left: 150, top: 74, right: 30, ..MARGINS };
+            let (least, most) = curves::extent_up(curves);
+            let y = (Axis::log(least, most, label::time), y_title.as_str());
+            let panel = Panel::draw(area, margins, (threads_axis(&all), "threads (count)"), y)?;
+            let head = format!("held for {}", label::time(hold.ns as f64));
+            panel.text(&head, (margins.left, 20), (HPos::Left, VPos::Center))?;
+            draw_limit(&panel, cpus, curves)?;
+            curves::draw(&panel, curves)?;
+        }
+        Ok(())
+    })
+}
+
+/// All names, each once, in order.
+fn names<'a>(holds: &[Hold<'a>]) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    for series in holds.iter().flat_map(|hold| hold.series) {
+        if !names.contains(&series.name) {
+            names.push(series.name);
+        }
+    }
+    names
+}
+
+/// A curve for each name, empty where this hold time has none.
+fn curves_of<'a>(names: &[&'a str], hold: &Hold<'a>, cpus: u32) -> Vec<Curve<'a>> {
+    let curve = |name: &&'a str| {
+        let of_name = hold.series.iter().filter(|s| s.name == *name);
+        of_threads(name, &of_name.flat_map(|s| s.points).copied().collect::<Vec<_>>(), cpus)
+    };
+    names.iter().map(curve).collect()
+}
+
+/// The curves of all panels, for the axes and the legend.
+fn together<'a>(names: &[&'a str], panels: &[Vec<Curve<'a>>]) -> Vec<Curve<'a>> {
+    let points = |i: usize| panels.iter().flat_map(move |curves| curves[i].points.iter().copied());
+    names.iter().enumerate().map(|(i, name)| Curve { name, points: points(i).collect() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
+
+    use super::*;
+    use crate::markup::{HOSTILE, assert_harmless, assert_says, tags};
+
+    fn points(base: f64) -> [(u32, Measured); 3] {
+        [1, 2, 4].map(|n| {
+            let ns = base * f64::from(n);
+            (n, Measured { value: ns, interval: Some((ns * 0.9, ns * 1.2)), n: 12 })
+        })
+    }
+
+    #[test]
+    fn each_hold_time_has_a_panel_with_its_axes() {
+        let (spin, mcs) = (points(40.0), points(55.0));
+        let both = [Series { name: "queued", points: &spin }, Series { name: "mcs", points: &mcs }];
+        let holds = [
+            Hold { ns: 50, series: &both },
+            Hold { ns: 1_000, series: &both },
+            Hold { ns: 20_000, series: &both[1..] },
+        ];
+        let svg = by_threads_and_hold("locks", 2, &holds).unwrap();
+        assert_says(
+            &svg,
+            &["held for 50 ns", "held for 1,000 ns", "held for 20.0 us", "queued: N 12", "mcs: N 12"],
+        );
+        assert_says(&svg, &["time an operation, log, N 12 launches", "threads (count)", "oversubscribed"]);
+        let squares = tags(&svg).iter().filter(|tag| *tag == "circle").count();
+        assert_eq!(squares, 3 + 3 + 1, "the first strategy's points in two panels and in the legend");
+    }
+
+    #[test]
+    fn hostile_names_are_text() {
+        let points = points(9.0);
+        let series: Vec<_> = HOSTILE.iter().map(|name| Series { name, points: &points }).collect();
+        let holds = [Hold { ns: u64::MAX, series: &series }];
+        HOSTILE.iter().for_each(|name| assert_harmless(&by_threads_and_hold(name, 2, &holds).unwrap()));
+    }
+
+    #[test]
+    fn nothing_and_too_much_are_refused() {
+        let draw = |holds: &[Hold<'_>]| by_threads_and_hold("t", 2, holds);
+        assert_eq!(draw(&[]), Err(PlotError::Empty("hold times")));
+        assert_eq!(draw(&[Hold { ns: 1, series: &[] }]), Err(PlotError::Empty("series")));
+        let hold = Hold { ns: 1, series: &[] };
+        assert_eq!(draw(&[hold; 9]), Err(PlotError::TooMany { what: "hold times", given: 9, most: 8 }));
+        let nan = [(1, Measured::exact(f64::NAN, 1))];
+        let series = [Series { name: "a", points: &nan }];
+        assert!(matches!(draw(&[Hold { ns: 1, series: &series }]), Err(PlotError::Number { .. })));
+    }
+}
