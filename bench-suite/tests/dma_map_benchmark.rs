@@ -97,7 +97,9 @@ fn a_run_prints_the_tool_s_lines_and_keeps_whole_histograms() {
     assert_eq!((record.counts["maps"], record.counts["unmaps"], record.threads.len()), (200, 200, 2));
     assert_eq!((record.latencies["map"].samples(), record.latencies["unmap"].samples()), (200, 200));
     assert_eq!(record.counts["bytes"], 200 * 8_192);
-    for (key, value) in [("transfer", "1000ns"), ("dma_bits", "24"), ("base", "0x800000"), ("nareas", "2")] {
+    for (key, value) in
+        [("transfer", "1000ns"), ("dma_bits", "24"), ("base", "0x800000"), ("nareas", "2"), ("maps", "100")]
+    {
         assert_eq!(record.parameters[key], value, "{key}");
     }
     assert!(["map_mean_ns", "unmap_stddev_ns"].iter().all(|name| record.metrics.contains_key(*name)));
@@ -168,7 +170,7 @@ fn what_cannot_be_is_refused_before_anything_runs() {
         (&["-g", "65"], "--granule"),
         (&["--policy", "lock-tiket"], "lock-ticket"),
         (&["--swiotlb", "noforce"], "--swiotlb"),
-        (&["--swiotlb", "128", "-t", "65"], "--threads 65"),
+        (&["--swiotlb", "128,1", "-t", "65"], "--threads 65"),
     ] {
         let (code, said) = refused(arguments);
         assert!(code == Some(2) && said.contains(word), "{arguments:?}: {said}");

@@ -35,7 +35,7 @@ pub fn beside(ours: Option<Ours<'_>>, saved: Option<&Saved>) -> Table {
     }
     if saved.foreign > 0 {
         let path = saved.path.display();
-        table.notes.push(format!("{path}: {} lines that are not the tool's were left out.", saved.foreign));
+        table.notes.push(format!("{path}: lines left out, which are not the tool's: {}.", saved.foreign));
     }
     if let Some((_, options, _)) = ours {
         table.notes.push(unsaid(options));
@@ -118,7 +118,7 @@ mod tests {
             said.contains("f:7: not what ours was asked: threads 1, ours 4; granule 1, ours 2."),
             "{said}"
         );
-        assert!(said.contains("f: 2 lines that are not the tool's were left out."), "{said}");
+        assert!(said.contains("f: lines left out, which are not the tool's: 2."), "{said}");
     }
 
     #[test]

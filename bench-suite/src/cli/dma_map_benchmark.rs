@@ -87,7 +87,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
     }
     let mut store = args.out.as_deref().map(store).transpose()?;
-    let record = measured(entry, &options, &ready)?;
+    let mut record = measured(entry, &options, &ready)?;
+    record.parameters.extend(args.maps.map(|maps| ("maps".to_owned(), maps.to_string())));
     if let Some((_, store)) = &mut store {
         store.append(&record).map_err(Failure::error)?;
     }
