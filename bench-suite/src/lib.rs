@@ -1,5 +1,6 @@
 //! The runner behind `swiotlb-bench`: verification, replay, measuring.
 
+pub mod bridge;
 pub mod cell;
 pub mod cli;
 pub mod measure;

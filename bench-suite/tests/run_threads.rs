@@ -184,6 +184,25 @@ fn the_time_limit_ends_a_run_and_gives_everything_back() {
 }
 
 #[test]
+fn the_time_ends_passes_without_end_where_every_call_is_timed() {
+    let plan = round_trips(2, 400, 1, 100);
+    let settings = Settings {
+        time_limit_ns: 50_000_000,
+        repeat: u32::MAX,
+        warmup_share: 0.0,
+        transfer_ns: Some(0),
+        ..small(Oracle::Sampled(3))
+    };
+    let outcome = real::<Kernel>(&plan, &settings).unwrap();
+    assert!(outcome.cut_short && outcome.oracle.violations.is_empty(), "{:?}", outcome.oracle);
+    for thread in &outcome.threads {
+        assert_eq!(thread.batches, 0);
+        let timed: u64 = thread.service.values().map(reports::latency::Latency::samples).sum();
+        assert_eq!(timed, thread.ops);
+    }
+}
+
+#[test]
 fn a_plan_that_cannot_be_run_is_refused() {
     let refused = |change: fn(&mut Plan)| {
         let mut plan = round_trips(2, 10, 2, 100);

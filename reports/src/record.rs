@@ -15,7 +15,7 @@ use crate::latency::Latency;
 use crate::machine::Machine;
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "swiotlb-bench/1.1";
+pub const SCHEMA: &str = "swiotlb-bench/1.2";
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -130,6 +130,10 @@ pub enum Kind {
     Cell,
     /// A micro benchmark.
     Micro,
+    /// A run with the options of the kernel's own benchmark, `dma_map_benchmark` (since 1.2).
+    Bridge,
+    /// The output of another program, imported (since 1.2).
+    Imported,
 }
 
 /// A policy's label, and the axes that it is composed of.

@@ -77,7 +77,7 @@ fn read(value: Value) -> Result<RunRecord, serde_json::Error> {
 #[test]
 fn a_record_comes_back_whole() {
     let text = serde_json::to_string(&sample()).unwrap();
-    assert!(text.starts_with("{\"schema\":\"swiotlb-bench/1.1\","));
+    assert!(text.starts_with("{\"schema\":\"swiotlb-bench/1.2\","));
     assert!(!text.contains('\n'));
     let back: RunRecord = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&back).unwrap(), text);
@@ -191,8 +191,10 @@ fn check(root: &Value, node: &Value, value: &Value, path: &str) {
 fn the_published_schema_describes_a_full_record_and_an_empty_one() {
     let root = schema();
     check(&root, &root, &value(), "record");
-    let empty = RunRecord::new(Kind::Micro, "x", PolicyName::default());
-    check(&root, &root, &serde_json::to_value(empty).unwrap(), "record");
+    for kind in [Kind::Replay, Kind::Cell, Kind::Micro, Kind::Bridge, Kind::Imported] {
+        let empty = RunRecord::new(kind, "x", PolicyName::default());
+        check(&root, &root, &serde_json::to_value(empty).unwrap(), "record");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ mod outcome;
 mod plan;
 mod replay;
 mod spec;
-mod threads;
+pub mod threads;
 
 pub use outcome::{CellError, CellOutcome};
 pub use spec::CellSpec;
@@ -26,7 +26,7 @@ use reports::record::{Kind, PolicyName, RunRecord};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The revision that was built, where the build was told it.
-const REVISION: Option<&str> = option_env!("SWIOTLB_BENCH_REVISION");
+pub(crate) const REVISION: Option<&str> = option_env!("SWIOTLB_BENCH_REVISION");
 
 /// Runs a cell and makes its record. What goes wrong in the cell voids the record; it is no error here.
 #[must_use]

@@ -6,6 +6,7 @@ mod ab;
 mod cell;
 mod cells;
 mod choice;
+mod dma_map_benchmark;
 mod doctor;
 mod list;
 mod measure;
@@ -85,6 +86,8 @@ enum Command {
     Measure(measure::Args),
     /// Find the highest rate at which a quantile of the response time stays under a bound.
     Search(search::Args),
+    /// Run the kernel's own benchmark on this allocator, or read what the kernel's printed.
+    DmaMapBenchmark(dma_map_benchmark::Args),
     /// Compare two policies in blocks of ABBA.
     Ab(ab::Args),
     /// List suites, cells or policies.
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Search(args) => search::run(&args),
+        Command::DmaMapBenchmark(args) => dma_map_benchmark::run(&args),
         Command::Ab(args) => ab::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -8,11 +8,11 @@
 //! measures how much that is (10 to 20 ns on a 2.4 GHz virtual machine).
 //!
 //! Whole blocks are not timed where their time would not be the allocator's: while the oracle watches every
-//! byte, while a device acts, and where threads wait for each other's mappings. Then every call is timed,
-//! and the batch mean is the mean of the service times.
+//! byte, while a device acts or a transfer is waited for, and where threads wait for each other's mappings.
+//! Then every call is timed, and the batch mean is the mean of the service times.
 
 use super::clock::Clock;
-use super::looper::{Looper, call};
+use super::looper::{Answer, Looper, call};
 use super::steps::Step;
 use super::tally::Tally;
 use super::target::Caller;
@@ -69,7 +69,12 @@ impl<C: Clock> Looper<'_, C> {
             let answer = call(&caller.enter(), step, addr);
             let to = self.clock.now();
             self.timed(step, from, to, tally);
+            let mapped = matches!(answer, Answer::Mapped(Ok(_)));
             self.done(caller, step, addr, answer, tally);
+            if mapped && self.transfer > 0 {
+                // From the end of the map: what the runner does in between belongs to the transfer.
+                self.clock.wait_until(to.saturating_add(self.transfer));
+            }
         }
     }
 

@@ -147,6 +147,7 @@ pub fn simulate(plan: &Plan, dummy: Dummy) -> Result<Simulated, RunError> {
         batch: 1,
         batched: false,
         deadline: u64::MAX,
+        transfer: 0,
     };
     let mut tally = Tally::new(own, 0, true, false);
     looper.open(&Server::new(dummy, &clock), own, Schedule { start: 0, origin_ns: 0 }, &mut tally);

@@ -115,6 +115,7 @@ pub fn paced<C: Clock>(clock: &C, steps: &[Step]) -> (Latency, u64) {
         batch: 1,
         batched: false,
         deadline: u64::MAX,
+        transfer: 0,
     };
     let schedule = Schedule { start: clock.now() + clock.ticks(1_000), origin_ns: 0 };
     looper.open(&Nothing, steps, schedule, &mut tally);

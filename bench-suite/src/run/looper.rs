@@ -38,6 +38,9 @@ pub struct Looper<'a, C> {
     pub batched: bool,
     /// When everything stops, ticks.
     pub deadline: u64,
+    /// How long after each map it waits for the transfer, ticks: only in a closed loop with a read section
+    /// for each call.
+    pub transfer: u64,
 }
 
 /// What came of a call.

@@ -63,6 +63,7 @@ pub fn overhead() -> Overhead {
         batch: 1,
         batched,
         deadline: u64::MAX,
+        transfer: 0,
     };
     let mut tally = Tally::new(&steps, OPS as usize, true, false);
     let closed_ns = median(&clock, || looper(false).closed(&Nothing, &steps, &mut tally));

@@ -56,8 +56,12 @@ pub struct Settings {
     pub seed: u64,
     /// Longest time that the loops may take, ns: then they stop where they are.
     pub time_limit_ns: u64,
-    /// Closed loop: how often the plan is run, one time after the other.
+    /// Closed loop: how often the plan is run, one time after the other. A run that its time limit ends
+    /// goes through no more.
     pub repeat: u32,
+    /// Closed loop: how long after each map the thread waits, as for a device's transfer, ns. Every call is
+    /// then timed, in a read section of its own, even where the wait is 0; `None` is no wait.
+    pub transfer_ns: Option<u64>,
 }
 
 impl Default for Settings {
@@ -79,6 +83,7 @@ impl Default for Settings {
             seed: 1,
             time_limit_ns: 60_000_000_000,
             repeat: 1,
+            transfer_ns: None,
         }
     }
 }

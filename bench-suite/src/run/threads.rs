@@ -83,6 +83,9 @@ pub struct Done {
 /// The first ticks of a schedule, for everybody to get to its loop: 20 us.
 const LEAD_NS: u64 = 20_000;
 
+/// Passes that room is made for beforehand; further ones make room between two passes, where no clock runs.
+const MOST_RESERVED: usize = 1 << 16;
+
 impl<'a> Shared<'a> {
     /// What the threads share, of which `loops` run loops: table, oracle and device, and the two hooks.
     #[must_use]
@@ -119,8 +122,16 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// Whether whole batches may be timed.
+    fn batched(&self) -> bool {
+        let settings = self.settings;
+        let alone = !self.touch.acts() && !self.steps.crosses && settings.transfer_ns.is_none();
+        settings.oracle != Oracle::Full && alone
+    }
+
     fn looper(&self, thread: usize) -> Looper<'_, HostClock> {
         let settings = self.settings;
+        let transfers = settings.transfer_ns.is_some();
         Looper {
             clock: &self.clock,
             table: self.table,
@@ -128,9 +139,10 @@ impl<'a> Shared<'a> {
             touch: self.touch,
             epochs: &self.epochs,
             thread,
-            batch: settings.batch.max(1) as usize,
-            batched: settings.oracle != Oracle::Full && !self.touch.acts() && !self.steps.crosses,
+            batch: if transfers { 1 } else { settings.batch.max(1) as usize },
+            batched: self.batched(),
             deadline: self.clock.now().saturating_add(self.clock.ticks(settings.time_limit_ns)),
+            transfer: self.clock.ticks(settings.transfer_ns.unwrap_or(0)),
         }
     }
 
@@ -139,7 +151,8 @@ impl<'a> Shared<'a> {
         let pinned_to = host::pin(host_cpu);
         let steps = &self.steps.threads[thread];
         let open = self.settings.pace == Pace::Open;
-        let blocks = steps.len() * passes(self.settings) as usize / (2 * block_len(1)) + 2;
+        let passes = passes(self.settings) as usize;
+        let blocks = if self.batched() { steps.len() * passes / (2 * block_len(1)) + 2 } else { 0 };
         let caller = target.caller(cpu);
         let counting = caller.counts().is_some();
         let mut tally = Tally::new(steps, if open { 0 } else { blocks }, open, counting);
@@ -147,7 +160,7 @@ impl<'a> Shared<'a> {
         self.gate.wait();
         let idle = idle::measure(&self.clock, self.settings, steps);
         let mut run = Run { shared: self, caller: &caller, thread, steps, passes: Vec::new() };
-        run.passes.reserve(passes(self.settings) as usize);
+        run.passes.reserve(passes.min(MOST_RESERVED));
         let looper = self.looper(thread);
         run.warm_up(&looper, &mut warm);
         let before = ThreadLedger::now();
@@ -207,6 +220,10 @@ impl<K: Caller> Run<'_, K> {
         for pass in shared.warm_passes..passes(shared.settings) {
             if pass > shared.warm_passes {
                 self.end(looper, tally);
+                // All see the same: it is set inside a pass, and a pass lies between two rendezvous.
+                if shared.table.stopped() {
+                    break;
+                }
             }
             self.begin(false);
             let begin = shared.start.load(Ordering::Relaxed).max(shared.clock.now());
