@@ -2,6 +2,7 @@
 
 use super::ground::Ground;
 use super::limits::{MAX_RESERVED_SLOTS, MAX_SPAN, Refusal, at_most};
+use super::unknown::Unknown;
 use crate::subject::{AreaFacts, Build, MappingFacts, PoolFacts, Subject};
 use crate::verify::script::ScriptedBlocks;
 use std::cell::RefCell;
@@ -45,6 +46,8 @@ pub struct Machine {
     pub devices: BTreeMap<u64, Device>,
     /// Live mappings and page allocations; they share their numbers.
     pub mappings: HashMap<u64, Handle>,
+    /// Originals whose bytes may differ from the vector's.
+    pub unknown: Unknown,
     /// The start of every pool that ever was, by its number.
     pub bases: Vec<u64>,
     /// Pools that are there now: start to number.
@@ -76,6 +79,7 @@ impl Machine {
             declared: HashMap::new(),
             devices: BTreeMap::new(),
             mappings: HashMap::new(),
+            unknown: Unknown::default(),
             bases: Vec::new(),
             live: BTreeMap::new(),
             counts: Counts::default(),
