@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn an_unknown_suite_names_what_is_near() {
         let text = find("find-pol").unwrap_err().to_string();
-        assert_eq!(text, "suites: there is no suite `find-pol`; the nearest are find-pool");
+        assert_eq!(text, "suites: there is no suite `find-pol`; the nearest is find-pool");
         assert!(find("/dev/zero").unwrap_err().to_string().ends_with("bytes are no suite"));
         assert!(find("/no/such.toml").unwrap_err().to_string().starts_with("/no/such.toml: cannot read"));
     }
