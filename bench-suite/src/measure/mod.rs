@@ -12,6 +12,7 @@ pub mod fit;
 pub mod folder;
 pub mod groups;
 pub mod launch;
+pub mod metrics;
 pub mod paired;
 pub mod plan;
 pub mod shipped;

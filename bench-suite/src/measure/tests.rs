@@ -4,6 +4,7 @@
 use super::folder::{Folder, FolderError};
 use super::launch::{Launch, Launched};
 use super::plan::{PlannedSuite, RunPlan, done, key_of};
+use super::verdict::Ending;
 use super::{ab, groups, table, verdict};
 use crate::cell::{CellSpec, blank};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +34,7 @@ against = "policy=kernel"
 ratio_below = 0.1
 [[expect]]
 says = "of nothing"
-metric = "bogomips"
+metric = "jain"
 compare = "policy=kernel"
 above = 0
 [[claim]]
@@ -186,11 +187,43 @@ fn expectations_are_judged_on_paired_launches() {
     assert_eq!(verdicts, [verdict::Verdict::Holds, verdict::Verdict::Fails, verdict::Verdict::NoNumbers]);
     let claim = &suite.claims[0];
     let compared = verdict::compared(&claim.subject, &cells, &by_cell);
-    assert_eq!((compared.len(), verdict::examine(claim, &compared)), (4, Some(Shape::Same)));
+    assert_eq!(compared.len(), 4);
+    assert_eq!(verdict::examine(claim, &cells, &by_cell), Ending::Settled(Shape::Same));
+    assert_eq!(verdict::failed(&suite, &cells, &by_cell), ["a tenth"]);
     let text = reports::terminal::render(&table::cells(&suite, &cells, &by_cell));
     assert!(text.contains("policy") && text.contains("lookup-sorted") && text.contains("650"), "{text}");
     let text = reports::terminal::render(&table::verdicts(&suite, &cells, &by_cell).unwrap());
     assert!(text.contains("same shape") && text.contains("FAILS") && text.contains("no numbers"), "{text}");
+}
+
+#[test]
+fn one_launch_settles_nothing_unless_time_is_virtual() {
+    let (suite, cells) = (read("x", SUITE).unwrap(), all_cells());
+    let mut fake = Fake::new(usize::MAX);
+    let once = plan(1, 1);
+    let launched = once.steps.iter().map(|step| fake.launch(&once.spec(step).unwrap()).unwrap());
+    let record = |launched| match launched {
+        Launched::Record(record) => *record,
+        Launched::Stopped => unreachable!(),
+    };
+    let mut records: Vec<_> = launched.map(record).collect();
+    let by_cell = groups::by_cell(&records);
+    assert_eq!(verdict::examine(&suite.claims[0], &cells, &by_cell), Ending::TooFew(1));
+    assert!(verdict::failed(&suite, &cells, &by_cell).is_empty());
+    for record in &mut records {
+        let name = "virtual".to_owned();
+        record.clock = Some(reports::record::Clock { name, overhead_ns: 0.0, precision_ns: 1.0 });
+    }
+    let by_cell = groups::by_cell(&records);
+    assert_eq!(verdict::examine(&suite.claims[0], &cells, &by_cell), Ending::Settled(Shape::Same));
+    assert_eq!(verdict::failed(&suite, &cells, &by_cell), ["a tenth"]);
+    for record in &mut records {
+        record.parameters.insert("threads".into(), "99".into());
+        record.machine.usable_cores = Some(2);
+        record.counts.insert("oversubscribed".into(), 1);
+    }
+    let by_cell = groups::by_cell(&records);
+    assert_eq!(verdict::examine(&suite.claims[0], &cells, &by_cell), Ending::WantsCores(99));
 }
 
 #[test]
