@@ -7,7 +7,9 @@ mod cell;
 mod cells;
 mod choice;
 mod doctor;
+mod judging;
 mod list;
+mod markdown;
 mod measure;
 mod out;
 mod overhead;
@@ -15,6 +17,7 @@ mod profile;
 mod replay;
 mod search;
 mod session;
+mod sides;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -85,7 +88,7 @@ enum Command {
     Measure(measure::Args),
     /// Find the highest rate at which a quantile of the response time stays under a bound.
     Search(search::Args),
-    /// Compare two policies in blocks of ABBA.
+    /// Judge one policy or parameter set against another, in paired blocks.
     Ab(ab::Args),
     /// List suites, cells or policies.
     List(list::Args),
