@@ -6,6 +6,7 @@ mod ab;
 mod cell;
 mod cells;
 mod choice;
+mod cmp;
 mod doctor;
 mod judging;
 mod list;
@@ -90,6 +91,8 @@ enum Command {
     Search(search::Args),
     /// Judge one policy or parameter set against another, in paired blocks.
     Ab(ab::Args),
+    /// Say what two stored runs say of each other; never a verdict.
+    Cmp(cmp::Args),
     /// List suites, cells or policies.
     List(list::Args),
     /// Say whether this machine is fit to measure on.
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Measure(args) => measure::run(&args),
         Command::Search(args) => search::run(&args),
         Command::Ab(args) => ab::run(&args),
+        Command::Cmp(args) => cmp::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Overhead(args) => overhead::run(&args),

@@ -6,7 +6,8 @@
 //! [`groups`], [`verdict`], [`table`] and [`paired`] see records only.
 //!
 //! A comparison of two [`side`]s is a plan too: [`comparison`] is what it declares, [`ab`] its order, [`trial`]
-//! goes from look to look, and [`judged`] shows what came of it.
+//! goes from look to look, and [`judged`] shows what came of it. Runs that were not paired are [`stored`] ones,
+//! and [`unpaired`] says what little they say.
 
 pub mod ab;
 pub mod comparison;
@@ -21,8 +22,10 @@ pub mod paired;
 pub mod plan;
 pub mod shipped;
 pub mod side;
+pub mod stored;
 pub mod table;
 pub mod trial;
+pub mod unpaired;
 pub mod verdict;
 
 #[cfg(test)]
