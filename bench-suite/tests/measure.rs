@@ -206,8 +206,6 @@ fn mistakes_are_told_before_anything_runs() {
     says(&["measure", "areas", "--set", "nareas=4096"], 2, "so there are at most 256");
     says(&["measure"], 2, "which suite?");
     says(&["measure", "control", "--cell-limit", "5", "--out", "/proc/none"], 1, "/proc/none");
-    says(&["ab", "kernel", "lokup-sorted", "find-pool"], 2, "the nearest is lookup-sorted");
-    says(&["ab", "kernel", "lookup-sorted", "control"], 2, "has no policy under test");
     says(&["cell"], 2, "standard input is no cell");
 }
 
@@ -234,10 +232,4 @@ fn lists_are_exact() {
     assert!(suites.contains("find-pool") && suites.contains("Q1"), "{suites}");
     let policies = text(&run(&["list", "policies"]).stdout);
     assert!(policies.contains("kernel") && policies.contains("lock=queued search=list"), "{policies}");
-}
-
-#[test]
-fn a_comparison_plans_four_launches_a_block() {
-    let done = run(&["ab", "kernel", "lookup-sorted", "find-pool", "--dry-run", "--filter", "position=tail"]);
-    assert_eq!(text(&done.stdout), "7 cells, 84 blocks, 336 launches\n", "{}", text(&done.stderr));
 }

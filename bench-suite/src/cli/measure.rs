@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         return go(
             args,
             &path,
-            Folder::resume(&path, |plan| plan.compared.is_none()).map_err(Failure::error)?,
+            Folder::resume(&path, |plan| plan.comparison.is_none()).map_err(Failure::error)?,
         );
     }
     let suites = with_control(args, chosen(&args.choice, limits)?, limits)?;

@@ -16,12 +16,10 @@ pub fn limits(machine: &Machine) -> Limits {
 /// What is too much for the machine, in words; empty where everything fits.
 #[must_use]
 pub fn warnings(cells: &[Cell], limits: Limits) -> Vec<String> {
-    let threads =
-        |cell: &&Cell| cell.values.get("threads").and_then(|v| Quantity::parse(v)).map_or(1, |q| q.number);
     let mut warnings = Vec::new();
     if let Some(cores) = limits.cores {
-        let over: Vec<_> = cells.iter().filter(|cell| threads(cell) > cores).collect();
-        if let Some(most) = over.iter().map(threads).max() {
+        let over: Vec<_> = cells.iter().filter(|cell| is_oversubscribed(cell, limits)).collect();
+        if let Some(most) = over.iter().map(|cell| threads(cell)).max() {
             warnings.push(format!(
                 "{} of {} cells want up to {most} threads and there are {cores} cores: they are labelled oversubscribed and get no verdict",
                 over.len(),
@@ -36,6 +34,16 @@ pub fn warnings(cells: &[Cell], limits: Limits) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// Whether a cell has more threads than there are cores.
+#[must_use]
+pub fn is_oversubscribed(cell: &Cell, limits: Limits) -> bool {
+    limits.cores.is_some_and(|cores| threads(cell) > cores)
+}
+
+fn threads(cell: &Cell) -> u64 {
+    cell.values.get("threads").and_then(|v| Quantity::parse(v)).map_or(1, |q| q.number)
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ fn numbers(summary: Option<Summary>) -> [Value; 2] {
 }
 
 /// Three significant digits, and no more than three decimals.
-fn decimals(x: f64) -> usize {
+pub(super) fn decimals(x: f64) -> usize {
     match x.abs() {
         x if x >= 100.0 => 0,
         x if x >= 10.0 => 1,
