@@ -144,10 +144,10 @@ fn mistakes_are_told_before_anything_runs() {
         assert_eq!(done.status.code(), Some(2), "{arguments:?}: {}", text(&done.stderr));
         assert!(text(&done.stderr).contains(what), "{arguments:?}: {}", text(&done.stderr));
     };
-    says(&["kernel", "lokup-sorted", "find-pool"], "the nearest are lookup-sorted");
+    says(&["kernel", "lokup-sorted", "find-pool"], "the nearest is lookup-sorted");
     says(&["kernel", "lookup-sorted", "control"], "has no policy under test");
     says(&["none", "none", "find-pool"], "the suite has policies under test");
-    says(&["kernel", "kernel:nraeas=2", "areas"], "the nearest are nareas");
+    says(&["kernel", "kernel:nraeas=2", "areas"], "the nearest is nareas");
     says(&["kernel", "kernel:nareas=2", "areas"], "has to be set on both");
     says(&["kernel:nareas=1:2:+1", "kernel:nareas=1", "areas"], "one value for each key");
     says(&["swiotlb=force", "kernel", "areas"], "write swiotlb=SLOTS");
@@ -188,7 +188,7 @@ fn stored_runs_are_compared_and_never_judged() {
     says(&[&out, "/nowhere"], 1, "/nowhere: cannot open");
     says(&[folder.path().to_str().unwrap(), &out], 1, "holds no runs.jsonl");
     says(&[&out, &suite], 1, "damaged or foreign records");
-    says(&[&out, &out, "--col", "servise"], 2, "the nearest are service");
+    says(&[&out, &out, "--col", "servise"], 2, "the nearest is service");
     says(&[&out, &out, "--metric", "bogomips"], 2, "no launch has it");
     says(&[&out, &out, "--filter", "service=9us"], 2, "no cell is left");
 }

@@ -114,8 +114,8 @@ mod tests {
     #[test]
     fn mistakes_are_told() {
         for (text, says) in [
-            ("kernal", "the nearest are kernel"),
-            ("kernal:nareas=2", "the nearest are kernel"),
+            ("kernal", "the nearest is kernel"),
+            ("kernal:nareas=2", "the nearest is kernel"),
             ("kernel:nareas", "write policy:key=value"),
             ("kernel:", "write policy:key=value"),
             ("kernel:nareas=", "write policy:key=value"),
