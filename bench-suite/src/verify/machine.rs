@@ -54,6 +54,8 @@ pub struct Machine {
     pub live: BTreeMap<u64, i64>,
     /// What [`Machine::pools_may_differ`] saw last.
     counts: Counts,
+    /// Whether the policy counts, so that its statistics tell of pools.
+    counted: bool,
     /// Bytes on their way to or from memory, kept to be used again.
     buffer: RefCell<Vec<u8>>,
 }
@@ -67,8 +69,8 @@ struct Counts {
 }
 
 impl Machine {
-    /// An empty machine.
-    pub fn new(build: Build, blocks: ScriptedBlocks, arena: Arena, ground: Ground) -> Self {
+    /// An empty machine; `counted` says whether the policy's statistics are exact.
+    pub fn new(build: Build, blocks: ScriptedBlocks, arena: Arena, ground: Ground, counted: bool) -> Self {
         blocks.forget();
         Self {
             build,
@@ -83,6 +85,7 @@ impl Machine {
             bases: Vec::new(),
             live: BTreeMap::new(),
             counts: Counts::default(),
+            counted,
             buffer: RefCell::default(),
         }
     }
@@ -142,7 +145,7 @@ impl Machine {
             counts.pools += stats.pools;
             counts.transient_nslabs += stats.transient_nslabs;
         }
-        core::mem::replace(&mut self.counts, counts) != counts
+        core::mem::replace(&mut self.counts, counts) != counts || !self.counted
     }
 
     fn pools_now(&self) -> BTreeMap<u64, PoolAdded> {

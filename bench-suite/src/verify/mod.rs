@@ -106,7 +106,7 @@ pub fn run_file(
     if arena.size > limits::MAX_ARENA || !PhysMemory::in_space(PhysAddr(arena.base), arena.size) {
         return Err(FileError::Arena { path: path.to_owned(), base: arena.base, bytes: arena.size });
     }
-    let mut machine = Machine::new(build, blocks, arena, take(ground));
+    let mut machine = Machine::new(build, blocks, arena, take(ground), declared.statistics);
     let mut result = FileResult::default();
     for step in file {
         let step = step?;
@@ -143,8 +143,8 @@ fn run_step(machine: &mut Machine, step: &Step, declared: Reproduces) -> Verdict
     }
     if matches!(step.op, Op::Init(_)) {
         // Before the script is loaded: what the old machine gives back belongs to no operation.
-        *machine =
-            Machine::new(machine.build, machine.blocks.clone(), machine.arena, take(&mut machine.ground));
+        let (blocks, ground) = (machine.blocks.clone(), take(&mut machine.ground));
+        *machine = Machine::new(machine.build, blocks, machine.arena, ground, declared.statistics);
     }
     let unknown = !declared.placement && reads_unknown(machine, &step.op);
     machine.blocks.expect(&step.out.pages);
