@@ -1,5 +1,6 @@
 //! The table of a comparison: each pair's verdict with every number behind it.
 
+use super::calibrated::quote;
 use super::comparison::{Comparison, Pair};
 use super::paired::{Paired, Steps};
 use super::table::decimals;
@@ -143,7 +144,14 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
     );
     let mut notes = vec![declared, taken, power(comparison)];
     notes.retain(|note| !note.is_empty());
-    if comparison.only_advises() {
+    notes.extend(comparison.calibration.as_ref().map(quote));
+    if comparison.is_wrong_too_often() {
+        notes.push(
+            "WARNING: wrong more than twice as often as promised on this machine: this only advises."
+                .to_owned(),
+        );
+    }
+    if comparison.rules.looks.last() < ADVICE_BELOW {
         notes.push(format!("Fewer than {ADVICE_BELOW} blocks only advise."));
     }
     notes
