@@ -98,6 +98,10 @@ fn a_quick_comparison_only_advises() {
     assert!(text(&done.stdout).contains("Fewer than 12 blocks only advise."), "{}", text(&done.stdout));
     let records = store::load(&Path::new(&out).join("runs.jsonl")).unwrap().records;
     assert_eq!(records.len(), 24);
+    let other =
+        run(&["ab", "none:service=2us", "none:service=5us", &suite, "--out", &out, "--quick", "--resume"]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(text(&other.stderr).contains("holds another run"), "{}", text(&other.stderr));
 }
 
 #[test]
@@ -106,7 +110,10 @@ fn no_answer_is_an_exit_code_for_those_who_want_it() {
     let done = run(&["ab", "none", "none", &suite, "--out", &out, "--blocks", "3", "--fail-inconclusive"]);
     assert_eq!(done.status.code(), Some(5), "{}", text(&done.stderr));
     let shown = text(&done.stdout);
-    assert!(shown.contains("not enough data") && shown.contains("No look can decide"), "{shown}");
+    assert!(
+        shown.contains("not enough data") && shown.contains("No look can tell a single change"),
+        "{shown}"
+    );
 }
 
 #[test]
