@@ -86,12 +86,12 @@ fn calibrated(
     let (suite, side) = (suite.to_owned(), args.policy.clone());
     let mut found = Calibrated::new(machine, suite, side, comparison.metric, comparison.rules);
     let same = |round| planned(args, limits, round);
-    let Some(trials) = all(args, &path.join("null"), rounds, same)? else { return Ok(None) };
+    let Some(trials) = all(args, (path, "null"), rounds, same)? else { return Ok(None) };
     found.count(&trials);
     for (number, effect) in args.inject.iter().enumerate() {
         let slower = |round| slowed(planned(args, limits, round)?, *effect);
-        let folder = path.join(format!("inject-{number}"));
-        let Some(trials) = all(args, &folder, rounds, slower)? else { return Ok(None) };
+        let name = format!("inject-{number}");
+        let Some(trials) = all(args, (path, &name), rounds, slower)? else { return Ok(None) };
         found.injected.push(Injected::of(*effect, trials.iter().flat_map(Trial::verdicts)));
     }
     Ok(Some(found))
@@ -158,21 +158,21 @@ fn slow(cell: &mut Cell, effect: f64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All comparisons, each in a folder of its own; nothing where an oracle saw a violation.
+/// All comparisons of one sort, each in a folder of its own below the whole run's; nothing where an oracle saw a violation.
 fn all(
     args: &Args,
-    path: &Path,
+    (whole, name): (&Path, &str),
     rounds: u32,
     plan: impl Fn(u32) -> Result<RunPlan, Failure>,
 ) -> Result<Option<Vec<Trial>>, Failure> {
     let mut trials = Vec::new();
     for round in 0..rounds {
-        let (path, plan) = (path.join(format!("{round:05}")), plan(round)?);
+        let (path, plan) = (whole.join(name).join(format!("{round:05}")), plan(round)?);
         // A round that was not begun when the run was stopped is begun now.
         let there = args.place.resume && path.join(PLAN_FILE).exists();
         let folder =
             if there { Folder::resume(&path, |found| *found == plan) } else { Folder::begin(&path, plan) };
-        let judged = judge(&mut folder.map_err(Failure::error)?, &args.place, &path)?;
+        let judged = judge(&mut folder.map_err(Failure::error)?, &args.place, whole)?;
         if judged.violated {
             complain(format_args!("{}: an oracle saw a violation: its numbers are void", path.display()));
             return Ok(None);
