@@ -98,6 +98,10 @@ fn a_quick_comparison_only_advises() {
     assert!(text(&done.stdout).contains("Fewer than 12 blocks only advise."), "{}", text(&done.stdout));
     let records = store::load(&Path::new(&out).join("runs.jsonl")).unwrap().records;
     assert_eq!(records.len(), 24);
+    let other =
+        run(&["ab", "none:service=2us", "none:service=5us", &suite, "--out", &out, "--quick", "--resume"]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(text(&other.stderr).contains("holds another run"), "{}", text(&other.stderr));
 }
 
 #[test]
@@ -106,7 +110,10 @@ fn no_answer_is_an_exit_code_for_those_who_want_it() {
     let done = run(&["ab", "none", "none", &suite, "--out", &out, "--blocks", "3", "--fail-inconclusive"]);
     assert_eq!(done.status.code(), Some(5), "{}", text(&done.stderr));
     let shown = text(&done.stdout);
-    assert!(shown.contains("not enough data") && shown.contains("No look can decide"), "{shown}");
+    assert!(
+        shown.contains("not enough data") && shown.contains("No look can tell a single change"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -191,4 +198,31 @@ fn stored_runs_are_compared_and_never_judged() {
     says(&[&out, &out, "--col", "servise"], 2, "the nearest is service");
     says(&[&out, &out, "--metric", "bogomips"], 2, "no launch has it");
     says(&[&out, &out, "--filter", "service=9us"], 2, "no cell is left");
+}
+
+#[test]
+fn a_calibration_says_how_often_it_was_wrong_and_is_quoted() {
+    let (_alone, (folder, suite, out)) = (alone(), place());
+    let arguments = ["calibrate", &suite, "--policy", "none", "--comparisons", "2", "--blocks", "12"];
+    let more = ["--floor", "20%", "--inject", "80%", "--out", &out];
+    let done = run(&[&arguments[..], &more[..]].concat());
+    let shown = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{shown}{}", text(&done.stderr));
+    assert!(shown.contains("0 of 2 verdicts false") && shown.contains("learned floor"), "{shown}");
+    assert!(shown.contains("80.0 |           2 |     2 |"), "{shown}");
+    // Everything is there: nothing runs, and the same is said.
+    let again = run(&[&arguments[..], &more[..], &["--resume"]].concat());
+    assert_eq!(text(&again.stdout), shown);
+    let file = Path::new(&out).join("calibration.json");
+    let with = ["ab", "none", "none", &suite, "--dry-run", "--calibration"];
+    let quoted = run(&[&with[..], &[file.to_str().unwrap()]].concat());
+    assert!(text(&quoted.stdout).contains("0 of 2 verdicts false"), "{}", text(&quoted.stderr));
+    let moved = std::fs::read_to_string(&file).unwrap().replace("\"machine\": \"", "\"machine\": \"x");
+    let moved = self::file(folder.path(), "moved.json", &moved);
+    let refused = run(&[&with[..], &[moved.as_str()]].concat());
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("learned on machine x"), "{}", text(&refused.stderr));
+    let real = run(&["calibrate", "areas", "--inject", "2%", "--set", "threads=1", "--dry-run"]);
+    assert_eq!(real.status.code(), Some(2), "{}", text(&real.stdout));
+    assert!(text(&real.stderr).contains("--inject wants a suite of the scenario `dummy`"));
 }

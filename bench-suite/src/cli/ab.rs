@@ -8,14 +8,16 @@ use super::out::say;
 use super::session::Where;
 use super::sides::{Asked, plan};
 use super::{Exit, Failure, complain};
+use crate::measure::calibrated::Calibrated;
 use crate::measure::comparison::{Comparison, rules};
 use crate::measure::folder::Folder;
 use crate::measure::plan::RunPlan;
 use crate::measure::{fit, judged};
 use reports::compare::effect::from_percent;
 use reports::compare::verdict::{State, Verdict};
+use reports::fingerprint;
 use reports::machine::Machine;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use workloads::suite::{Cell, Limits, Mode};
 
 /// What to compare.
@@ -33,6 +35,10 @@ pub(super) struct Args {
     terms: Terms,
     #[command(flatten)]
     summary: Summary,
+    /// What `calibrate` learned on this machine: floors for the cells that it compared, and how often a
+    /// verdict is wrong. Where that is too often, the comparison only advises.
+    #[arg(long, value_name = "FILE", env = "SWIOTLB_BENCH_CALIBRATION")]
+    calibration: Option<PathBuf>,
     /// Only say how many launches there are, and what they can find.
     #[arg(long)]
     dry_run: bool,
@@ -75,13 +81,14 @@ impl Terms {
         let rules = rules(self.blocks, mode == Mode::Quick, self.gate)
             .map_err(|error| Failure::usage(format!("--blocks: {error}")))?;
         let (a, b, metric) = (a.to_owned(), b.to_owned(), self.metric.clone());
-        Ok(Comparison { a, b, null: self.null, metric, rules, pairs: Vec::new() })
+        Ok(Comparison { a, b, null: self.null, metric, rules, calibration: None, pairs: Vec::new() })
     }
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let limits = fit::limits(&Machine::read());
-    let plan = planned(args, limits)?;
+    let machine = Machine::read();
+    let limits = fit::limits(&machine);
+    let plan = planned(args, &machine)?;
     check(&plan)?;
     if !fits(&plan, limits) && args.place.strict {
         return Ok(Exit::Unfit);
@@ -99,12 +106,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     go(args, &path, folder.map_err(Failure::error)?)
 }
 
-fn planned(args: &Args, limits: Limits) -> Result<RunPlan, Failure> {
+fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
     let [suite] = args.choice.suites.as_slice() else {
         return Err(Failure::usage("a comparison wants one suite"));
     };
     let comparison = args.terms.comparison(&args.a, &args.b, args.choice.mode())?;
-    plan(&Asked { suite, choice: &args.choice, floor: args.terms.floor, limits }, comparison)
+    let read = |path: &PathBuf| Calibrated::read(path, &fingerprint::of(machine), &args.terms.metric);
+    let known = args.calibration.as_ref().map(read).transpose().map_err(Failure::error)?;
+    let (floor, limits) = (args.terms.floor, fit::limits(machine));
+    plan(&Asked { suite, choice: &args.choice, floor, limits, known: known.as_ref() }, comparison)
 }
 
 /// Warns of what is too much for this machine.

@@ -3,6 +3,7 @@
 //! Data goes to standard output, diagnostics to standard error. A closed pipe ends the program quietly.
 
 mod ab;
+mod calibrate;
 mod cell;
 mod cells;
 mod choice;
@@ -94,6 +95,8 @@ enum Command {
     DmaMapBenchmark(dma_map_benchmark::Args),
     /// Judge one policy or parameter set against another, in paired blocks.
     Ab(ab::Args),
+    /// Say how often `ab` is wrong on this machine, and learn each cell's floor.
+    Calibrate(calibrate::Args),
     /// Say what two stored runs say of each other; never a verdict.
     Cmp(cmp::Args),
     /// List suites, cells or policies.
@@ -132,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Search(args) => search::run(&args),
         Command::DmaMapBenchmark(args) => dma_map_benchmark::run(&args),
         Command::Ab(args) => ab::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
         Command::Cmp(args) => cmp::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::choice::{Choice, Chosen, one};
+use crate::measure::calibrated::Calibrated;
 use crate::measure::comparison::{Comparison, Pair};
 use crate::measure::plan::RunPlan;
 use crate::measure::side::Side;
@@ -19,6 +20,8 @@ pub(super) struct Asked<'a> {
     /// The user's floor, ln(B / A).
     pub floor: f64,
     pub limits: Limits,
+    /// What comparisons of A with itself have shown here.
+    pub known: Option<&'a Calibrated>,
 }
 
 /// The plan of `comparison`, whose sides are as the user wrote them and whose pairs are yet to come.
@@ -29,6 +32,7 @@ pub(super) fn plan(asked: &Asked<'_>, mut comparison: Comparison) -> Result<RunP
     let (of_a, of_b) = (chosen(asked, &a)?, chosen(asked, &b)?);
     let (planned, of_a) = (of_a.planned, by_name(of_a.cells, &a)?);
     let mut of_b: BTreeMap<String, Cell> = by_name(of_b.cells, &b)?.into_iter().collect();
+    comparison.calibration = asked.known.map(|known| known.calibration);
     let mut cells = Vec::new();
     for (name, a) in of_a {
         let Some(b) = of_b.remove(&name) else { continue };
@@ -36,7 +40,9 @@ pub(super) fn plan(asked: &Asked<'_>, mut comparison: Comparison) -> Result<RunP
         // Both sides get the same requests, whatever else their ids say.
         let seed = derived_seed(asked.choice.seed, &name);
         cells.push((Cell { seed, ..a }, Cell { seed, ..b }));
-        comparison.pairs.push(Pair { name, floor: Floor::of(asked.floor), judged });
+        let floor =
+            asked.known.map_or_else(|| Floor::of(asked.floor), |known| known.floor(&name, asked.floor));
+        comparison.pairs.push(Pair { name, floor, judged });
     }
     if cells.is_empty() {
         return Err(Failure::usage(

@@ -3,6 +3,7 @@
 //! It is part of the plan and written before the first launch, so that no look, floor or family is chosen
 //! after numbers were seen.
 
+use reports::compare::calibration::Calibration;
 use reports::compare::effect::Better;
 use reports::compare::floor::Floor;
 use reports::compare::judge::Question;
@@ -28,6 +29,9 @@ pub struct Comparison {
     pub metric: String,
     /// Alpha, looks, correction.
     pub rules: Rules,
+    /// How often these were wrong where the answer is known, as far as it is told.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
     /// The pairs of cells, in the order of the plan's cells: those of pair n have the numbers 2n (A's, and
     /// the null arm's) and 2n + 1 (B's).
     pub pairs: Vec<Pair>,
@@ -66,10 +70,16 @@ impl Comparison {
         self.rules.looks.all().first().map_or(0, |look| look.blocks)
     }
 
-    /// Whether the comparison only advises: its last look is at too few blocks.
+    /// Whether the comparison only advises: its last look is at too few blocks, or it is wrong too often.
     #[must_use]
     pub fn only_advises(&self) -> bool {
-        self.rules.looks.last() < ADVICE_BELOW
+        self.rules.looks.last() < ADVICE_BELOW || self.is_wrong_too_often()
+    }
+
+    /// Whether comparisons of A with itself were wrong more than twice as often as promised.
+    #[must_use]
+    pub fn is_wrong_too_often(&self) -> bool {
+        self.calibration.is_some_and(|known| known.is_wrong_too_often())
     }
 
     /// The blocks of each look that the look before had not, for each pair: [from, to).

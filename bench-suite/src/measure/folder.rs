@@ -26,7 +26,7 @@ pub enum FolderError {
     #[error("{path} holds no run to resume", path = .0.display())]
     Empty(PathBuf),
     /// There is another one in it.
-    #[error("{path} holds a run of other suites or policies: resume it without naming any, or choose another --out", path = .0.display())]
+    #[error("{path} holds another run (other suites, sides, seed or rules): resume it with the flags that began it, or choose another --out", path = .0.display())]
     Other(PathBuf),
     /// It cannot be made.
     #[error("{path}: cannot make the folder: {source}", path = path.display())]

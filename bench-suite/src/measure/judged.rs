@@ -1,5 +1,6 @@
 //! The table of a comparison: each pair's verdict with every number behind it.
 
+use super::calibrated::quote;
 use super::comparison::{Comparison, Pair};
 use super::paired::{Paired, Steps};
 use super::table::decimals;
@@ -30,6 +31,11 @@ pub fn table(trial: &Trial, paired: &[Paired<'_>]) -> Table {
         table.push(row(trial, pair, paired));
     }
     table.notes = notes(comparison);
+    if paired.iter().any(Paired::has_several_threads) {
+        table
+            .notes
+            .push("Steps of several threads differ from launch to launch: shown are medians.".to_owned());
+    }
     table
 }
 
@@ -106,8 +112,14 @@ fn places(effect: f64) -> usize {
 
 fn differing(steps: &[Steps]) -> String {
     let differ = steps.iter().filter(|(_, a, b)| (a - b).abs() > f64::EPSILON * a.abs().max(b.abs()));
-    let shown: Vec<String> = differ.map(|(name, a, b)| format!("{name} {a} -> {b}")).collect();
+    let shown: Vec<String> =
+        differ.map(|(name, a, b)| format!("{name} {} -> {}", digits(*a), digits(*b))).collect();
     if shown.is_empty() { "none".to_owned() } else { shown.join("; ") }
+}
+
+/// A count in at most six significant digits.
+fn digits(count: f64) -> f64 {
+    format!("{count:.5e}").parse().unwrap_or(count)
 }
 
 /// What the rules can find in this family, as if one cell changed.
@@ -143,7 +155,14 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
     );
     let mut notes = vec![declared, taken, power(comparison)];
     notes.retain(|note| !note.is_empty());
-    if comparison.only_advises() {
+    notes.extend(comparison.calibration.as_ref().map(quote));
+    if comparison.is_wrong_too_often() {
+        notes.push(
+            "WARNING: wrong more than twice as often as promised on this machine: this only advises."
+                .to_owned(),
+        );
+    }
+    if comparison.rules.looks.last() < ADVICE_BELOW {
         notes.push(format!("Fewer than {ADVICE_BELOW} blocks only advise."));
     }
     notes
@@ -161,7 +180,9 @@ fn power(comparison: &Comparison) -> String {
         (Some(fewest), Some(_)) => format!(
             "A single change can be told from {fewest} blocks on; one of {effect} % is found in {power:.0} % where blocks spread by {spread} %."
         ),
-        (Some(fewest), None) => format!("No look can decide: {} cells want {fewest} blocks.", outlook.cells),
-        (None, _) => "No look can decide: too many cells.".to_owned(),
+        (Some(fewest), None) => {
+            format!("No look can tell a single change: one of {} cells wants {fewest} blocks.", outlook.cells)
+        }
+        (None, _) => "No look can tell a single change: there are too many cells.".to_owned(),
     }
 }

@@ -7,9 +7,10 @@
 //!
 //! A comparison of two [`side`]s is a plan too: [`comparison`] is what it declares, [`ab`] its order, [`trial`]
 //! goes from look to look, and [`judged`] shows what came of it. Runs that were not paired are [`stored`] ones,
-//! and [`unpaired`] says what little they say.
+//! and [`unpaired`] says what little they say. [`calibrated`] keeps how often comparisons of A with itself were wrong.
 
 pub mod ab;
+pub mod calibrated;
 pub mod comparison;
 pub mod doctor;
 pub mod drive;

@@ -61,6 +61,12 @@ impl Paired<'_> {
         self.records.iter().filter(|record| record.void.is_some()).count()
     }
 
+    /// Whether its cells run more than one thread, so that no count is exact.
+    #[must_use]
+    pub fn has_several_threads(&self) -> bool {
+        self.records.iter().any(|record| record.threads.len() > 1)
+    }
+
     /// The median of a metric over one arm's launches.
     #[must_use]
     pub fn median(&self, of_arm: &str, name: &str) -> Option<f64> {

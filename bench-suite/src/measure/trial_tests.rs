@@ -27,7 +27,7 @@ fn plan(rules: Rules, null: bool, not_judged: &str) -> RunPlan {
     };
     let pairs = NAMES.iter().map(pair).collect();
     let (a, b, metric) = ("none".into(), "none:service=2us".into(), "ns_per_op".into());
-    let comparison = Comparison { a, b, null, metric, rules, pairs };
+    let comparison = Comparison { a, b, null, metric, rules, calibration: None, pairs };
     let cell = |name: &str, side: &str| Cell {
         id: format!("s/side={side},what={name}"),
         scenario: "dummy".into(),
