@@ -44,9 +44,11 @@ pub fn cells(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Table {
     let group = |cell: &Cell| groups.get(&(cell.id.clone(), None));
     metrics.retain(|name| cells.iter().filter_map(group).any(|group| group.summary(name).is_some()));
     let mut columns: Vec<Column> = axes.iter().map(|axis| Column::text(axis.clone())).collect();
+    // One launch has no range.
+    let ranged = cells.iter().filter_map(group).any(|group| group.launches.len() > 1);
     for name in &metrics {
         columns.push(Column::number(name.clone(), Unit::None));
-        columns.push(Column::number("range", Unit::None));
+        columns.extend(ranged.then(|| Column::number("range", Unit::None)));
     }
     columns.extend([Column::number("launches", Unit::None), Column::text("")]);
     let mut table = Table::new(format!("{}: {}", suite.name, suite.title), columns);
@@ -56,14 +58,13 @@ pub fn cells(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Table {
         let axis = |axis: &String| cell.values.get(axis).map_or(Value::Missing, |v| Value::Text(v.clone()));
         let mut row: Vec<Value> = axes.iter().map(axis).collect();
         for name in &metrics {
-            row.extend(numbers(group.summary(name)));
+            row.extend(numbers(group.summary(name)).into_iter().take(if ranged { 2 } else { 1 }));
         }
         row.extend([Value::Count(group.launches.len() as u64), Value::Text(remark(group))]);
         table.push(row);
     }
-    table
-        .notes
-        .push("Median over process launches of each process's median; range from least to most.".to_owned());
+    let range = if ranged { "; range from least to most" } else { "" };
+    table.notes.push(format!("Median over process launches of each process's median{range}."));
     table.notes.extend(reasons(cells, groups));
     table
 }

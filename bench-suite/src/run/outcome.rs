@@ -159,7 +159,7 @@ pub struct VirtualOutcome {
     pub pools_added: u64,
     /// Every run of the worker that had been asked.
     pub growth: Vec<GrowthEvent>,
-    /// Slots in use, transient ones included, averaged over time from 0 to the last event.
+    /// Slots in use, transient ones included, averaged over time from 0 to the plan's last op.
     pub mean_used_slots: f64,
     /// The most slots that transient pools had at one time; those that wait to be freed are not among them.
     pub transient_high_water: u64,

@@ -84,9 +84,11 @@ struct Seen {
     spilled: u64,
     transient: u64,
     growth: Vec<GrowthEvent>,
-    /// Slots in use, as an area over time: slot-ns until `end_ns`, and what is in use since then.
+    /// Slots in use, as an area over time: slot-ns until `end_ns`, what is in use since then, and the mean
+    /// until the plan's last op.
     area: u128,
     used: u64,
+    mean_used: f64,
     /// The most slots of transient pools.
     transient_most: u64,
     end_ns: u64,
@@ -126,6 +128,7 @@ impl Simulation<'_> {
             next[thread] += 1;
             self.after(placed.op.at_ns);
         }
+        self.seen.mean_used = self.seen.area as f64 / self.seen.end_ns.max(1) as f64;
         // What was asked before the end still happens.
         self.until(u64::MAX);
     }
@@ -297,7 +300,7 @@ impl Simulation<'_> {
             transient: seen.transient,
             transient_unusable: counts.transient_unusable,
             growth: seen.growth,
-            mean_used_slots: seen.area as f64 / seen.end_ns.max(1) as f64,
+            mean_used_slots: seen.mean_used,
             transient_high_water: seen.transient_most,
             counts,
             end_ns: seen.end_ns,
