@@ -1,10 +1,15 @@
 //! Which runner a cell belongs to: the one place that maps a [`CellSpec`] to a run.
 //!
-//! Every runner does a cell twice: a counting pass with step counters and the full oracle, then the
-//! measuring pass with the oracle on samples; the clock belongs to the second alone.
+//! No clock runs while steps are counted. A model on threads and a replay go through their calls twice: once
+//! with step counters, and then measured; an ownership oracle watches every mapping of a model in the first
+//! pass and samples in the second. A prepared state counts on an allocator of its own and verifies the outcome
+//! of every operation that is timed. Virtual time counts and watches everything in its one pass, and times
+//! nothing; the control and the dummy run nothing of the allocator.
 
 use super::{CellError, CellOutcome, CellSpec, control, micro, model, plan, replay};
 use crate::policies::{self, Entry};
+use workloads::model::{Common, Model};
+use workloads::op::DeviceTouch;
 use workloads::suite::expand::NO_POLICY;
 use workloads::suite::keys::{Scenario, Sort};
 
@@ -44,22 +49,65 @@ fn entry(spec: &CellSpec) -> Result<&'static Entry, CellError> {
     policies::by_name(&spec.cell.policy).map_err(CellError::Spec)
 }
 
+/// Maps per thread where the cell says nothing: quick, full.
+const MAPS: (u64, u64) = (5_000, 50_000);
+
+/// The model of a cell and what it shares with all models; the number of maps is the effort's unless the cell
+/// gives it or the model takes it from a trace.
+///
+/// # Errors
+/// What the model refuses.
+pub fn workload(spec: &CellSpec) -> Result<(Model, Common), CellError> {
+    let (model, mut common) = model::model_of(spec)?;
+    if !of_trace(&model) {
+        common.ops_per_thread.get_or_insert(if spec.quick { MAPS.0 } else { MAPS.1 });
+    }
+    Ok((model, common))
+}
+
+const fn of_trace(model: &Model) -> bool {
+    matches!(model, Model::Fitted(_) | Model::ParallelReplay(_))
+}
+
 /// Whether a runner would take the cell, asked before anything runs: a prepared state has to be one that
-/// there is, a model's parameters are read as the model reads them.
+/// there is, a model's parameters within the model's bounds, a trace a file that opens.
 ///
 /// # Errors
 /// What is wrong with it, in words.
 pub fn check(spec: &CellSpec) -> Result<(), String> {
     let scenario = Scenario::parse(&spec.cell.scenario)?;
-    match scenario.sort {
-        Sort::SlotSearch | Sort::FindPool | Sort::Fallback => {
-            micro::scenario(spec, scenario.sort).map(|_| ()).map_err(|error| error.to_string())
-        }
-        Sort::Model | Sort::Virtual => model::model_of(spec)
-            .and_then(|_| plan::settings(spec))
-            .map(|_| ())
-            .map_err(|error| error.to_string()),
-        Sort::Replay => replay::check(spec).map_err(|error| error.to_string()),
+    let checked = match scenario.sort {
+        Sort::SlotSearch | Sort::FindPool | Sort::Fallback => micro::scenario(spec, scenario.sort).map(drop),
+        Sort::Model | Sort::Virtual => check_model(spec),
+        Sort::Replay => replay::check(spec),
         Sort::Control | Sort::Dummy => Ok(()),
+    };
+    checked.map_err(|error| error.to_string())
+}
+
+fn check_model(spec: &CellSpec) -> Result<(), CellError> {
+    let (model, common) = workload(spec)?;
+    model.check(&common).map_err(|error| CellError::Spec(format!("the model: {error}")))?;
+    if of_trace(&model) {
+        replay::check(spec)?;
+    }
+    plan::settings(spec).map(drop)
+}
+
+/// Threads that a cell keeps busy at once; a simulation in virtual time is one.
+///
+/// # Errors
+/// What [`check`] refuses, as far as it was looked at.
+pub fn threads(spec: &CellSpec) -> Result<u64, CellError> {
+    match Scenario::parse(&spec.cell.scenario).map_err(CellError::Spec)?.sort {
+        Sort::Model => {
+            let (model, common) = workload(spec)?;
+            // A device that touches its buffers has a core of its own.
+            let device = matches!(common.touch, DeviceTouch::OtherCore);
+            Ok(u64::from(model.threads(&common)) + u64::from(device))
+        }
+        Sort::FindPool => Ok(1 + u64::from(spec.number("churn")?.is_some_and(|pairs| pairs > 0))),
+        Sort::SlotSearch => spec.number_or("threads", 1),
+        Sort::Virtual | Sort::Fallback | Sort::Replay | Sort::Control | Sort::Dummy => Ok(1),
     }
 }

@@ -1,7 +1,7 @@
 //! Whether a run fits this machine: warnings with the numbers.
 
+use crate::cell::{CellSpec, backend};
 use reports::machine::Machine;
-use workloads::suite::value::Quantity;
 use workloads::suite::{Cell, Limits, pool_bytes};
 
 /// A run that wants more than this share of the memory, in percent, is warned of.
@@ -16,12 +16,10 @@ pub fn limits(machine: &Machine) -> Limits {
 /// What is too much for the machine, in words; empty where everything fits.
 #[must_use]
 pub fn warnings(cells: &[Cell], limits: Limits) -> Vec<String> {
-    let threads =
-        |cell: &&Cell| cell.values.get("threads").and_then(|v| Quantity::parse(v)).map_or(1, |q| q.number);
     let mut warnings = Vec::new();
     if let Some(cores) = limits.cores {
-        let over: Vec<_> = cells.iter().filter(|cell| threads(cell) > cores).collect();
-        if let Some(most) = over.iter().map(threads).max() {
+        let over: Vec<u64> = cells.iter().map(threads).filter(|&threads| threads > cores).collect();
+        if let Some(most) = over.iter().max() {
             warnings.push(format!(
                 "{} of {} cells want up to {most} threads and there are {cores} cores: they are labelled oversubscribed and get no verdict",
                 over.len(),
@@ -31,11 +29,33 @@ pub fn warnings(cells: &[Cell], limits: Limits) -> Vec<String> {
     }
     let largest = cells.iter().map(|cell| pool_bytes(&cell.values)).max().unwrap_or(0);
     if let Some(memory) = limits.memory_bytes.filter(|&m| largest > m / 100 * SHARE) {
+        let end = if largest > memory { ": launches may be killed for it" } else { "" };
         warnings.push(format!(
-            "a cell wants {largest} bytes of pools, more than {SHARE} % of {memory} bytes of memory"
+            "a cell wants {largest} bytes of pools, more than {SHARE} % of {memory} bytes of memory{end}"
         ));
     }
     warnings
+}
+
+/// Whether a cell has more threads than there are cores.
+#[must_use]
+pub fn is_oversubscribed(cell: &Cell, limits: Limits) -> bool {
+    limits.cores.is_some_and(|cores| threads(cell) > cores)
+}
+
+/// Threads that a cell keeps busy, as its runner counts them; 1 where its values are none, which is for
+/// [`backend::check`] to say.
+fn threads(cell: &Cell) -> u64 {
+    let spec = CellSpec {
+        suite: String::new(),
+        suite_hash: String::new(),
+        cell: cell.clone(),
+        launch: 0,
+        quick: false,
+        block: None,
+        arm: None,
+    };
+    backend::threads(&spec).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -43,9 +63,13 @@ mod tests {
     use super::*;
 
     fn cell(key: &str, value: &str) -> Cell {
+        of("model nvme", key, value)
+    }
+
+    fn of(scenario: &str, key: &str, value: &str) -> Cell {
         Cell {
             id: "s/x".into(),
-            scenario: "model nvme".into(),
+            scenario: scenario.into(),
             policy: "kernel".into(),
             values: [(key.to_owned(), value.to_owned())].into(),
             seed: 0,
@@ -60,5 +84,27 @@ mod tests {
         assert!(text.contains("1 of 2 cells want up to 8 threads and there are 2 cores"), "{text}");
         assert!(text.contains("a cell wants 67108864 bytes"), "{text}");
         assert!(warnings(&[cell("threads", "8")], Limits::default()).is_empty());
+    }
+
+    #[test]
+    fn a_runner_s_own_threads_count() {
+        let limits = Limits { memory_bytes: None, cores: Some(2) };
+        let over = |scenario, key, value| is_oversubscribed(&of(scenario, key, value), limits);
+        // One maps and so many look up.
+        assert!(over("model lookup", "lookers", "64") && over("model lookup", "lookers", "2"));
+        assert!(!over("model lookup", "lookers", "1"));
+        assert!(over("slot-search", "threads", "3") && !over("find-pool", "churn", "1000"));
+        // Virtual time has one thread.
+        assert!(!over("virtual nvme", "threads", "64"));
+        let one = Limits { cores: Some(1), ..limits };
+        assert!(is_oversubscribed(&of("find-pool", "churn", "1000"), one));
+        assert!(is_oversubscribed(&of("model nvme", "touch", "other_core"), one));
+    }
+
+    #[test]
+    fn more_than_all_memory_is_a_warning_too() {
+        let limits = Limits { memory_bytes: Some(1 << 20), cores: None };
+        let text = warnings(&[cell("nslabs", "1024")], limits).join(" ");
+        assert!(text.ends_with("of 1048576 bytes of memory: launches may be killed for it"), "{text}");
     }
 }

@@ -1,8 +1,12 @@
 //! Many batches, one number: the median of the batch means, over the batches that were taken while the
 //! machine was quiet.
+//!
+//! Invariant: what is told of the batches that count (faults, the longest gap) is of them alone, not of the
+//! warm-up and not of the meter's own memory.
 
 use super::control::{control, quiet_below};
 use super::{Prepared, ScenarioError};
+use crate::run::noise::ThreadLedger;
 use std::time::{Duration, Instant};
 
 /// How much to measure.
@@ -33,6 +37,11 @@ pub struct Measured {
     pub dropped: usize,
     /// Whether too few batches were quiet: then none was dropped, and the numbers are of a busy machine.
     pub busy: bool,
+    /// Page faults of the batches after the warm-up, dropped ones included; nothing where other threads did
+    /// the work.
+    pub page_faults: Option<u64>,
+    /// The time that the slowest control took beyond the fastest; nothing where none ran.
+    pub longest_gap: Option<Duration>,
 }
 
 /// Measures prepared states, and remembers how fast the control can be.
@@ -50,18 +59,36 @@ impl Meter {
         Self { effort, fastest }
     }
 
-    /// Measures `prepared`.
+    /// Warms up and measures `prepared`.
+    ///
+    /// # Errors
+    /// As [`Meter::warm_up`].
+    pub fn measure(&mut self, prepared: &mut dyn Prepared) -> Result<Measured, ScenarioError> {
+        self.warm_up(prepared)?;
+        self.count(prepared)
+    }
+
+    /// Runs the batches before those that count.
     ///
     /// # Errors
     /// [`ScenarioError`] if an operation did not end as the scenario promises.
-    pub fn measure(&mut self, prepared: &mut dyn Prepared) -> Result<Measured, ScenarioError> {
-        let Effort { warm_up, batches, ops, patience } = self.effort;
-        prepared.run(warm_up, ops, &mut |_| {})?;
+    pub fn warm_up(&self, prepared: &mut dyn Prepared) -> Result<(), ScenarioError> {
+        prepared.run(self.effort.warm_up, self.effort.ops, &mut |_| {})
+    }
+
+    /// Runs the batches that count.
+    ///
+    /// # Errors
+    /// As [`Meter::warm_up`].
+    pub fn count(&mut self, prepared: &mut dyn Prepared) -> Result<Measured, ScenarioError> {
+        let Effort { batches, patience, .. } = self.effort;
+        let alone = prepared.runs_alone();
         let until = Instant::now() + patience;
         let mut all: Vec<Batch> = Vec::new();
         let mut quiet = Vec::new();
+        let mut faults = 0;
         while quiet.len() < batches && (all.is_empty() || Instant::now() < until) {
-            self.round(prepared, batches, &mut all)?;
+            faults += self.round(prepared, batches, &mut all)?;
             // Anew each time: a control faster than all before shows that those were slow.
             let most = quiet_below(self.fastest);
             quiet = all.iter().filter(|batch| batch.control <= most).map(|batch| batch.mean).collect();
@@ -71,18 +98,30 @@ impl Meter {
         let mut means = if busy { all.iter().map(|batch| batch.mean).collect() } else { quiet };
         means.sort_by(f64::total_cmp);
         let at = |quarter: usize| means.get(means.len() * quarter / 4).copied().unwrap_or(f64::NAN);
-        Ok(Measured { median: at(2), lower: at(1), upper: at(3), batches: means.len(), dropped, busy })
+        let slowest = all.iter().map(|batch| batch.control).max().filter(|_| alone);
+        Ok(Measured {
+            median: at(2),
+            lower: at(1),
+            upper: at(3),
+            batches: means.len(),
+            dropped,
+            busy,
+            page_faults: alone.then_some(faults),
+            longest_gap: slowest.map(|slowest| slowest.saturating_sub(self.fastest)),
+        })
     }
 
-    /// Some batches more.
+    /// Some batches more; how many page faults of this thread they had.
     fn round(
         &mut self,
         prepared: &mut dyn Prepared,
         batches: usize,
         all: &mut Vec<Batch>,
-    ) -> Result<(), ScenarioError> {
+    ) -> Result<u64, ScenarioError> {
         let ops = self.effort.ops;
         let alone = prepared.runs_alone();
+        make_room(all, batches);
+        let ledger = ThreadLedger::now();
         let mut before = if alone { control() } else { Duration::ZERO };
         prepared.run(batches, ops, &mut |time| {
             let after = if alone { control() } else { Duration::ZERO };
@@ -91,11 +130,22 @@ impl Meter {
             if alone {
                 self.fastest = self.fastest.min(after);
             }
-        })
+        })?;
+        let since = ThreadLedger::now().since(&ledger);
+        Ok(since.minor_faults + since.major_faults)
     }
 }
 
+/// Room for so many batches more, written to, so that keeping them causes no page fault.
+fn make_room(all: &mut Vec<Batch>, batches: usize) {
+    let kept = all.len();
+    all.resize(kept + batches, Batch { mean: 1.0, control: Duration::MAX });
+    std::hint::black_box(&*all);
+    all.truncate(kept);
+}
+
 /// One batch.
+#[derive(Clone, Copy)]
 struct Batch {
     /// ns per operation.
     mean: f64,
@@ -133,5 +183,43 @@ mod tests {
         let measured = Meter::new(effort).measure(&mut Told(vec![10, 20, 30, 40]));
         let quarters = measured.map(|m| ([m.lower, m.median, m.upper].map(f64::round), m.batches)).ok();
         assert_eq!(quarters, Some(([20.0, 30.0, 40.0], 100)));
+    }
+
+    /// Writes to a page that is new in every batch after the first `clean` ones.
+    struct Touches {
+        clean: usize,
+        pages: Vec<Vec<u8>>,
+    }
+
+    impl Prepared for Touches {
+        fn run(
+            &mut self,
+            batches: usize,
+            _: u64,
+            each: &mut dyn FnMut(Duration),
+        ) -> Result<(), ScenarioError> {
+            for _ in 0..batches {
+                if self.clean == 0 {
+                    // Above the size from which an allocator maps new pages for each request.
+                    self.pages.push(vec![1; 1 << 20]);
+                }
+                self.clean = self.clean.saturating_sub(1);
+                each(Duration::from_nanos(10));
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn faults_are_those_of_the_batches_that_count() {
+        let effort = Effort { warm_up: 3, batches: 4, ops: 1, patience: Duration::ZERO };
+        let of = |clean| Meter::new(effort).measure(&mut Touches { clean, pages: Vec::with_capacity(8) });
+        let faults = |clean| of(clean).ok().and_then(|measured| measured.page_faults);
+        assert_eq!(faults(100), Some(0));
+        assert!(faults(3).is_some_and(|n| n >= 4));
+        assert!(of(100).ok().and_then(|measured| measured.longest_gap).is_some());
+        // Of a state that other threads work through nothing is known here.
+        let told = Meter::new(effort).measure(&mut Told(vec![10])).ok();
+        assert_eq!(told.map(|m| (m.page_faults, m.longest_gap)), Some((None, None)));
     }
 }
