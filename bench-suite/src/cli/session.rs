@@ -19,13 +19,13 @@ pub(super) struct Where {
     #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_OUT")]
     pub out: Option<PathBuf>,
     /// Go on with the run in --out.
-    #[arg(long, requires = "out")]
+    #[arg(long, requires = "out", env = "SWIOTLB_BENCH_RESUME", value_parser = super::switch())]
     pub resume: bool,
     /// Kill a launch that takes longer; its cell is void.
     #[arg(long, value_name = "TIME", default_value = "300s", env = "SWIOTLB_BENCH_CELL_LIMIT")]
     pub cell_limit: String,
     /// End with exit code 6 where the run does not fit this machine.
-    #[arg(long, env = "SWIOTLB_BENCH_STRICT")]
+    #[arg(long, env = "SWIOTLB_BENCH_STRICT", value_parser = super::switch())]
     pub strict: bool,
 }
 
