@@ -90,12 +90,10 @@ fn a_server_that_stalls_has_no_theory_beside_it() {
         ["search", "--dummy", "1us,100us/10ms", "--from", "20k/s", "--to", "40k/s", "--under", "1s"];
     let shown = shown(&[&arguments[..], &["--maps", "2000"]].concat());
     assert!(shown.contains("M/D/1 knows no stalls"), "{shown}");
-    let rows: Vec<_> =
-        shown.lines().filter(|line| line.contains("held")).skip_while(|l| !l.contains('|')).collect();
-    assert!(
-        !rows.is_empty() && rows.iter().all(|row| row.rsplit('|').nth(1).unwrap().trim() == "-"),
-        "{shown}"
-    );
+    // Whether a rate holds is the machine's affair.
+    let rows: Vec<Vec<&str>> = shown.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
+    let runs: Vec<_> = rows.iter().filter(|row| row.len() == 7 && row[0].parse::<u64>().is_ok()).collect();
+    assert!(!runs.is_empty() && runs.iter().all(|row| row[5] == "-"), "{shown}");
     assert!(shown.contains("A rate holds by one run that holds and fails by 3 that fail"), "{shown}");
 }
 
@@ -103,7 +101,7 @@ fn a_server_that_stalls_has_no_theory_beside_it() {
 fn every_flag_of_a_search_has_a_variable() {
     let help = shown(&["search", "--help"]);
     for name in ["DUMMY", "QUANTILE", "UNDER", "FROM", "TO", "THREADS", "MAPS", "SWIOTLB", "STRICT"] {
-        assert!(help.contains(&format!("[env: SWIOTLB_BENCH_{name}=]")), "{name}: {help}");
+        assert!(help.contains(&format!("SWIOTLB_BENCH_{name}=")), "{name}: {help}");
     }
     let help = shown(&["cells", "--help"]);
     assert!(

@@ -37,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDRESS", value_parser = address, env = "SWIOTLB_BENCH_BASE")]
     base: Option<PhysAddr>,
     /// Let the allocator grow and make transient pools, whatever was recorded.
-    #[arg(long, conflicts_with = "no_grow", env = "SWIOTLB_BENCH_GROW", value_parser = super::switch())]
+    #[arg(long, env = "SWIOTLB_BENCH_GROW", value_parser = super::switch())]
     grow: bool,
     /// Let the allocator not grow, whatever was recorded.
     #[arg(long, env = "SWIOTLB_BENCH_NO_GROW", value_parser = super::switch())]
@@ -91,6 +91,9 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    if args.grow && args.no_grow {
+        return Err(Failure::usage("--grow and --no-grow exclude each other"));
+    }
     let entries = args.policies.iter().map(|name| policies::by_name(name)).collect::<Result<Vec<_>, _>>();
     let entries = entries.map_err(Failure::usage)?;
     let mut output = Output::open(args.out.as_deref())?;

@@ -93,11 +93,11 @@ mod tests {
         // One maps and so many look up.
         assert!(over("model lookup", "lookers", "64") && over("model lookup", "lookers", "2"));
         assert!(!over("model lookup", "lookers", "1"));
-        assert!(over("slot-search", "threads", "3") && !over("find-pool", "churn", "1000"));
+        assert!(over("slot_search", "threads", "3") && !over("find_pool", "churn", "1000/s"));
         // Virtual time has one thread.
         assert!(!over("virtual nvme", "threads", "64"));
         let one = Limits { cores: Some(1), ..limits };
-        assert!(is_oversubscribed(&of("find-pool", "churn", "1000"), one));
+        assert!(is_oversubscribed(&of("find_pool", "churn", "1000/s"), one));
         assert!(is_oversubscribed(&of("model nvme", "touch", "other_core"), one));
     }
 

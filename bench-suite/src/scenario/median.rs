@@ -70,21 +70,23 @@ impl Meter {
         self.count(prepared)
     }
 
-    /// Runs the batches before those that count: one at least, and fewer than are wanted where they would use
+    /// Runs the batches before those that count: two at least, and fewer than are wanted where they would use
     /// up more than half of the patience.
     ///
     /// # Errors
     /// [`ScenarioError`] if an operation did not end as the scenario promises.
     pub fn warm_up(&mut self, prepared: &mut dyn Prepared) -> Result<(), ScenarioError> {
-        let Effort { warm_up, batches, ops, patience } = self.effort;
+        let Effort { warm_up, batches, patience, .. } = self.effort;
+        // The same loop as later, so that its code and the ledger's are in place too.
+        let mut thrown_away = Vec::new();
         let start = Instant::now();
-        prepared.run(1, ops, &mut |_| {})?;
+        self.round(prepared, 1, &mut thrown_away)?;
         // What it says that a batch took may be a part of it only.
         let first = start.elapsed();
         // A batch that takes long is not run by the hundred before anybody looks at the time.
         self.at_once = fit_into(patience, first, batches);
-        let more = fit_into(patience / 2, first, warm_up).min(warm_up.saturating_sub(1));
-        if more > 0 { prepared.run(more, ops, &mut |_| {}) } else { Ok(()) }
+        let more = fit_into(patience / 2, first, warm_up.saturating_sub(1));
+        self.round(prepared, more, &mut thrown_away).map(drop)
     }
 
     /// Runs the batches that count.
@@ -232,7 +234,7 @@ mod tests {
         let ms = Duration::from_millis;
         assert_eq!([ms(2_000), ms(0)].map(|time| fit_into(time, ms(150), 500)), [13, 1]);
         assert_eq!(fit_into(ms(2_000), Duration::ZERO, 500), 500);
-        // No patience at all: one warms up, one counts, and that is no busy machine.
+        // No patience at all: two warm up, one counts, and that is no busy machine.
         let effort = Effort { warm_up: 100, batches: 500, ops: 1, patience: Duration::ZERO };
         let measured = Meter::new(effort).measure(&mut Told(vec![1_000_000])).ok();
         assert_eq!(measured.map(|m| (m.batches, m.busy)), Some((1, false)));
