@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_met_with_the_nearest() {
         let error = by_name("lock-tiket").err().unwrap_or_default();
-        assert!(error.starts_with("there is no policy `lock-tiket`; the nearest are lock-ticket"), "{error}");
+        assert!(error.starts_with("there is no policy `lock-tiket`; the nearest is lock-ticket"), "{error}");
     }
 
     #[test]

@@ -61,8 +61,8 @@ fn a_search_finds_a_rate_for_the_allocator() {
 
 #[test]
 fn a_search_refuses_what_it_cannot_do() {
-    assert!(refused(&["search", "--model", "nvem"]).contains("the nearest are nvme"));
-    assert!(refused(&["search", "--policy", "kernal"]).contains("the nearest are kernel"));
+    assert!(refused(&["search", "--model", "nvem"]).contains("the nearest is nvme"));
+    assert!(refused(&["search", "--policy", "kernal"]).contains("the nearest is kernel"));
     assert!(refused(&["search", "--from", "5M/s", "--to", "1M/s"]).contains("is not below"));
     assert!(refused(&["search", "--under", "10"]).contains("with its unit, as 10us"));
     assert!(refused(&["search", "--quantile", "99"]).contains("write p50"));

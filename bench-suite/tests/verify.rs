@@ -101,7 +101,7 @@ fn a_line_over_a_megabyte_is_an_error_with_its_place() {
 fn an_unknown_policy_is_a_usage_error_that_names_the_nearest_first() {
     let (code, out, err) = verify("kernal", &[&golden("tiny")]);
     assert_eq!((code, out.as_str()), (2, ""));
-    assert!(err.contains("there is no policy `kernal`; the nearest are kernel"), "{err}");
+    assert!(err.contains("there is no policy `kernal`; the nearest is kernel"), "{err}");
 }
 
 #[test]

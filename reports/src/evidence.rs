@@ -11,10 +11,10 @@ pub struct Place {
     pub suite_hash: String,
     /// Which process launch of its cell, from 0.
     pub launch: u32,
-    /// Which block of a comparison, from 0, and which of its four launches.
+    /// Which block of a comparison, from 0.
     #[serde(default)]
     pub block: Option<u32>,
-    /// Which side of a comparison: `A` or `B`.
+    /// Which arm of a comparison: `A`, `B`, or `N`, which is A again.
     #[serde(default)]
     pub arm: Option<String>,
 }

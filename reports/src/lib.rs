@@ -3,7 +3,7 @@
 //! The runner writes a [`record::RunRecord`] once, through a [`store::Store`]; everything else here reads.
 //! Bottom to top: [`text`] and [`units`] make strings that are safe and uniform; [`quantile`] holds the
 //! sample rule and [`latency`] the histograms it is applied to; [`machine`], [`evidence`], [`record`] and [`store`]
-//! are the record and its file; [`stats`] is what may be said of several, and [`compare`] judges A against B; [`table`] is a table without a form, and [`terminal`], [`markdown`] and [`csv`] are
+//! are the record and its file, and [`fingerprint`] names the machine; [`stats`] is what may be said of several, and [`compare`] judges A against B; [`table`] is a table without a form, and [`terminal`], [`markdown`] and [`csv`] are
 //! its forms; [`summary`] turns a record into tables.
 //!
 //! No allocator, no workload, no clock and no figure: those belong to other crates.
@@ -11,6 +11,7 @@
 pub mod compare;
 pub mod csv;
 pub mod evidence;
+pub mod fingerprint;
 pub mod latency;
 pub mod machine;
 pub mod markdown;

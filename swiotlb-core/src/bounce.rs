@@ -66,6 +66,9 @@ fn part_of<P: Policy>(dev: &Device<P>, pool: &Pool<P>, addr: PhysAddr, bytes: u6
         return None;
     }
     let left = (slot.alloc_size() + there).checked_sub(here)?;
+    // With the mask of another device than the one that mapped, which is the caller's mistake and not known
+    // here, `left` may be up to a slot too long: at the pool's end that slot is not there.
+    let left = left.min(pool.end().wrapping_offset_from(addr));
     Some(Part { orig: orig.wrapping_add(here).wrapping_sub(there), bytes: bytes.min(left) })
 }
 

@@ -147,6 +147,8 @@ pub struct Reproduces {
     pub placement: bool,
     /// Used slots and high-water mark, exact at any moment.
     pub statistics: bool,
+    /// That pools are freed, and in which order.
+    pub reclaim: bool,
 }
 
 /// What `P` declares to reproduce, from its axes.
@@ -155,6 +157,7 @@ pub const fn reproduces<P: Policy>() -> Reproduces {
     Reproduces {
         placement: P::Area::KEEPS_PLACEMENT && P::Walk::KEEPS_PLACEMENT,
         statistics: P::Stats::EXACT,
+        reclaim: P::Reclaim::FREES,
     }
 }
 

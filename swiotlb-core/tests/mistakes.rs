@@ -127,9 +127,33 @@ fn the_reason_for_full<P: Testable>() {
     assert_eq!(session.why_full(&dev, &long), Some(FullReason::RoomByNow));
 }
 
+/// A device with another alignment than the one that mapped: what it names may be copied, but never past the
+/// pool.
+fn syncs_of_another_device<P: Testable>() {
+    let mem = mem::<P>(256, 1, false);
+    let dev = device(&mem);
+    let aligned = DeviceLimits { min_align_mask: 0x7ff, ..DeviceLimits::default() };
+    let other = mem.device(aligned).unwrap();
+    let caller = mem.caller(0);
+    let session = caller.enter();
+    // The whole pool, so that the slots of some mapping are the last.
+    let first = map(&session, &other, 0, 256 << 10);
+    let all: Vec<_> = (1..65)
+        .map(|i| session.map(&dev, &MapRequest::new(orig(i).wrapping_add(0x700), 4096, BIDI)).unwrap())
+        .collect();
+    for addr in all {
+        let middle = addr.wrapping_add(2048);
+        assert_eq!(session.sync_for_device(&other, middle, 4096, BIDI), Ok(()));
+        unmap(&session, &dev, addr, 4096);
+    }
+    unmap(&session, &other, first, 256 << 10);
+    assert_eq!(mem.stats().used, 0);
+}
+
 for_every_policy! {
     an_unmap_of_what_is_not_live_changes_nothing => unmaps_that_are_wrong;
     a_sync_of_what_is_not_live_copies_nothing => syncs_that_are_wrong;
+    a_sync_for_another_device_stays_inside_the_pool => syncs_of_another_device;
     a_map_that_cannot_be_takes_nothing => maps_that_are_wrong;
     every_failure_has_its_reason => the_reason_for_full;
 }

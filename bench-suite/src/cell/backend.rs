@@ -6,9 +6,8 @@
 //! of every operation that is timed. Virtual time counts and watches everything in its one pass, and times
 //! nothing; the control and the dummy run nothing of the allocator.
 
-use super::{CellError, CellOutcome, CellSpec, control, micro, model, plan, replay};
+use super::{CellError, CellOutcome, CellSpec, control, micro, plan, replay};
 use crate::policies::{self, Entry};
-use workloads::model::{Common, Model};
 use workloads::op::DeviceTouch;
 use workloads::suite::expand::NO_POLICY;
 use workloads::suite::keys::{Scenario, Sort};
@@ -49,26 +48,6 @@ fn entry(spec: &CellSpec) -> Result<&'static Entry, CellError> {
     policies::by_name(&spec.cell.policy).map_err(CellError::Spec)
 }
 
-/// Maps per thread where the cell says nothing: quick, full.
-const MAPS: (u64, u64) = (5_000, 50_000);
-
-/// The model of a cell and what it shares with all models; the number of maps is the effort's unless the cell
-/// gives it or the model takes it from a trace.
-///
-/// # Errors
-/// What the model refuses.
-pub fn workload(spec: &CellSpec) -> Result<(Model, Common), CellError> {
-    let (model, mut common) = model::model_of(spec)?;
-    if !of_trace(&model) {
-        common.ops_per_thread.get_or_insert(if spec.quick { MAPS.0 } else { MAPS.1 });
-    }
-    Ok((model, common))
-}
-
-const fn of_trace(model: &Model) -> bool {
-    matches!(model, Model::Fitted(_) | Model::ParallelReplay(_))
-}
-
 /// Whether a runner would take the cell, asked before anything runs: a prepared state has to be one that
 /// there is, a model's parameters within the model's bounds, a trace a file that opens.
 ///
@@ -86,9 +65,9 @@ pub fn check(spec: &CellSpec) -> Result<(), String> {
 }
 
 fn check_model(spec: &CellSpec) -> Result<(), CellError> {
-    let (model, common) = workload(spec)?;
+    let (model, common) = plan::workload(spec)?;
     model.check(&common).map_err(|error| CellError::Spec(format!("the model: {error}")))?;
-    if of_trace(&model) {
+    if plan::is_of_trace(&model) {
         replay::check(spec)?;
     }
     plan::settings(spec).map(drop)
@@ -101,7 +80,7 @@ fn check_model(spec: &CellSpec) -> Result<(), CellError> {
 pub fn threads(spec: &CellSpec) -> Result<u64, CellError> {
     match Scenario::parse(&spec.cell.scenario).map_err(CellError::Spec)?.sort {
         Sort::Model => {
-            let (model, common) = workload(spec)?;
+            let (model, common) = plan::workload(spec)?;
             // A device that touches its buffers has a core of its own.
             let device = matches!(common.touch, DeviceTouch::OtherCore);
             Ok(u64::from(model.threads(&common)) + u64::from(device))

@@ -8,12 +8,15 @@ use super::model::model_of;
 use super::outcome::{Metrics, add_counters, add_failures};
 use super::{CellError, CellOutcome, CellSpec, threads};
 use crate::policies::Entry;
+use crate::run::reason::Reason;
 use crate::run::{Oracle, Outcome, Pace, Settings, VirtualOutcome, counting, virtual_time};
 use reports::evidence;
 use reports::record::Clock;
 use swiotlb_core::phys::HugePages;
-use workloads::model::Model;
+use workloads::fit::Curve;
+use workloads::model::{Common, Model};
 use workloads::op::Plan;
+use workloads::trace::{Trace, TraceOptions};
 
 /// Of how many mappings one is watched while measuring.
 const WATCHED: u32 = 64;
@@ -24,16 +27,30 @@ const REPEAT: (u32, u32) = (10, 20);
 /// Ops that share a read section, as the buffers of one softirq do.
 const SECTION: u32 = 64;
 
-/// The plan of a cell; the number of maps is the effort's unless the cell gives it.
+/// The model of a cell and what it shares with all models; the number of maps is the effort's unless the cell
+/// gives it or the model takes it from a trace.
+///
+/// # Errors
+/// What the model refuses.
+pub fn workload(spec: &CellSpec) -> Result<(Model, Common), CellError> {
+    let (model, mut common) = model_of(spec)?;
+    if !is_of_trace(&model) {
+        common.ops_per_thread.get_or_insert(if spec.quick { MAPS.0 } else { MAPS.1 });
+    }
+    Ok((model, common))
+}
+
+/// Whether a model plans what was recorded.
+pub const fn is_of_trace(model: &Model) -> bool {
+    matches!(model, Model::Fitted(_) | Model::ParallelReplay(_))
+}
+
+/// The plan of a cell.
 ///
 /// # Errors
 /// What the model refuses.
 pub fn plan(spec: &CellSpec) -> Result<Plan, CellError> {
-    let (model, mut common) = model_of(spec)?;
-    let own_length = matches!(model, Model::Fitted(_) | Model::ParallelReplay(_));
-    if common.ops_per_thread.is_none() && !own_length {
-        common.ops_per_thread = Some(if spec.quick { MAPS.0 } else { MAPS.1 });
-    }
+    let (model, common) = workload(spec)?;
     model.plan(&common, spec.cell.seed).map_err(|error| CellError::Spec(format!("the model: {error}")))
 }
 
@@ -95,6 +112,7 @@ pub fn measured(
     let counted = counting(entry.build, plan, &once).map_err(failed)?;
     let timed = (entry.measure)(copy, plan, settings).map_err(failed)?;
     let mut outcome = threads::outcome(&timed);
+    add_distances(spec, plan, &mut outcome)?;
     threads::add_steps(&counted, copy, &mut outcome);
     outcome.oracle = Some(both_passes(&counted, &timed));
     outcome.void = void(&counted, &timed, settings);
@@ -133,9 +151,41 @@ fn void(counted: &Outcome, timed: &Outcome, settings: &Settings) -> Option<Strin
 /// # Errors
 /// What the model or the simulation refuses.
 pub fn in_virtual_time(entry: &Entry, spec: &CellSpec) -> Result<CellOutcome, CellError> {
-    let settings = Settings { oracle: Oracle::Full, ..settings(spec)? };
-    let done = virtual_time(entry.build, &plan(spec)?, &settings);
-    Ok(simulated(&done.map_err(|error| CellError::Run(error.to_string()))?))
+    let (plan, settings) = (plan(spec)?, Settings { oracle: Oracle::Full, ..settings(spec)? });
+    let done = virtual_time(entry.build, &plan, &settings);
+    let mut outcome = simulated(&done.map_err(|error| CellError::Run(error.to_string()))?);
+    add_distances(spec, &plan, &mut outcome)?;
+    Ok(outcome)
+}
+
+/// How far a plan that was made from a trace is from it: for a fitted one each distribution's distance
+/// (Kolmogorov-Smirnov, 0 to 1, weighted by recorded maps), for a replay on threads the departure of the
+/// plan's occupancy from the recorded one. Threads may depart further, by what they do within the skew.
+fn add_distances(spec: &CellSpec, plan: &Plan, outcome: &mut CellOutcome) -> Result<(), CellError> {
+    // A replay of its own has no model; it plans one where it is paced.
+    let Ok((model, _)) = model_of(spec) else { return Ok(()) };
+    let open = |path: &std::path::Path| {
+        let read = Trace::open(path, &TraceOptions::default());
+        read.map_err(|error| CellError::Spec(format!("the trace: {error}")))
+    };
+    let mut metrics = Metrics(&mut outcome.metrics);
+    match model {
+        Model::Fitted(fitted) => {
+            let distances = fitted.distances(&open(&fitted.trace)?, plan);
+            metrics.add("size_ks", distances.mean_ks(|device| device.size));
+            metrics.add("lifetime_ks", distances.mean_ks(|device| device.lifetime));
+            metrics.add("gap_ks", distances.mean_ks(|device| device.gap));
+            metrics.add("burst_ks", distances.mean_ks(|device| device.burst));
+            metrics.add("occupancy_ks", distances.occupancy.ks);
+        }
+        Model::ParallelReplay(replay) => {
+            let departure = Curve::of_trace(&open(&replay.trace)?).departure(&Curve::of_plan(plan));
+            metrics.add("departure_share", departure.relative());
+            metrics.add("departure_greatest_slots", departure.greatest_slots as f64);
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 fn simulated(done: &VirtualOutcome) -> CellOutcome {
@@ -145,6 +195,10 @@ fn simulated(done: &VirtualOutcome) -> CellOutcome {
     metrics.add("failed_share", done.failed() as f64 / maps);
     metrics.add("spilled_share", done.spilled as f64 / maps);
     metrics.add("transient_share", done.transient as f64 / maps);
+    metrics.add("mean_used_slots", done.mean_used_slots);
+    // A share of nothing is no number.
+    let missed = done.failures.get(Reason::MissedByWalk.name()).copied().unwrap_or(0);
+    metrics.add("missed_share", missed as f64 / done.failed() as f64);
     let grown = done.growth.iter().filter(|event| event.nslabs > 0);
     if let Some(first) = grown.clone().next() {
         metrics.add("first_growth_ns", (first.grown_at_ns - first.failed_at_ns) as f64);
@@ -161,6 +215,7 @@ fn simulated(done: &VirtualOutcome) -> CellOutcome {
         ("transient", done.transient),
         ("pools_added", done.pools_added),
         ("slots_high_water", done.stats.used_hiwater),
+        ("transient_high_water", done.transient_high_water),
         ("slots_at_end", done.stats.nslabs),
         ("virtual_ns", done.end_ns),
     ];

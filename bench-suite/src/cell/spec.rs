@@ -22,7 +22,7 @@ pub struct CellSpec {
     /// Which block of a comparison.
     #[serde(default)]
     pub block: Option<u32>,
-    /// Which side of a comparison.
+    /// Which arm of a comparison.
     #[serde(default)]
     pub arm: Option<String>,
 }

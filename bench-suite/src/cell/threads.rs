@@ -36,6 +36,7 @@ pub fn outcome(run: &Outcome) -> CellOutcome {
     metrics.add("ns_per_op", mean_by_ops(run, |thread| thread.batch_mean_ns));
     metrics.add("warmup_ns_per_op", mean_by_ops(run, |thread| thread.warmup_mean_ns));
     metrics.add("ops_per_s", total(run, |thread| thread.ops) as f64 * 1e9 / run.wall_ns.max(1) as f64);
+    metrics.add("failed_share", total(run, failed) as f64 / total(run, |thread| thread.maps) as f64);
     metrics.add("jain", run.fairness.jain);
     metrics.add("longest_wait_ns", run.fairness.longest_wait_ns as f64);
     metrics.add("overlap", run.overlap);
@@ -64,6 +65,10 @@ pub fn add_steps(counted: &Outcome, copy: bool, outcome: &mut CellOutcome) {
 
 fn total(run: &Outcome, of: impl Fn(&ThreadOutcome) -> u64) -> u64 {
     run.threads.iter().map(of).sum()
+}
+
+fn failed(thread: &ThreadOutcome) -> u64 {
+    thread.failures.values().sum()
 }
 
 fn mean_by_ops(run: &Outcome, of: impl Fn(&ThreadOutcome) -> f64) -> f64 {

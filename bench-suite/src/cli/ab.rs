@@ -1,62 +1,96 @@
-//! `swiotlb-bench ab A B SUITE`: two policies, paired.
+//! `swiotlb-bench ab A B SUITE`: two sides in paired blocks, judged at declared looks.
 
-use super::choice::{Choice, one};
+use super::choice::Choice;
+use super::judging::{Judged, judge};
+use super::markdown::Summary;
 use super::measure::check;
 use super::out::say;
-use super::session::{Where, drive};
+use super::session::Where;
+use super::sides::{Asked, plan};
 use super::{Exit, Failure, complain};
+use crate::measure::comparison::{Comparison, rules};
 use crate::measure::folder::Folder;
 use crate::measure::plan::RunPlan;
-use crate::measure::{ab, fit, paired};
-use crate::policies;
+use crate::measure::{fit, judged};
+use reports::compare::effect::from_percent;
+use reports::compare::verdict::{State, Verdict};
 use reports::machine::Machine;
 use std::path::Path;
-use workloads::suite::error::unknown;
 use workloads::suite::{Cell, Limits, Mode};
-
-/// Blocks of a quick comparison, which only advises.
-const QUICK_BLOCKS: u32 = 6;
 
 /// What to compare.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The policy that is the base.
+    /// The base: a policy, `policy:key=value,key=value`, or `swiotlb=SLOTS,AREAS`.
     a: String,
-    /// The policy that is compared with it; the same one shows the noise alone.
+    /// What is compared with it; the same one shows the noise alone.
     b: String,
     #[command(flatten)]
     choice: Choice,
     #[command(flatten)]
     place: Where,
-    /// Blocks of four launches for each cell: 12, or 6 with --quick.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000), env = "SWIOTLB_BENCH_BLOCKS")]
-    blocks: Option<u32>,
-    /// The metric that is compared.
-    #[arg(long, value_name = "NAME", default_value = "ns_per_op", env = "SWIOTLB_BENCH_METRIC")]
-    metric: String,
-    /// Only say how many launches there are.
+    #[command(flatten)]
+    terms: Terms,
+    #[command(flatten)]
+    summary: Summary,
+    /// Only say how many launches there are, and what they can find.
     #[arg(long)]
     dry_run: bool,
+    /// End with exit code 5 where a cell ends without an answer.
+    #[arg(long, env = "SWIOTLB_BENCH_FAIL_INCONCLUSIVE")]
+    fail_inconclusive: bool,
+}
+
+/// What is declared before the first block.
+#[derive(clap::Args)]
+pub(super) struct Terms {
+    /// One look after N blocks instead of looks at 12, 18 and 24 (6 with --quick, which only advises).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "SWIOTLB_BENCH_BLOCKS")]
+    pub blocks: Option<u32>,
+    /// The metric that is compared.
+    #[arg(long, value_name = "NAME", default_value = "ns_per_op", env = "SWIOTLB_BENCH_METRIC")]
+    pub metric: String,
+    /// A change has to be larger than this to count.
+    #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percentage, env = "SWIOTLB_BENCH_FLOOR")]
+    pub floor: f64,
+    /// The cells are one family, in which no change may be false (Holm), instead of a sweep, in which few
+    /// of the changes may be (Benjamini-Hochberg).
+    #[arg(long, env = "SWIOTLB_BENCH_GATE")]
+    pub gate: bool,
+    /// Run A a second time in each block: where that moves too, the blocks measured something else.
+    #[arg(long, env = "SWIOTLB_BENCH_NULL")]
+    pub null: bool,
+}
+
+/// The effect of a change in percent, as `1%` or `0.5%`.
+pub(super) fn percentage(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    let number = number.filter(|number| (0.0..=1_000.0).contains(number));
+    number.map(from_percent).ok_or_else(|| "write a percentage, as 1%".to_owned())
+}
+
+impl Terms {
+    /// The comparison of `a` with `b` in these terms, its pairs yet to come.
+    pub(super) fn comparison(&self, a: &str, b: &str, mode: Mode) -> Result<Comparison, Failure> {
+        let rules = rules(self.blocks, mode == Mode::Quick, self.gate)
+            .map_err(|error| Failure::usage(format!("--blocks: {error}")))?;
+        let (a, b, metric) = (a.to_owned(), b.to_owned(), self.metric.clone());
+        Ok(Comparison { a, b, null: self.null, metric, rules, pairs: Vec::new() })
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let limits = fit::limits(&Machine::read());
-    let plan = plan(args, limits)?;
+    let plan = planned(args, limits)?;
     check(&plan)?;
-    let cells: Vec<Cell> = plan.cells.iter().map(|(_, cell)| cell.clone()).collect();
-    let warnings = fit::warnings(&cells, limits);
-    for warning in &warnings {
-        complain(format_args!("warning: {warning}"));
-    }
-    if args.place.strict && !warnings.is_empty() {
+    if !fits(&plan, limits) && args.place.strict {
         return Ok(Exit::Unfit);
     }
     if args.dry_run {
-        let (cells, blocks) = (plan.cells.len() / 2, plan.steps.len() / 4);
-        say(&format!("{cells} cells, {blocks} blocks, {} launches\n", plan.steps.len()))?;
+        say(&cost(&plan))?;
         return Ok(Exit::Ok);
     }
-    let path = args.place.folder(&format!("ab-{}-{}", args.a, args.b));
+    let path = args.place.folder(&format!("ab-{}-{}", in_a_name(&args.a), in_a_name(&args.b)));
     let folder = if args.place.resume {
         Folder::resume(&path, |found| *found == plan)
     } else {
@@ -65,51 +99,85 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     go(args, &path, folder.map_err(Failure::error)?)
 }
 
-fn plan(args: &Args, limits: Limits) -> Result<RunPlan, Failure> {
-    let known: Vec<&str> = policies::ALL.iter().map(|entry| entry.name).collect();
-    for name in [&args.a, &args.b] {
-        if !known.contains(&name.as_str()) {
-            return Err(Failure::usage(unknown("policy", name, known.iter().copied())));
-        }
-    }
+fn planned(args: &Args, limits: Limits) -> Result<RunPlan, Failure> {
     let [suite] = args.choice.suites.as_slice() else {
         return Err(Failure::usage("a comparison wants one suite"));
     };
-    let mode = args.choice.mode();
-    let of = |policy: &str| {
-        let mut changes = args.choice.changes()?;
-        changes.set.push(("policy".to_owned(), policy.to_owned()));
-        one(suite, &changes, limits)
-    };
-    let (a, b) = (of(&args.a)?, of(&args.b)?);
-    let b_of = |cell: &Cell| {
-        let scenario = paired::scenario_of(&cell.id);
-        b.cells.iter().find(|other| paired::scenario_of(&other.id) == scenario).cloned()
-    };
-    let pairs: Vec<_> = a.cells.iter().filter_map(|cell| Some((cell.clone(), b_of(cell)?))).collect();
-    if pairs.is_empty() {
-        return Err(Failure::usage("no cell is left that both policies have"));
+    let comparison = args.terms.comparison(&args.a, &args.b, args.choice.mode())?;
+    plan(&Asked { suite, choice: &args.choice, floor: args.terms.floor, limits }, comparison)
+}
+
+/// Warns of what is too much for this machine.
+pub(super) fn fits(plan: &RunPlan, limits: Limits) -> bool {
+    let cells: Vec<Cell> = plan.cells.iter().map(|(_, cell)| cell.clone()).collect();
+    let warnings = fit::warnings(&cells, limits);
+    for warning in &warnings {
+        complain(format_args!("warning: {warning}"));
     }
-    let usual = if mode == Mode::Quick { QUICK_BLOCKS } else { 12 };
-    let blocks = args.blocks.unwrap_or(usual);
-    let names = (args.a.clone(), args.b.clone());
-    Ok(ab::plan(a.planned, pairs, names, blocks, args.choice.seed, mode))
+    warnings.is_empty()
+}
+
+/// A side as a part of a folder's name.
+fn in_a_name(side: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    side.chars().map(|c| if fits(c) { c } else { '_' }).collect()
+}
+
+/// Launches at each look, and what they can find.
+pub(super) fn cost(plan: &RunPlan) -> String {
+    let Some(comparison) = &plan.comparison else { return String::new() };
+    let up_to = |blocks: u32| plan.steps.iter().filter(|step| step.block.is_some_and(|b| b < blocks)).count();
+    let looks: Vec<String> =
+        comparison.spans().map(|(_, to)| format!("{to} blocks: {}", up_to(to))).collect();
+    let notes = judged::notes(comparison).join("\n");
+    format!("{} cells; launches at {}\n{notes}\n", comparison.pairs.len(), looks.join(", "))
 }
 
 fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
-    drive(&mut folder, &args.place, path)?;
-    let records = folder.records().map_err(Failure::error)?;
-    let title = format!("{}: B = {} over A = {}", args.metric, args.b, args.a);
-    let pairs = paired::pairs(&records, &args.metric);
-    say(&reports::terminal::render(&paired::table(title, &pairs)))?;
+    let judged = judge(&mut folder, &args.place, path)?;
+    say(&reports::terminal::render(&judged.table))?;
     say(&format!("Records: {}\n", folder.runs_file().display()))?;
-    let violated = records.iter().any(|r| r.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0));
-    let void = pairs.iter().any(|pair| pair.void > 0);
-    Ok(if violated {
-        Exit::Verification
-    } else if void {
-        Exit::Error
-    } else {
-        Exit::Ok
-    })
+    args.summary.write(std::slice::from_ref(&judged.table))?;
+    Ok(exit(args, &judged))
+}
+
+/// A failed oracle before a regression, a regression before what is missing.
+fn exit(args: &Args, judged: &Judged) -> Exit {
+    if judged.violated {
+        return Exit::Verification;
+    }
+    let verdicts = judged.trial.verdicts();
+    let confirmed = !judged.trial.comparison().only_advises();
+    if confirmed && verdicts.iter().any(|v| v.state == State::Regressed && !v.null_moved()) {
+        return Exit::Regression;
+    }
+    if verdicts.iter().any(|verdict| verdict.blocks == 0) {
+        complain("a cell has no whole block: its records say why");
+        return Exit::Error;
+    }
+    if args.place.strict && verdicts.iter().any(Verdict::null_moved) {
+        return Exit::Unfit;
+    }
+    let open = verdicts.iter().any(|verdict| verdict.state == State::Inconclusive);
+    if args.fail_inconclusive && open { Exit::Inconclusive } else { Exit::Ok }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_have_their_sign() {
+        assert!(percentage("1%").is_ok_and(|effect| (effect - 1.01_f64.ln()).abs() < 1e-12));
+        assert_eq!(percentage("0%"), Ok(0.0));
+        for wrong in ["1", "-1%", "%", "one%", "nan%", "inf%"] {
+            assert!(percentage(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_side_in_a_name_holds_nothing_that_a_path_would() {
+        assert_eq!(in_a_name("kernel:rate=100k/s,nareas=2"), "kernel_rate_100k_s_nareas_2");
+        assert_eq!(in_a_name("lookup-sorted"), "lookup-sorted");
+    }
 }

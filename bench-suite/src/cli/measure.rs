@@ -91,7 +91,7 @@ fn resumed(args: &Args, wanted: Option<&RunPlan>, limits: Limits) -> Result<Exit
     }
     let folder = match wanted {
         Some(wanted) => Folder::resume_as(&path, wanted),
-        None => Folder::resume(&path, |plan| plan.compared.is_none()),
+        None => Folder::resume(&path, |plan| plan.comparison.is_none()),
     };
     go(args, &path, folder.map_err(Failure::error)?)
 }

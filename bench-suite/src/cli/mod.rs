@@ -6,9 +6,12 @@ mod ab;
 mod cell;
 mod cells;
 mod choice;
+mod cmp;
 mod dma_map_benchmark;
 mod doctor;
+mod judging;
 mod list;
+mod markdown;
 mod measure;
 mod out;
 mod overhead;
@@ -16,6 +19,7 @@ mod profile;
 mod replay;
 mod search;
 mod session;
+mod sides;
 mod verify;
 
 use clap::builder::FalseyValueParser;
@@ -94,8 +98,10 @@ enum Command {
     Search(search::Args),
     /// Run the kernel's own benchmark on this allocator, or read what the kernel's printed.
     DmaMapBenchmark(dma_map_benchmark::Args),
-    /// Compare two policies in blocks of ABBA.
+    /// Judge one policy or parameter set against another, in paired blocks.
     Ab(ab::Args),
+    /// Say what two stored runs say of each other; never a verdict.
+    Cmp(cmp::Args),
     /// List suites, cells or policies.
     List(list::Args),
     /// Say whether this machine is fit to measure on.
@@ -132,6 +138,7 @@ pub fn main() -> ExitCode {
         Command::Search(args) => search::run(&args),
         Command::DmaMapBenchmark(args) => dma_map_benchmark::run(&args),
         Command::Ab(args) => ab::run(&args),
+        Command::Cmp(args) => cmp::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Overhead(args) => overhead::run(&args),

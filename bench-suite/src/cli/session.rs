@@ -4,6 +4,7 @@ use super::{Failure, complain};
 use crate::measure::drive::{Ended, Progress};
 use crate::measure::folder::Folder;
 use crate::measure::launch::Processes;
+use crate::measure::plan::Step;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -52,24 +53,44 @@ pub(super) fn time(flag: &str, text: &str) -> Result<Duration, Failure> {
     Ok(Duration::from_nanos(read.ok_or_else(wrong)?.number))
 }
 
-/// Runs what is left in `folder`. A run that the user stops ends in a failure that says how to resume.
+/// Runs all that is left in `folder`.
 pub(super) fn drive(folder: &mut Folder, place: &Where, shown: &Path) -> Result<(), Failure> {
-    if let Some(repair) = &folder.repair {
-        complain(format_args!("{}: {repair}", folder.runs_file().display()));
+    Driver::new(folder, place, shown)?.run(folder, &|_| true)
+}
+
+/// Whoever starts the processes of one run, and hears when the user wants to stop.
+pub(super) struct Driver<'a> {
+    launcher: Processes,
+    /// What messages call the folder.
+    shown: &'a Path,
+}
+
+impl<'a> Driver<'a> {
+    /// For the run in `folder`.
+    pub(super) fn new(folder: &Folder, place: &Where, shown: &'a Path) -> Result<Self, Failure> {
+        if let Some(repair) = &folder.repair {
+            complain(format_args!("{}: {repair}", folder.runs_file().display()));
+        }
+        let program =
+            std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
+        let launcher = Processes { program, time_limit: place.time_limit()?, stop: stop_flag()? };
+        Ok(Self { launcher, shown })
     }
-    let program =
-        std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
-    let mut launcher = Processes { program, time_limit: place.time_limit()?, stop: stop_flag()? };
-    let mut bar = Bar::new(folder.left());
-    let ended = folder.run(&mut launcher, &mut bar);
-    bar.0.finish_and_clear();
-    match ended {
-        Ok(Ended { left: 0, .. }) => Ok(()),
-        Ok(Ended { done, left }) => Err(Failure::error(format!(
-            "stopped: {done} launches are kept, {left} are left; `--resume --out {}` goes on",
-            shown.display()
-        ))),
-        Err(error) => Err(Failure::error(error)),
+
+    /// Runs what is left of what is wanted. A run that the user stops ends in a failure that says how to
+    /// resume.
+    pub(super) fn run(&mut self, folder: &mut Folder, wanted: &dyn Fn(&Step) -> bool) -> Result<(), Failure> {
+        let mut bar = Bar::new(folder.due(wanted).len());
+        let ended = folder.run(wanted, &mut self.launcher, &mut bar);
+        bar.0.finish_and_clear();
+        match ended {
+            Ok(Ended { left: 0, .. }) => Ok(()),
+            Ok(Ended { done, left }) => Err(Failure::error(format!(
+                "stopped: {done} launches are kept, {left} are left; `--resume --out {}` goes on",
+                self.shown.display()
+            ))),
+            Err(error) => Err(Failure::error(error)),
+        }
     }
 }
 

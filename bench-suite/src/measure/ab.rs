@@ -1,40 +1,52 @@
-//! The order of a comparison: blocks of ABBA or BAAB, scenarios shuffled across the whole run.
+//! The order of a comparison: blocks of ABBA or BAAB, cells shuffled within what each look adds.
+//!
+//! A block holds each arm twice: the arms in a random order, then the same order backwards. The middle of an
+//! arm's two launches is then the middle of the block, for every arm, so that whatever drifts evenly through a
+//! block is in no difference. With two arms that is ABBA or BAAB, with the null arm ABNNBA and its like.
 
-use super::plan::{PlannedSuite, RunPlan, Step, narrow, order_of};
-use rand::RngExt;
+use super::comparison::Comparison;
+use super::plan::{PlannedSuite, RunPlan, Step, order_of};
 use rand::seq::SliceRandom;
 use workloads::suite::{Cell, Mode};
 
-/// A plan that compares `cells` pairwise: (A's, B's) of the same scenario, in `blocks` blocks each.
+/// A plan that compares `cells` pairwise, (A's, B's) in the order of the comparison's pairs, up to the
+/// last look. The blocks of a look come before those that the next one adds.
 #[must_use]
 pub fn plan(
     suite: PlannedSuite,
-    pairs: Vec<(Cell, Cell)>,
-    names: (String, String),
-    blocks: u32,
+    cells: Vec<(Cell, Cell)>,
+    comparison: Comparison,
     seed: u64,
     mode: Mode,
 ) -> RunPlan {
     let mut plan = RunPlan::empty(seed, mode);
     plan.suites.push(suite);
-    plan.compared = Some(names);
-    let mut units = Vec::new();
-    for (number, (a, b)) in pairs.into_iter().enumerate() {
-        units.extend((0..blocks).map(|block| (narrow(2 * number), block)));
-        plan.cells.extend([(0, a), (0, b)]);
-    }
+    plan.cells = cells.into_iter().flat_map(|(a, b)| [(0, a), (0, b)]).collect();
     let mut random = order_of(seed);
-    units.shuffle(&mut random);
-    for (first, block) in units {
-        let arms = if random.random() { ["A", "B", "B", "A"] } else { ["B", "A", "A", "B"] };
-        let mut launches = [2 * block, 2 * block];
-        for arm in arms {
-            let side = usize::from(arm == "B");
-            let launch = launches[side];
-            launches[side] += 1;
-            let cell = first + narrow(side);
-            plan.steps.push(Step { cell, launch, block: Some(block), arm: Some(arm.to_owned()) });
+    for (from, to) in comparison.spans() {
+        let pairs = comparison.pairs.iter().zip(0..).filter(|(pair, _)| pair.judged || from == 0);
+        let mut units: Vec<(u32, u32)> =
+            pairs.flat_map(|(_, pair)| (from..to).map(move |block| (pair, block))).collect();
+        units.shuffle(&mut random);
+        for (pair, block) in units {
+            let mut arms = comparison.arms().to_vec();
+            arms.shuffle(&mut random);
+            plan.steps.extend(steps(pair, block, &arms));
         }
     }
+    debug_assert_eq!(plan.cells.len(), 2 * comparison.pairs.len());
+    plan.comparison = Some(comparison);
     plan
+}
+
+/// The arms, and the same backwards.
+fn steps(pair: u32, block: u32, arms: &[&str]) -> Vec<Step> {
+    let step = |arm: &&str, launch| Step {
+        cell: 2 * pair + u32::from(*arm == "B"),
+        launch,
+        block: Some(block),
+        arm: Some((*arm).to_owned()),
+    };
+    let there = arms.iter().map(|arm| step(arm, 2 * block));
+    there.chain(arms.iter().rev().map(|arm| step(arm, 2 * block + 1))).collect()
 }

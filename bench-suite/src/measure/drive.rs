@@ -1,9 +1,8 @@
 //! Working a plan through: launch, append, go on; stop without losing anything.
 
 use super::launch::{Launch, Launched};
-use super::plan::{Key, RunPlan, key_of};
+use crate::cell::CellSpec;
 use reports::store::{Store, StoreError};
-use std::collections::HashSet;
 use thiserror::Error;
 
 /// Why a run could not go on. What was finished is safe.
@@ -41,19 +40,16 @@ impl Progress for () {
     fn step(&mut self, _: &str, _: usize) {}
 }
 
-/// Launches every step of `plan` that is not `done`, one at a time, and appends each record at once.
+/// Launches what is `due`, one at a time, and appends each record at once.
 ///
 /// # Errors
 /// [`DriveError`]; the records before it are safe.
 pub fn drive(
-    plan: &RunPlan,
-    done: &HashSet<Key>,
+    due: &[CellSpec],
     store: &mut Store,
     launcher: &mut dyn Launch,
     progress: &mut dyn Progress,
 ) -> Result<Ended, DriveError> {
-    let specs = plan.steps.iter().filter_map(|step| plan.spec(step));
-    let due: Vec<_> = specs.filter(|spec| !done.contains(&key_of(spec))).collect();
     for (finished, spec) in due.iter().enumerate() {
         let left = due.len() - finished;
         let launched = launcher

@@ -2,7 +2,7 @@
 
 use super::drive::{DriveError, Ended, Progress, drive};
 use super::launch::Launch;
-use super::plan::{Key, PLAN_FILE, PlanError, RUNS_FILE, RunPlan, done, key_of};
+use super::plan::{Key, PLAN_FILE, PlanError, RUNS_FILE, RunPlan, Step, done, key_of};
 use crate::cell::CellSpec;
 use reports::record::RunRecord;
 use reports::store::{self, Repair, Store, StoreError};
@@ -131,23 +131,28 @@ impl Folder {
         Ok(Self { path: path.to_owned(), store, plan, done, repair })
     }
 
-    /// Launches that are left.
+    /// Launches that are left, of those that are wanted.
     #[must_use]
-    pub fn left(&self) -> usize {
-        let specs = self.plan.steps.iter().filter_map(|step| self.plan.spec(step));
-        specs.filter(|spec| !self.done.contains(&key_of(spec))).count()
+    pub fn due(&self, wanted: &dyn Fn(&Step) -> bool) -> Vec<CellSpec> {
+        let steps = self.plan.steps.iter().filter(|step| wanted(step));
+        let specs = steps.filter_map(|step| self.plan.spec(step));
+        specs.filter(|spec| !self.done.contains(&key_of(spec))).collect()
     }
 
-    /// Runs what is left.
+    /// Runs what is left of what is wanted. What a run asked for may be asked for again.
     ///
     /// # Errors
     /// [`DriveError`]; what was finished is safe.
     pub fn run(
         &mut self,
+        wanted: &dyn Fn(&Step) -> bool,
         launcher: &mut dyn Launch,
         progress: &mut dyn Progress,
     ) -> Result<Ended, DriveError> {
-        drive(&self.plan, &self.done, &mut self.store, launcher, progress)
+        let due = self.due(wanted);
+        let ended = drive(&due, &mut self.store, launcher, progress)?;
+        self.done.extend(due.iter().take(ended.done).map(key_of));
+        Ok(ended)
     }
 
     /// All records so far.

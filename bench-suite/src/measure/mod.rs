@@ -4,18 +4,29 @@
 //! through and appends one record a launch; whatever is missing from the records is what is left, so that
 //! a run can be killed at any moment and resumed. Reading the result never depends on how it was driven:
 //! [`groups`], [`verdict`], [`table`] and [`paired`] see records only.
+//!
+//! A comparison of two [`side`]s is a plan too: [`comparison`] is what it declares, [`ab`] its order, [`trial`]
+//! goes from look to look, and [`judged`] shows what came of it. Runs that were not paired are [`stored`] ones,
+//! and [`unpaired`] says what little they say.
 
 pub mod ab;
+pub mod comparison;
 pub mod doctor;
 pub mod drive;
 pub mod fit;
 pub mod folder;
 pub mod groups;
+pub mod judged;
 pub mod launch;
+pub mod metrics;
 pub mod paired;
 pub mod plan;
 pub mod shipped;
+pub mod side;
+pub mod stored;
 pub mod table;
+pub mod trial;
+pub mod unpaired;
 pub mod verdict;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Invariant: the plan holds everything that decides what runs (the suites' texts too), so that resuming
 //! needs nothing else and a suite file that has changed meanwhile does not mix two runs.
 
+use super::comparison::Comparison;
 use crate::cell::CellSpec;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -16,8 +17,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use workloads::suite::{Cell, Mode, Suite, SuiteError, derived_seed, hash, read};
 
-/// The version of the plan's form.
-const VERSION: u32 = 1;
+/// The version of the plan's form. Since 2 a comparison has its rules, metric and pairs in it.
+const VERSION: u32 = 2;
 /// The plan's file in a run's folder.
 pub const PLAN_FILE: &str = "plan.json";
 /// The records' file in a run's folder.
@@ -34,9 +35,9 @@ pub struct RunPlan {
     pub mode: Mode,
     /// The suites, whole.
     pub suites: Vec<PlannedSuite>,
-    /// The two policies of a comparison.
+    /// What is compared, if two sides are.
     #[serde(default)]
-    pub compared: Option<(String, String)>,
+    pub comparison: Option<Comparison>,
     /// The cells, each with the number of its suite.
     pub cells: Vec<(u32, Cell)>,
     /// What runs, in order.
@@ -62,7 +63,7 @@ pub struct Step {
     /// Which block of a comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block: Option<u32>,
-    /// Which side of a comparison.
+    /// Which arm of a comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arm: Option<String>,
 }
@@ -123,7 +124,7 @@ impl RunPlan {
 
     pub(super) fn empty(seed: u64, mode: Mode) -> Self {
         let (suites, cells, steps) = (Vec::new(), Vec::new(), Vec::new());
-        Self { version: VERSION, seed, mode, suites, compared: None, cells, steps }
+        Self { version: VERSION, seed, mode, suites, comparison: None, cells, steps }
     }
 
     /// The suites, read again from the texts that the plan holds.
@@ -215,6 +216,6 @@ pub(super) fn order_of(seed: u64) -> Xoshiro256PlusPlus {
 }
 
 /// Numbers of cells and suites fit easily: there are at most 100,000 cells in a suite.
-pub(super) fn narrow(n: usize) -> u32 {
+fn narrow(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use workloads::suite::error::unknown;
 use workloads::suite::{Suite, SuiteError, read};
 
+use super::metrics;
 use super::plan::PlannedSuite;
 
 macro_rules! shipped {
@@ -21,6 +22,7 @@ shipped![
     "claims-n1",
     "claims-n2",
     "claims-n3",
+    "claims-n4",
     "claims-n6",
     "claims-n7",
     "claims-n8",
@@ -32,6 +34,7 @@ shipped![
     "false-full",
     "find-pool-churn",
     "find-pool",
+    "growth-threads",
     "growth",
     "locks",
     "quick-fallback",
@@ -41,7 +44,10 @@ shipped![
     "replay",
     "slot-search",
     "statistics",
+    "storm-virtual",
     "storm",
+    "traces-fitted",
+    "traces-parallel",
 ];
 
 /// The largest suite file that is read, bytes.
@@ -74,7 +80,9 @@ pub fn find(name: &str) -> Result<(PlannedSuite, Suite), SuiteError> {
     let file = Path::new(name).extension().is_some_and(|e| e == "toml") || name.contains('/');
     let (source_name, text) = if file { (name.to_owned(), text_of(name)?) } else { shipped(name)? };
     let suite = read(&source_name, &text)?;
-    Ok((PlannedSuite { source_name, text }, suite))
+    let planned = PlannedSuite { source_name, text };
+    metrics::check(&planned, &suite)?;
+    Ok((planned, suite))
 }
 
 fn shipped(name: &str) -> Result<(String, String), SuiteError> {
@@ -124,8 +132,8 @@ mod tests {
     #[test]
     fn every_shipped_suite_is_whole_and_has_cells() {
         let policies: Vec<&str> = policies::ALL.iter().map(|entry| entry.name).collect();
-        for (file, text) in SHIPPED {
-            let suite = read(file, text).unwrap_or_else(|e| panic!("{e}"));
+        for (file, _) in SHIPPED {
+            let (_, suite) = find(file.trim_end_matches(".toml")).unwrap_or_else(|e| panic!("{e}"));
             assert_eq!(format!("{}.toml", suite.name), *file);
             assert!(suite.analysis.len() > 80, "{file}: an analysis is a paragraph");
             for mode in [Mode::Quick, Mode::Full] {
@@ -155,7 +163,7 @@ mod tests {
     #[test]
     fn an_unknown_suite_names_what_is_near() {
         let text = find("find-pol").unwrap_err().to_string();
-        assert_eq!(text, "suites: there is no suite `find-pol`; the nearest are find-pool");
+        assert_eq!(text, "suites: there is no suite `find-pol`; the nearest is find-pool");
         assert!(find("/dev/zero").unwrap_err().to_string().ends_with("bytes are no suite"));
         assert!(find("/no/such.toml").unwrap_err().to_string().starts_with("/no/such.toml: cannot read"));
     }

@@ -1,22 +1,23 @@
 //! The tables of a run: each suite's cells, and what became of its expectations.
 
 use super::groups::{Group, Summary};
-use super::verdict::{self, Compared, Groups};
+use super::verdict::{self, Compared, Ending, Groups, Verdict};
 use reports::stats::sign_test::Estimate;
 use reports::table::{Column, Table, Unit, Value};
 use std::collections::BTreeSet;
-use workloads::suite::expect::Subject;
+use workloads::suite::expect::{Sign, Subject};
 use workloads::suite::{Cell, Suite};
 
 /// The metric that every table shows.
 const HEADLINE: &str = "ns_per_op";
 
-/// The metrics that a suite's table shows: the headline, then what its statements are about.
+/// The metrics that a suite's table may show: the headline, those that it asks for, then what its statements
+/// are about.
 #[must_use]
 pub fn shown(suite: &Suite) -> Vec<String> {
-    let subjects = suite.expects.iter().map(|e| &e.subject).chain(suite.claims.iter().map(|c| &c.subject));
+    let asked = suite.show.iter().map(|name| &name.text);
     let mut names = vec![HEADLINE.to_owned()];
-    for name in subjects.map(|subject: &Subject| &subject.metric) {
+    for name in asked.chain(suite.subjects().map(|subject| &subject.metric)) {
         if !names.contains(name) {
             names.push(name.clone());
         }
@@ -35,10 +36,13 @@ pub fn varying(cells: &[Cell]) -> Vec<String> {
     varying
 }
 
-/// One row a cell: the median over launches of each metric, with the range.
+/// One row a cell: the median over launches of each metric, with the range. Metrics that no cell has are
+/// left out.
 #[must_use]
 pub fn cells(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Table {
-    let (axes, metrics) = (varying(cells), shown(suite));
+    let (axes, mut metrics) = (varying(cells), shown(suite));
+    let group = |cell: &Cell| groups.get(&(cell.id.clone(), None));
+    metrics.retain(|name| cells.iter().filter_map(group).any(|group| group.summary(name).is_some()));
     let mut columns: Vec<Column> = axes.iter().map(|axis| Column::text(axis.clone())).collect();
     for name in &metrics {
         columns.push(Column::number(name.clone(), Unit::None));
@@ -72,7 +76,7 @@ fn numbers(summary: Option<Summary>) -> [Value; 2] {
 }
 
 /// Three significant digits, and no more than three decimals.
-fn decimals(x: f64) -> usize {
+pub(super) fn decimals(x: f64) -> usize {
     match x.abs() {
         x if x >= 100.0 => 0,
         x if x >= 10.0 => 1,
@@ -115,20 +119,38 @@ pub fn verdicts(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Option<Ta
     let text = |texts: [String; 4]| texts.map(Value::Text).to_vec();
     for expect in &suite.expects {
         let compared = verdict::compared(&expect.subject, cells, groups);
-        let verdict = verdict::judge(expect, &compared);
+        let verdict = match verdict::judge(expect, &compared) {
+            Verdict::NoNumbers => why_none(&expect.subject, cells, groups),
+            verdict => verdict.to_string(),
+        };
         let wanted = format!("{} {}", quantity(&expect.subject), expect.test);
-        table.push(text([expect.says.clone(), wanted, found(&compared), verdict.to_string()]));
+        table.push(text([expect.says.clone(), wanted, found(&compared), verdict]));
     }
     for claim in &suite.claims {
         let compared = verdict::compared(&claim.subject, cells, groups);
-        let shape = verdict::examine(claim, &compared);
-        let side = if claim.sign == workloads::suite::expect::Sign::Lower { "lower" } else { "higher" };
+        let verdict = match verdict::examine(claim, cells, groups) {
+            Ending::NoNumbers => why_none(&claim.subject, cells, groups),
+            ending => ending.to_string(),
+        };
+        let side = if claim.sign == Sign::Lower { "lower" } else { "higher" };
         let wanted = format!("{} {side} by {} % or more", quantity(&claim.subject), claim.smallest * 100.0);
-        let verdict = shape.map_or_else(|| "no numbers".to_owned(), |shape| shape.to_string());
         table.push(text([format!("{}: {}", claim.id, claim.says), wanted, found(&compared), verdict]));
         table.notes.extend(claim.undecidable.iter().map(|why| format!("{}: {why}", claim.id)));
     }
     Some(table)
+}
+
+/// Why a statement has no numbers: its cells are not in this run, or wanted more cores, or have none.
+fn why_none(subject: &Subject, cells: &[Cell], groups: &Groups<'_>) -> String {
+    if let Some(cores) = verdict::wants_cores(subject, cells, groups) {
+        return Ending::WantsCores(cores).to_string();
+    }
+    let tested: Vec<&Cell> = cells.iter().filter(|cell| subject.tests(cell)).collect();
+    let paired = subject.against.is_none() || tested.iter().any(|c| subject.base(c, cells).is_some());
+    if tested.is_empty() || !paired {
+        return "no numbers: its cells are not in this run".to_owned();
+    }
+    Ending::NoNumbers.to_string()
 }
 
 fn quantity(subject: &Subject) -> String {
@@ -149,10 +171,11 @@ fn found(compared: &[Compared]) -> String {
     }
 }
 
-/// `0.482 [0.471, 0.490]`.
+/// `0.482 [0.471, 0.490]`, or the number alone where it is exact.
 #[must_use]
 pub fn estimate(e: Estimate) -> String {
     match e.interval {
+        Some((low, high, _)) if low >= high => format!("{:.3}", e.median),
         Some((low, high, _)) => format!("{:.3} [{low:.3}, {high:.3}]", e.median),
         None => format!("{:.3} (n {})", e.median, e.n),
     }

@@ -3,10 +3,11 @@
 
 use super::folder::{Folder, FolderError};
 use super::launch::{Launch, Launched};
-use super::plan::{PlannedSuite, RunPlan, done, key_of};
-use super::{ab, groups, table, verdict};
+use super::plan::{PlannedSuite, RunPlan, Step, done, key_of};
+use super::verdict::Ending;
+use super::{groups, table, verdict};
 use crate::cell::{CellSpec, blank};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use workloads::suite::expect::Shape;
 use workloads::suite::{Cell, Changes, Limits, Mode, cells, read};
 
@@ -33,7 +34,7 @@ against = "policy=kernel"
 ratio_below = 0.1
 [[expect]]
 says = "of nothing"
-metric = "bogomips"
+metric = "jain"
 compare = "policy=kernel"
 above = 0
 [[claim]]
@@ -59,6 +60,10 @@ fn planned() -> PlannedSuite {
 
 fn plan(launches: u32, seed: u64) -> RunPlan {
     RunPlan::rounds(vec![(planned(), all_cells(), launches)], seed, Mode::Quick)
+}
+
+fn all(_: &Step) -> bool {
+    true
 }
 
 /// Answers at once; stops before the launch with the number `stop_at`.
@@ -106,13 +111,13 @@ fn a_run_that_stops_anywhere_is_resumed_without_loss_or_double() {
         let folder = tempfile::tempdir().unwrap();
         let mut first = Folder::begin(folder.path(), plan(2, 1)).unwrap();
         let mut fake = Fake::new(stop_at);
-        let ended = first.run(&mut fake, &mut ()).unwrap();
+        let ended = first.run(&all, &mut fake, &mut ()).unwrap();
         assert_eq!((ended.done, ended.left), (stop_at, 24 - stop_at));
         drop(first);
         let mut second = Folder::resume(folder.path(), |_| true).unwrap();
-        assert_eq!(second.left(), 24 - stop_at);
+        assert_eq!(second.due(&all).len(), 24 - stop_at);
         let mut rest = Fake::new(usize::MAX);
-        second.run(&mut rest, &mut ()).unwrap();
+        second.run(&all, &mut rest, &mut ()).unwrap();
         let records = second.records().unwrap();
         assert_eq!((records.len(), done(&records).len()), (24, 24));
         let order: Vec<_> = fake.launched.iter().chain(&rest.launched).map(key_of).collect();
@@ -148,33 +153,10 @@ fn damaged_records_are_not_added_to() {
 }
 
 #[test]
-fn blocks_are_abba_or_baab_and_both_come() {
-    let cells = all_cells();
-    let (a, b): (Vec<Cell>, Vec<Cell>) = cells.into_iter().partition(|cell| cell.policy == "kernel");
-    let pairs: Vec<_> = a.into_iter().zip(b).collect();
-    let names = ("kernel".to_owned(), "lookup-sorted".to_owned());
-    let plan = ab::plan(planned(), pairs, names, 12, 1, Mode::Full);
-    assert_eq!(plan.steps.len(), 6 * 12 * 4);
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let mut scenarios = Vec::new();
-    for block in plan.steps.chunks(4) {
-        let arms: String = block.iter().filter_map(|step| step.arm.as_deref()).collect();
-        *seen.entry(arms).or_default() += 1;
-        assert!(block.iter().all(|step| step.block == block[0].block && step.cell / 2 == block[0].cell / 2));
-        scenarios.push(block[0].cell / 2);
-    }
-    assert_eq!(seen.keys().collect::<Vec<_>>(), ["ABBA", "BAAB"]);
-    assert!(seen.values().all(|&n| n > 20), "{seen:?}");
-    assert!(!scenarios.is_sorted());
-    let keys: BTreeSet<_> = plan.steps.iter().map(|step| key_of(&plan.spec(step).unwrap())).collect();
-    assert_eq!(keys.len(), plan.steps.len());
-}
-
-#[test]
 fn expectations_are_judged_on_paired_launches() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = Folder::begin(folder.path(), plan(12, 1)).unwrap();
-    run.run(&mut Fake::new(usize::MAX), &mut ()).unwrap();
+    run.run(&all, &mut Fake::new(usize::MAX), &mut ()).unwrap();
     let records = run.records().unwrap();
     let (suite, cells, by_cell) = (read("x", SUITE).unwrap(), all_cells(), groups::by_cell(&records));
     let verdicts: Vec<_> = suite
@@ -186,11 +168,43 @@ fn expectations_are_judged_on_paired_launches() {
     assert_eq!(verdicts, [verdict::Verdict::Holds, verdict::Verdict::Fails, verdict::Verdict::NoNumbers]);
     let claim = &suite.claims[0];
     let compared = verdict::compared(&claim.subject, &cells, &by_cell);
-    assert_eq!((compared.len(), verdict::examine(claim, &compared)), (4, Some(Shape::Same)));
+    assert_eq!(compared.len(), 4);
+    assert_eq!(verdict::examine(claim, &cells, &by_cell), Ending::Settled(Shape::Same));
+    assert_eq!(verdict::failed(&suite, &cells, &by_cell), ["a tenth"]);
     let text = reports::terminal::render(&table::cells(&suite, &cells, &by_cell));
     assert!(text.contains("policy") && text.contains("lookup-sorted") && text.contains("650"), "{text}");
     let text = reports::terminal::render(&table::verdicts(&suite, &cells, &by_cell).unwrap());
     assert!(text.contains("same shape") && text.contains("FAILS") && text.contains("no numbers"), "{text}");
+}
+
+#[test]
+fn one_launch_settles_nothing_unless_time_is_virtual() {
+    let (suite, cells) = (read("x", SUITE).unwrap(), all_cells());
+    let mut fake = Fake::new(usize::MAX);
+    let once = plan(1, 1);
+    let launched = once.steps.iter().map(|step| fake.launch(&once.spec(step).unwrap()).unwrap());
+    let record = |launched| match launched {
+        Launched::Record(record) => *record,
+        Launched::Stopped => unreachable!(),
+    };
+    let mut records: Vec<_> = launched.map(record).collect();
+    let by_cell = groups::by_cell(&records);
+    assert_eq!(verdict::examine(&suite.claims[0], &cells, &by_cell), Ending::TooFew(1));
+    assert!(verdict::failed(&suite, &cells, &by_cell).is_empty());
+    for record in &mut records {
+        let name = "virtual".to_owned();
+        record.clock = Some(reports::record::Clock { name, overhead_ns: 0.0, precision_ns: 1.0 });
+    }
+    let by_cell = groups::by_cell(&records);
+    assert_eq!(verdict::examine(&suite.claims[0], &cells, &by_cell), Ending::Settled(Shape::Same));
+    assert_eq!(verdict::failed(&suite, &cells, &by_cell), ["a tenth"]);
+    for record in &mut records {
+        record.parameters.insert("threads".into(), "99".into());
+        record.machine.usable_cores = Some(2);
+        record.counts.insert("oversubscribed".into(), 1);
+    }
+    let by_cell = groups::by_cell(&records);
+    assert_eq!(verdict::examine(&suite.claims[0], &cells, &by_cell), Ending::WantsCores(99));
 }
 
 #[test]

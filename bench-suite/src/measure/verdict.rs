@@ -1,13 +1,17 @@
 //! Whether what a suite expected came about.
 //!
 //! A ratio is paired: launch r of one cell against launch r of the other, which ran in the same round.
-//! Its estimate is the median of the logarithms' differences, with the exact sign-test interval.
+//! Its estimate is the median of the logarithms' differences, with the exact sign-test interval. In virtual
+//! time a number is exact for its seed, and its interval is that number.
+//!
+//! Invariant: nothing is settled by a median alone.
 
 use super::groups::Group;
+use reports::record::RunRecord;
 use reports::stats::sign_test::{ALPHA, Estimate, estimate};
 use std::collections::BTreeMap;
-use workloads::suite::Cell;
 use workloads::suite::expect::{Claim, Expect, Shape, Subject, Test};
+use workloads::suite::{Cell, Suite};
 
 /// Groups by cell id and arm.
 pub type Groups<'a> = BTreeMap<(String, Option<String>), Group<'a>>;
@@ -30,6 +34,8 @@ pub enum Verdict {
     HoldsInMedian,
     /// The interval reaches over the bound.
     Undecided,
+    /// It did not hold in the median; there are too few launches for an interval.
+    FailsInMedian,
     /// It did not hold.
     Fails,
     /// There are no numbers.
@@ -42,40 +48,82 @@ impl core::fmt::Display for Verdict {
             Self::Holds => "holds",
             Self::HoldsInMedian => "holds in the median (too few launches for an interval)",
             Self::Undecided => "undecided (the interval reaches over the bound)",
+            Self::FailsInMedian => "fails in the median (too few launches for an interval)",
             Self::Fails => "FAILS",
             Self::NoNumbers => "no numbers",
         })
     }
 }
 
+/// How a claim's examination ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// In one of the four ways that a claim can end in.
+    Settled(Shape),
+    /// The interval holds effects that would count and others that would not.
+    Undecided,
+    /// No interval: this many launches are too few.
+    TooFew(usize),
+    /// Every cell of it had more threads than this machine has cores: it wants this many.
+    WantsCores(usize),
+    /// There are no numbers.
+    NoNumbers,
+}
+
+impl core::fmt::Display for Ending {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Settled(shape) => write!(f, "{shape}"),
+            Self::Undecided => f.write_str("undecided (the interval holds both answers)"),
+            Self::TooFew(1) => f.write_str("too few launches (1)"),
+            Self::TooFew(n) => write!(f, "too few launches ({n})"),
+            Self::WantsCores(cores) => write!(f, "not decidable on this machine: wants {cores} cores"),
+            Self::NoNumbers => f.write_str("no numbers"),
+        }
+    }
+}
+
 /// Every comparison of `subject` that the records allow. Oversubscribed cells are left out.
 #[must_use]
 pub fn compared(subject: &Subject, cells: &[Cell], groups: &Groups<'_>) -> Vec<Compared> {
-    let inside = |cell: &&Cell| subject.within.matches(&cell.id, &cell.values);
-    let tested = cells.iter().filter(inside).filter(|cell| subject.compare.matches(&cell.id, &cell.values));
+    let tested = cells.iter().filter(|cell| subject.tests(cell));
     tested.filter_map(|cell| one(subject, cell, cells, groups)).collect()
+}
+
+/// The most threads of a tested cell that was left out because the machine has fewer cores; nothing where
+/// none was.
+#[must_use]
+pub fn wants_cores(subject: &Subject, cells: &[Cell], groups: &Groups<'_>) -> Option<usize> {
+    let tested = cells.iter().filter(|cell| subject.tests(cell));
+    let groups = tested.filter_map(|cell| groups.get(&(cell.id.clone(), None)));
+    let over = groups.filter(|group| group.oversubscribed());
+    over.flat_map(|group| group.launches.values()).map(|record| threads(record)).max()
+}
+
+fn threads(record: &RunRecord) -> usize {
+    let declared = record.parameters.get("threads").and_then(|n| n.parse().ok()).unwrap_or(1);
+    record.threads.len().max(declared)
 }
 
 fn one(subject: &Subject, cell: &Cell, cells: &[Cell], groups: &Groups<'_>) -> Option<Compared> {
     let group = groups.get(&(cell.id.clone(), None)).filter(|group| !group.oversubscribed())?;
     let numbers = group.numbers(&subject.metric);
-    let Some(against) = &subject.against else {
+    if subject.against.is_none() {
         let values: Vec<f64> = numbers.into_values().collect();
-        return Some(Compared { cell: cell.id.clone(), estimate: estimate(&values, ALPHA)? });
-    };
-    let free: Vec<&str> = subject.compare.keys().chain(against.keys()).collect();
-    let same = |other: &&Cell| {
-        other
-            .values
-            .iter()
-            .all(|(key, value)| free.contains(&key.as_str()) || cell.values.get(key) == Some(value))
-            && against.matches(&other.id, &other.values)
-    };
-    let base = cells.iter().find(same)?;
+        return Some(Compared { cell: cell.id.clone(), estimate: exact(estimate(&values, ALPHA)?, group) });
+    }
+    let base = subject.base(cell, cells)?;
     let base = groups.get(&(base.id.clone(), None))?.numbers(&subject.metric);
     let logs: Vec<f64> =
         numbers.iter().filter_map(|(launch, number)| log_ratio(*number, *base.get(launch)?)).collect();
-    Some(Compared { cell: cell.id.clone(), estimate: estimate(&logs, ALPHA)?.exp() })
+    Some(Compared { cell: cell.id.clone(), estimate: exact(estimate(&logs, ALPHA)?.exp(), group) })
+}
+
+/// In virtual time one launch says it all.
+fn exact(estimate: Estimate, group: &Group<'_>) -> Estimate {
+    let simulated = |record: &&RunRecord| record.clock.as_ref().is_some_and(|clock| clock.name == "virtual");
+    let interval = group.launches.values().all(simulated).then_some((estimate.median, estimate.median, 1.0));
+    Estimate { interval: interval.or(estimate.interval), ..estimate }
 }
 
 /// ln(a / b); 0 where both are nothing (two exact counts), none where only one is.
@@ -90,13 +138,14 @@ fn log_ratio(a: f64, b: f64) -> Option<f64> {
 #[must_use]
 pub fn judge(expect: &Expect, compared: &[Compared]) -> Verdict {
     let verdicts: Vec<Verdict> = compared.iter().map(|c| judge_one(expect.test, c.estimate)).collect();
-    let order = [Verdict::Fails, Verdict::Undecided, Verdict::HoldsInMedian, Verdict::Holds];
+    let order =
+        [Verdict::Fails, Verdict::FailsInMedian, Verdict::Undecided, Verdict::HoldsInMedian, Verdict::Holds];
     order.into_iter().find(|worst| verdicts.contains(worst)).unwrap_or(Verdict::NoNumbers)
 }
 
 fn judge_one(test: Test, estimate: Estimate) -> Verdict {
     let Some((low, high, _)) = estimate.interval else {
-        return if test.holds(estimate.median) { Verdict::HoldsInMedian } else { Verdict::Fails };
+        return if test.holds(estimate.median) { Verdict::HoldsInMedian } else { Verdict::FailsInMedian };
     };
     match (test.holds(low) && test.holds(high), test.holds(estimate.median)) {
         (true, _) => Verdict::Holds,
@@ -107,27 +156,38 @@ fn judge_one(test: Test, estimate: Estimate) -> Verdict {
     }
 }
 
-/// A claim's verdict: its comparisons have to agree; where they do not, the shape is not the same.
-/// Nothing where there are no numbers and the claim needs some.
+/// What a suite expected and what is not so, interval and all: the sentences of those expectations.
 #[must_use]
-pub fn examine(claim: &Claim, compared: &[Compared]) -> Option<Shape> {
-    let settled = claim.judge(1.0);
-    if matches!(settled, Shape::Undecidable | Shape::OwnNoise) {
-        return Some(settled);
-    }
-    // The end of the interval that is nearer to no effect decides, where there is one.
-    let shapes: Vec<Shape> = compared.iter().map(|c| claim.judge(nearest_to_one(c.estimate))).collect();
-    let all_same = shapes.iter().all(|shape| *shape == Shape::Same);
-    (!shapes.is_empty()).then_some(if all_same { Shape::Same } else { Shape::Not })
+pub fn failed<'s>(suite: &'s Suite, cells: &[Cell], groups: &Groups<'_>) -> Vec<&'s str> {
+    let fails = |e: &&Expect| judge(e, &compared(&e.subject, cells, groups)) == Verdict::Fails;
+    suite.expects.iter().filter(fails).map(|expect| expect.says.as_str()).collect()
 }
 
-fn nearest_to_one(estimate: Estimate) -> f64 {
-    match estimate.interval {
-        Some((low, _, _)) if low > 1.0 => low,
-        Some((_, high, _)) if high < 1.0 => high,
-        Some(_) => 1.0,
-        None => estimate.median,
+/// How a claim's examination ends. All of its comparisons have to agree: one that is settled the other way
+/// makes the shape another; one that is open leaves it open.
+#[must_use]
+pub fn examine(claim: &Claim, cells: &[Cell], groups: &Groups<'_>) -> Ending {
+    let settled = claim.judge(1.0);
+    if matches!(settled, Shape::Undecidable | Shape::OwnNoise) {
+        return Ending::Settled(settled);
     }
+    let found = compared(&claim.subject, cells, groups);
+    let endings: Vec<Ending> = found.iter().map(|c| examine_one(claim, c.estimate)).collect();
+    let worst = |ending: &&Ending| match ending {
+        Ending::Settled(Shape::Not) => 0,
+        Ending::TooFew(_) => 1,
+        Ending::Undecided => 2,
+        _ => 3,
+    };
+    let none = || wants_cores(&claim.subject, cells, groups).map_or(Ending::NoNumbers, Ending::WantsCores);
+    endings.iter().min_by_key(worst).copied().unwrap_or_else(none)
+}
+
+/// Settled only where the whole interval says the same: every effect in it counts, or none does.
+fn examine_one(claim: &Claim, estimate: Estimate) -> Ending {
+    let Some((low, high, _)) = estimate.interval else { return Ending::TooFew(estimate.n) };
+    let (low, high) = (claim.judge(low), claim.judge(high));
+    if low == high { Ending::Settled(low) } else { Ending::Undecided }
 }
 
 #[cfg(test)]
@@ -147,7 +207,7 @@ mod tests {
             (of(0.7, Some((0.4, 0.9))), Verdict::Undecided),
             (of(0.7, Some((0.6, 0.9))), Verdict::Fails),
             (of(0.3, None), Verdict::HoldsInMedian),
-            (of(0.7, None), Verdict::Fails),
+            (of(0.7, None), Verdict::FailsInMedian),
         ] {
             assert_eq!(judge_one(below, estimate), verdict, "{estimate:?}");
         }
@@ -160,10 +220,25 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_is_judged_by_the_end_that_is_nearer_to_no_effect() {
-        assert!((nearest_to_one(of(0.8, Some((0.7, 0.9)))) - 0.9).abs() < 1e-12);
-        assert!((nearest_to_one(of(1.2, Some((1.1, 1.3)))) - 1.1).abs() < 1e-12);
-        assert!((nearest_to_one(of(1.2, Some((0.9, 1.3)))) - 1.0).abs() < 1e-12);
-        assert!((nearest_to_one(of(1.2, None)) - 1.2).abs() < 1e-12);
+    fn a_claim_is_settled_by_a_whole_interval_and_by_nothing_less() {
+        let (smallest, sign) = (0.05, workloads::suite::expect::Sign::Lower);
+        let claim = claim(smallest, sign);
+        for (estimate, ending) in [
+            (of(0.8, Some((0.7, 0.9))), Ending::Settled(Shape::Same)),
+            (of(0.8, Some((0.7, 1.1))), Ending::Undecided),
+            (of(0.94, Some((0.9, 0.97))), Ending::Undecided),
+            (of(1.0, Some((0.98, 1.02))), Ending::Settled(Shape::Not)),
+            (of(1.2, Some((1.1, 1.3))), Ending::Settled(Shape::Not)),
+            (of(0.5, None), Ending::TooFew(12)),
+        ] {
+            assert_eq!(examine_one(&claim, estimate), ending, "{estimate:?}");
+        }
+    }
+
+    fn claim(smallest: f64, sign: workloads::suite::expect::Sign) -> Claim {
+        let (compare, within) = Default::default();
+        let subject = Subject { metric: "ns_per_op".into(), place: None, compare, against: None, within };
+        let (id, says) = ("N1".into(), String::new());
+        Claim { id, says, subject, sign, smallest, claimed: 0.25, own_noise: 0.0, undecidable: None }
     }
 }

@@ -14,7 +14,7 @@
 //! | [`noise`], [`idle`], [`control`](mod@control) | the machine: its ledger, its own tail, a scenario without our code |
 //! | [`overhead`](mod@overhead) | the harness's own cost |
 //! | [`search`] | the highest rate at which a quantile stays under a bound |
-//! | [`virtual_time`](mod@virtual_time), [`curve`] | the same plans as a discrete-event simulation |
+//! | [`virtual_time`](mod@virtual_time) | the same plans as a discrete-event simulation |
 
 pub mod allocator;
 pub mod clock;
@@ -23,7 +23,6 @@ mod collect;
 pub mod control;
 pub mod counted;
 mod crew;
-pub mod curve;
 pub mod dummy;
 pub mod fairness;
 mod gate;
@@ -53,7 +52,6 @@ mod watch;
 pub use allocator::HostPages;
 pub use clock::ClockFacts;
 pub use control::{Control, control};
-pub use curve::CurvePoint;
 pub use dummy::{Dummy, Simulated, Stall, simulate};
 pub use fairness::Fairness;
 pub use noise::Noise;

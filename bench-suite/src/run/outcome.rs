@@ -1,7 +1,6 @@
 //! What a run came to: plain data, made after the clock has stopped.
 
 use super::clock::ClockFacts;
-use super::curve::CurvePoint;
 use super::fairness::Fairness;
 use super::noise::Noise;
 use super::touch::TouchReport;
@@ -160,8 +159,10 @@ pub struct VirtualOutcome {
     pub pools_added: u64,
     /// Every run of the worker that had been asked.
     pub growth: Vec<GrowthEvent>,
-    /// Slots in use, slots there, and pools over time: at most 2,000 points.
-    pub curve: Vec<CurvePoint>,
+    /// Slots in use, transient ones included, averaged over time from 0 to the last event.
+    pub mean_used_slots: f64,
+    /// The most slots that transient pools had at one time; those that wait to be freed are not among them.
+    pub transient_high_water: u64,
     /// All step counters.
     pub counts: Counts,
     /// When the last event was, ns.

@@ -10,7 +10,6 @@ use super::RunError;
 use super::allocator::Grows as _;
 use super::collect;
 use super::counted::{Counted, OnThread, Served};
-use super::curve::{Curve, CurvePoint};
 use super::outcome::{GrowthEvent, VirtualOutcome};
 use super::reason::Failures;
 use super::settings::Settings;
@@ -85,7 +84,11 @@ struct Seen {
     spilled: u64,
     transient: u64,
     growth: Vec<GrowthEvent>,
-    curve: Curve,
+    /// Slots in use, as an area over time: slot-ns until `end_ns`, and what is in use since then.
+    area: u128,
+    used: u64,
+    /// The most slots of transient pools.
+    transient_most: u64,
     end_ns: u64,
 }
 
@@ -144,7 +147,7 @@ impl Simulation<'_> {
         }
     }
 
-    /// After every event: sets worker and grace period going if there is reason to, and takes a point.
+    /// After every event: sets worker and grace period going if there is reason to, and adds up occupancy.
     fn after(&mut self, now: u64) {
         let stats = self.allocator.stats();
         if self.growing.is_none() && self.allocator.growth_queued() {
@@ -158,9 +161,10 @@ impl Simulation<'_> {
             self.due.push(Reverse((now.saturating_add(self.settings.grace_ns), Due::Free)));
         }
         self.transient = stats.transient_nslabs;
-        let (used, nslabs, pools) = (stats.used, stats.nslabs, stats.pools);
-        self.seen.curve.add(CurvePoint { at_ns: now, used, nslabs, pools });
-        self.seen.end_ns = now;
+        let seen = &mut self.seen;
+        seen.transient_most = seen.transient_most.max(stats.transient_nslabs);
+        seen.area += u128::from(seen.used) * u128::from(now.saturating_sub(seen.end_ns));
+        (seen.used, seen.end_ns) = (stats.used, now);
     }
 
     fn grow(&mut self, now: u64) {
@@ -293,7 +297,8 @@ impl Simulation<'_> {
             transient: seen.transient,
             transient_unusable: counts.transient_unusable,
             growth: seen.growth,
-            curve: seen.curve.points(),
+            mean_used_slots: seen.area as f64 / seen.end_ns.max(1) as f64,
+            transient_high_water: seen.transient_most,
             counts,
             end_ns: seen.end_ns,
             oracle,

@@ -21,6 +21,8 @@ enum Kind {
     Rule,
     /// Follows from which slots requests get.
     Placement,
+    /// Follows from placement, and from pools being freed.
+    Reclaim,
     /// Follows from exact statistics (and from placement, where requests fail or not).
     Statistics,
     /// A CRC of data, which no policy may lose.
@@ -36,6 +38,9 @@ pub fn left_out(reproduces: Reproduces) -> Option<String> {
     if !reproduces.statistics {
         groups.push("statistics");
     }
+    if reproduces.placement && !reproduces.reclaim {
+        groups.push("page events and reclaim order");
+    }
     if groups.is_empty() { None } else { Some(groups.join("; ")) }
 }
 
@@ -45,6 +50,7 @@ fn compared(kind: Kind, op: &Op, reproduces: Reproduces) -> bool {
         // Set-up and declarations do not depend on what came before.
         Kind::Rule => reproduces.placement || matches!(op, Op::Init(_) | Op::Device(_) | Op::Restricted(_)),
         Kind::Placement => reproduces.placement,
+        Kind::Reclaim => reproduces.placement && reproduces.reclaim,
         Kind::Statistics => reproduces.placement && reproduces.statistics,
     }
 }
@@ -72,8 +78,9 @@ pub fn compare(op: &Op, reproduces: Reproduces, expected: &Out, got: &Out) -> Ve
     let mut differences = differences!(op, reproduces, expected, got,
         Rule: nslabs nareas area_nslabs base default_nslabs default_nareas can_grow phys_limit rc
             max_mapping_size active force_bounce for_alloc notes ok err bug;
-        Placement: pages pools_added pools_removed work_scheduled rcu_queued pool transient off slot
-            pad_slots first nslots alloc_left area paddr found pools ran callbacks;
+        Placement: pools_added pools_removed work_scheduled rcu_queued pool transient off slot
+            pad_slots first nslots alloc_left area paddr found pools ran;
+        Reclaim: pages callbacks;
         Statistics: total_used used_hiwater transient_nslabs;
         Data: dev_crc cpu_crc;
     );
@@ -100,7 +107,7 @@ fn shown<T: core::fmt::Debug>(value: &T) -> String {
 mod tests {
     use super::*;
 
-    const ALL: Reproduces = Reproduces { placement: true, statistics: true };
+    const ALL: Reproduces = Reproduces { placement: true, statistics: true, reclaim: true };
 
     #[test]
     fn every_differing_field_is_named() {
@@ -114,13 +121,20 @@ mod tests {
 
     #[test]
     fn a_policy_is_not_held_to_what_it_does_not_reproduce() {
-        let expected = Out { slot: Some(3), total_used: Some(7), dev_crc: Some(1), ..Out::default() };
-        let got = Out { slot: Some(9), total_used: Some(8), dev_crc: Some(2), ..Out::default() };
+        let all = |n| Out {
+            slot: Some(n),
+            total_used: Some(n),
+            dev_crc: Some(n),
+            callbacks: Some(n),
+            ..Out::default()
+        };
+        let (expected, got) = (all(3), all(9));
         let fields = |reproduces| -> Vec<_> {
             compare(&Op::RunRcu, reproduces, &expected, &got).iter().map(|d| d.field).collect()
         };
-        assert_eq!(fields(ALL), ["slot", "total_used", "dev_crc"]);
-        assert_eq!(fields(Reproduces { statistics: false, ..ALL }), ["slot", "dev_crc"]);
-        assert_eq!(fields(Reproduces { placement: false, statistics: true }), ["dev_crc"]);
+        assert_eq!(fields(ALL), ["slot", "callbacks", "total_used", "dev_crc"]);
+        assert_eq!(fields(Reproduces { statistics: false, ..ALL }), ["slot", "callbacks", "dev_crc"]);
+        assert_eq!(fields(Reproduces { reclaim: false, ..ALL }), ["slot", "total_used", "dev_crc"]);
+        assert_eq!(fields(Reproduces { placement: false, ..ALL }), ["dev_crc"]);
     }
 }

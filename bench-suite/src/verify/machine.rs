@@ -2,6 +2,7 @@
 
 use super::ground::Ground;
 use super::limits::{MAX_RESERVED_SLOTS, MAX_SPAN, Refusal, at_most};
+use super::unknown::Unknown;
 use crate::subject::{AreaFacts, Build, MappingFacts, PoolFacts, Subject};
 use crate::verify::script::ScriptedBlocks;
 use std::cell::RefCell;
@@ -45,12 +46,16 @@ pub struct Machine {
     pub devices: BTreeMap<u64, Device>,
     /// Live mappings and page allocations; they share their numbers.
     pub mappings: HashMap<u64, Handle>,
+    /// Originals whose bytes may differ from the vector's.
+    pub unknown: Unknown,
     /// The start of every pool that ever was, by its number.
     pub bases: Vec<u64>,
     /// Pools that are there now: start to number.
     pub live: BTreeMap<u64, i64>,
     /// What [`Machine::pools_may_differ`] saw last.
     counts: Counts,
+    /// Whether the policy counts, so that its statistics tell of pools.
+    counted: bool,
     /// Bytes on their way to or from memory, kept to be used again.
     buffer: RefCell<Vec<u8>>,
 }
@@ -64,8 +69,8 @@ struct Counts {
 }
 
 impl Machine {
-    /// An empty machine.
-    pub fn new(build: Build, blocks: ScriptedBlocks, arena: Arena, ground: Ground) -> Self {
+    /// An empty machine; `counted` says whether the policy's statistics are exact.
+    pub fn new(build: Build, blocks: ScriptedBlocks, arena: Arena, ground: Ground, counted: bool) -> Self {
         blocks.forget();
         Self {
             build,
@@ -76,9 +81,11 @@ impl Machine {
             declared: HashMap::new(),
             devices: BTreeMap::new(),
             mappings: HashMap::new(),
+            unknown: Unknown::default(),
             bases: Vec::new(),
             live: BTreeMap::new(),
             counts: Counts::default(),
+            counted,
             buffer: RefCell::default(),
         }
     }
@@ -138,7 +145,7 @@ impl Machine {
             counts.pools += stats.pools;
             counts.transient_nslabs += stats.transient_nslabs;
         }
-        core::mem::replace(&mut self.counts, counts) != counts
+        core::mem::replace(&mut self.counts, counts) != counts || !self.counted
     }
 
     fn pools_now(&self) -> BTreeMap<u64, PoolAdded> {

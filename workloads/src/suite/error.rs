@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+/// Line and column in a file, both counted from 1.
+pub type Place = (usize, usize);
+
 /// A mistake in a suite file, or in what a command line changes of one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct SuiteError {
     /// The file, or the flag.
     pub source_name: String,
-    /// Line and column, both counted from 1; absent where there is no text.
-    pub place: Option<(usize, usize)>,
+    /// Where; absent where there is no text.
+    pub place: Option<Place>,
     /// What is wrong and what to do.
     pub message: String,
 }
@@ -25,7 +28,7 @@ impl fmt::Display for SuiteError {
 
 /// Line and column of a byte of `text`, counted from 1, columns in characters.
 #[must_use]
-pub fn place(text: &str, at: usize) -> (usize, usize) {
+pub fn place(text: &str, at: usize) -> Place {
     let before = text.get(..at.min(text.len())).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
@@ -47,7 +50,8 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a s
     if near.is_empty() {
         return format!("there is no {what} `{shown}`; there are {}", known.join(", "));
     }
-    format!("there is no {what} `{shown}`; the nearest are {}", near.join(", "))
+    let verb = if near.len() == 1 { "is" } else { "are" };
+    format!("there is no {what} `{shown}`; the nearest {verb} {}", near.join(", "))
 }
 
 /// The known names that are few edits away, nearest first.
@@ -78,7 +82,7 @@ mod tests {
     fn the_nearest_names_are_listed() {
         let known = ["kernel", "lock-ticket", "lookup-sorted"];
         let message = unknown("policy", "kernal", known);
-        assert_eq!(message, "there is no policy `kernal`; the nearest are kernel");
+        assert_eq!(message, "there is no policy `kernal`; the nearest is kernel");
         assert!(unknown("policy", "zzzzzz", known).contains("there are kernel, lock-ticket"));
         assert_eq!(unknown("policy", "lokup-sorted", known).rsplit(' ').next(), Some("lookup-sorted"));
     }

@@ -1,10 +1,10 @@
 //! From a suite to its cells.
 
-use super::error::{SuiteError, unknown};
+use super::error::{Place, SuiteError, unknown};
 use super::filter::Filter;
 use super::geometry::{self, Limits};
 use super::keys::{self, Scenario};
-use super::{Suite, derived_seed, range};
+use super::{Suite, conditions, derived_seed, range};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wildmatch::WildMatch;
@@ -65,36 +65,62 @@ pub fn cells(
     policies: &[&str],
     limits: Limits,
 ) -> Result<Vec<Cell>, SuiteError> {
-    let error = |message| SuiteError { source_name: suite.source_name.clone(), place: None, message };
+    let error = |message| suite.error(None, message);
+    check_conditions(suite, policies)?;
     let axes = changed_axes(suite, changes, policies)?;
-    let fixed: BTreeMap<_, _> = suite.parameters.iter().filter(|(key, _)| !axes.contains_key(*key)).collect();
-    let count = axes.values().try_fold(1_usize, |n, values| n.checked_mul(values.len()));
-    if count.is_none_or(|n| n > MOST_CELLS) {
-        let sizes: Vec<_> = axes.iter().map(|(key, values)| format!("{key}: {}", values.len())).collect();
-        return Err(error(format!(
-            "more than {MOST_CELLS} cells ({}): choose fewer values",
-            sizes.join(", ")
-        )));
+    let values = values(suite, &axes);
+    if let Some(key) = changes.filter.keys().find(|key| !values.contains_key(*key)) {
+        return Err(error(unknown("axis or parameter", key, values.keys().map(String::as_str))));
     }
-    let known: Vec<&str> = axes.keys().chain(fixed.keys().copied()).map(String::as_str).collect();
-    if let Some(key) = changes.filter.keys().find(|key| !known.contains(key)) {
-        return Err(error(unknown("axis or parameter", key, known)));
-    }
-    let mut chosen = Vec::new();
-    for index in 0..count.unwrap_or(0) {
-        let cell = cell(suite, &axes, &fixed, index, changes.seed);
-        let skipped = suite.skip.iter().any(|skip| skip.matches(&cell.id, &cell.values));
-        if skipped || !changes.filter.matches(&cell.id, &cell.values) {
-            continue;
-        }
+    let mut chosen = all_cells(suite, &axes, changes.seed)?;
+    chosen.retain(|cell| !skipped(suite, cell) && changes.filter.matches(&cell.id, &cell.values));
+    for cell in &chosen {
         let sort = suite.scenario.sort;
         geometry::check(sort, &cell.values, limits).map_err(|m| error(format!("{}: {m}", cell.id)))?;
-        chosen.push(cell);
     }
     if chosen.is_empty() {
-        return Err(error("no cell is left: the filter or `skip` excludes them all".to_owned()));
+        let name = "--filter".to_owned();
+        let stranger = changes.filter.stranger(&values);
+        let stranger = stranger.map(|message| SuiteError { source_name: name, place: None, message });
+        let none = || error("no cell is left: the filter or `skip` excludes them all".to_owned());
+        return Err(stranger.unwrap_or_else(none));
     }
     Ok(chosen)
+}
+
+/// Whether the suite's own conditions are about cells that it has.
+fn check_conditions(suite: &Suite, policies: &[&str]) -> Result<(), SuiteError> {
+    let axes = changed_axes(suite, &Changes::default(), policies)?;
+    // Too many for a run as they are; what is set may leave few enough.
+    let Ok(all) = all_cells(suite, &axes, 0) else { return Ok(()) };
+    let cells: Vec<Cell> = all.iter().filter(|cell| !skipped(suite, cell)).cloned().collect();
+    conditions::check(suite, &values(suite, &axes), &all, &cells)
+}
+
+fn skipped(suite: &Suite, cell: &Cell) -> bool {
+    suite.skip.iter().any(|skip| skip.matches(&cell.id, &cell.values))
+}
+
+/// Every key with its values: the axes', and one for each parameter that is none of them.
+fn values(suite: &Suite, axes: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Vec<String>> {
+    let fixed = suite.parameters.iter().map(|(key, value)| (key.clone(), vec![value.clone()]));
+    fixed.chain(axes.clone()).collect()
+}
+
+/// Every combination of the axes.
+fn all_cells(
+    suite: &Suite,
+    axes: &BTreeMap<String, Vec<String>>,
+    seed: u64,
+) -> Result<Vec<Cell>, SuiteError> {
+    let fixed: BTreeMap<_, _> = suite.parameters.iter().filter(|(key, _)| !axes.contains_key(*key)).collect();
+    let count = axes.values().try_fold(1_usize, |n, values| n.checked_mul(values.len()));
+    let Some(count) = count.filter(|&n| n <= MOST_CELLS) else {
+        let sizes: Vec<_> = axes.iter().map(|(key, values)| format!("{key}: {}", values.len())).collect();
+        let message = format!("more than {MOST_CELLS} cells ({}): choose fewer values", sizes.join(", "));
+        return Err(suite.error(None, message));
+    };
+    Ok((0..count).map(|index| cell(suite, axes, &fixed, index, seed)).collect())
 }
 
 /// The axes that are run over: the suite's, those of a quick run, then what was set; the policy first.
@@ -107,20 +133,21 @@ fn changed_axes(
     if changes.mode == Mode::Quick {
         axes.extend(suite.quick_axes.clone());
     }
-    let mut patterns: Vec<String> = suite.policies.clone();
-    let mut place = suite.source_name.clone();
+    let own = suite.policies.iter().map(|name| (name.text.clone(), Some(name.place)));
+    let mut patterns: Vec<(String, Option<Place>)> = own.collect();
+    let mut source_name = suite.source_name.clone();
     for (key, values) in &changes.set {
         if key == "policy" && suite.scenario.sort.has_policy() {
-            patterns = values.split(',').map(|p| p.trim().to_owned()).collect();
-            place = format!("--set {key}={values}");
+            patterns = values.split(',').map(|p| (p.trim().to_owned(), None)).collect();
+            source_name = format!("--set {key}={values}");
             continue;
         }
         axes.insert(key.clone(), set_values(&suite.scenario, key, values)?);
     }
     let policies = match suite.scenario.sort.has_policy() {
-        true => globbed(&patterns, policies).map_err(|message| SuiteError {
-            source_name: place,
-            place: None,
+        true => globbed(&patterns, policies).map_err(|(place, message)| SuiteError {
+            source_name,
+            place,
             message,
         })?,
         false => vec![NO_POLICY.to_owned()],
@@ -147,14 +174,17 @@ fn set_values(scenario: &Scenario, key: &str, values: &str) -> Result<Vec<String
 }
 
 /// The policies that the patterns name, in the registry's order.
-fn globbed(patterns: &[String], policies: &[&str]) -> Result<Vec<String>, String> {
-    for pattern in patterns {
+fn globbed(
+    patterns: &[(String, Option<Place>)],
+    policies: &[&str],
+) -> Result<Vec<String>, (Option<Place>, String)> {
+    for (pattern, place) in patterns {
         let matcher = WildMatch::new(pattern);
         if !policies.iter().any(|policy| matcher.matches(policy)) {
-            return Err(unknown("policy", pattern, policies.iter().copied()));
+            return Err((*place, unknown("policy", pattern, policies.iter().copied())));
         }
     }
-    let fits = |policy: &&&str| patterns.iter().any(|p| WildMatch::new(p).matches(policy));
+    let fits = |policy: &&&str| patterns.iter().any(|(p, _)| WildMatch::new(p).matches(policy));
     Ok(policies.iter().filter(fits).map(|&p| p.to_owned()).collect())
 }
 

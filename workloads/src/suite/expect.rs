@@ -1,5 +1,7 @@
 //! What a suite expects, as data: statements that the records confirm or not.
 
+use super::error::Place;
+use super::expand::Cell;
 use super::filter::Filter;
 
 /// An expected outcome: one metric of some cells, alone or against others.
@@ -18,6 +20,8 @@ pub struct Expect {
 pub struct Subject {
     /// The metric, as records name it.
     pub metric: String,
+    /// Where the file names it, if there is one.
+    pub place: Option<Place>,
     /// The cells under test.
     pub compare: Filter,
     /// What they are divided by: the cells that agree with them in everything that `compare` does not
@@ -25,6 +29,28 @@ pub struct Subject {
     pub against: Option<Filter>,
     /// Which cells of both sides.
     pub within: Filter,
+}
+
+impl Subject {
+    /// Whether `cell` is one of those under test.
+    #[must_use]
+    pub fn tests(&self, cell: &Cell) -> bool {
+        [&self.within, &self.compare].iter().all(|filter| filter.matches(&cell.id, &cell.values))
+    }
+
+    /// What `cell` is divided by: the cell that `against` chooses and that agrees with it in every value that
+    /// neither condition asks about.
+    #[must_use]
+    pub fn base<'c>(&self, cell: &Cell, cells: &'c [Cell]) -> Option<&'c Cell> {
+        let against = self.against.as_ref()?;
+        let free: Vec<&str> = self.compare.keys().chain(against.keys()).collect();
+        cells.iter().find(|other| {
+            let mut values = other.values.iter();
+            against.matches(&other.id, &other.values)
+                && values
+                    .all(|(key, value)| free.contains(&key.as_str()) || cell.values.get(key) == Some(value))
+        })
+    }
 }
 
 /// A condition on a ratio, or on the metric itself.
@@ -139,6 +165,7 @@ mod tests {
     fn claim(sign: Sign) -> Claim {
         let subject = Subject {
             metric: "ns_per_op".into(),
+            place: None,
             compare: Filter::default(),
             against: None,
             within: Filter::default(),

@@ -4,6 +4,7 @@
 //! may hold `*` and `?`, and `|` joins several), `key<value`, `key<=value`, `key>value`, `key>=value`; a
 //! term without a key is a pattern that the whole id has to hold somewhere.
 
+use super::error::{Place, unknown};
 use super::value::Quantity;
 use std::collections::BTreeMap;
 use wildmatch::WildMatch;
@@ -12,6 +13,7 @@ use wildmatch::WildMatch;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     terms: Vec<Term>,
+    place: Option<Place>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +39,7 @@ impl Filter {
     /// What is wrong with it, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let terms = text.split(',').map(str::trim).filter(|t| !t.is_empty());
-        Ok(Self { terms: terms.map(term).collect::<Result<_, _>>()? })
+        Ok(Self { terms: terms.map(term).collect::<Result<_, _>>()?, place: None })
     }
 
     /// One term `key=value` for each pair.
@@ -47,7 +49,32 @@ impl Filter {
             key: Some(key.to_owned()),
             test: Test::Any(value.split('|').map(str::to_owned).collect()),
         };
-        Self { terms: pairs.into_iter().map(term).collect() }
+        Self { terms: pairs.into_iter().map(term).collect(), place: None }
+    }
+
+    /// The same condition, written at `place` of a suite file.
+    #[must_use]
+    pub fn at(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// Where it is written, if it is in a suite file.
+    #[must_use]
+    pub const fn place(&self) -> Option<Place> {
+        self.place
+    }
+
+    /// The first pattern that fits none of its key's values, in words with the nearest ones. Keys that
+    /// `values` lacks are passed over.
+    #[must_use]
+    pub fn stranger(&self, values: &BTreeMap<String, Vec<String>>) -> Option<String> {
+        self.terms.iter().find_map(|term| {
+            let (Test::Any(patterns) | Test::None(patterns)) = &term.test else { return None };
+            let key = term.key.as_ref()?;
+            let there = values.get(key)?;
+            let strange = patterns.iter().find(|pattern| !there.iter().any(|value| fits(pattern, value)))?;
+            Some(unknown(key, strange, there.iter().map(String::as_str)))
+        })
     }
 
     /// The keys that it asks about.

@@ -204,12 +204,6 @@ pub fn kind(scenario: &Scenario, key: &str) -> Result<Kind, String> {
     }
 }
 
-/// The parameters of a scenario that are known here, for help.
-#[must_use]
-pub fn known(scenario: &Scenario) -> Vec<&'static str> {
-    own(scenario).into_iter().map(|(name, _)| name).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,11 +218,11 @@ mod tests {
     #[test]
     fn mistakes_name_what_is_near() {
         let says = |text: &str| Scenario::parse(text).expect_err(text);
-        assert!(says("slot_serach").contains("the nearest are slot_search"));
-        assert!(says("model nvem").contains("the nearest are nvme"));
+        assert!(says("slot_serach").contains("the nearest is slot_search"));
+        assert!(says("model nvem").contains("the nearest is nvme"));
         assert!(says("model").contains("wants a workload model"));
         assert!(says("control nvme").contains("nothing may follow"));
         let find_pool = Scenario { sort: Sort::FindPool, model: None };
-        assert!(kind(&find_pool, "pool").expect_err("typo").contains("the nearest are pools"));
+        assert!(kind(&find_pool, "pool").expect_err("typo").contains("the nearest is pools"));
     }
 }

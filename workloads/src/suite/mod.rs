@@ -7,8 +7,10 @@
 //! that follows from it. Nothing here runs anything.
 //!
 //! Bottom to top: [`error`], [`value`] and [`range`] are texts; [`filter`] chooses cells; [`keys`] and
-//! [`model_keys`] are what scenarios take; [`expect`] is what may be expected; `read` and [`expand`] put them together.
+//! [`model_keys`] are what scenarios take; [`expect`] is what may be expected; `statements`, `read` and [`expand`] put them
+//! together, `conditions` checks one against the other.
 
+mod conditions;
 pub mod error;
 pub mod expand;
 pub mod expect;
@@ -18,6 +20,7 @@ pub mod keys;
 pub mod model_keys;
 pub mod range;
 mod read;
+mod statements;
 mod table;
 pub mod value;
 
@@ -26,6 +29,7 @@ pub use expand::{Cell, Changes, Mode, cells};
 pub use geometry::{Limits, pool_bytes};
 pub use read::read;
 
+use error::Place;
 use expect::{Claim, Expect};
 use filter::Filter;
 use keys::Scenario;
@@ -46,7 +50,9 @@ pub struct Suite {
     /// What runs.
     pub scenario: Scenario,
     /// Policies by name or pattern; empty where none is under test.
-    pub policies: Vec<String>,
+    pub policies: Vec<Named>,
+    /// Metrics that its table shows beside those of its statements.
+    pub show: Vec<Named>,
     /// What is the same in every cell.
     pub parameters: BTreeMap<String, String>,
     /// What is varied, each with its values in the file's order.
@@ -67,6 +73,28 @@ pub struct Suite {
     pub hash: String,
     /// The file.
     pub source_name: String,
+}
+
+/// A name that a suite file writes, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The name.
+    pub text: String,
+    /// Where.
+    pub place: Place,
+}
+
+impl Suite {
+    /// What its expectations and its claims are about.
+    pub fn subjects(&self) -> impl Iterator<Item = &expect::Subject> {
+        self.expects.iter().map(|e| &e.subject).chain(self.claims.iter().map(|c| &c.subject))
+    }
+
+    /// A mistake in its file.
+    #[must_use]
+    pub fn error(&self, place: Option<Place>, message: String) -> SuiteError {
+        SuiteError { source_name: self.source_name.clone(), place, message }
+    }
 }
 
 /// A number for quick and for full runs.

@@ -1,16 +1,35 @@
 //! From a suite file to a [`Suite`].
 
-use super::expect::{Claim, Expect, Sign, Subject, Test};
-use super::filter::Filter;
 use super::keys::{self, Scenario};
-use super::table::{Item, Source, Table, scalar};
+use super::statements::{CLAIM, EXPECT, Known, claim, claim_ids, expect};
+use super::table::{Item, Keys, Source, Table, scalar};
 use super::value::Kind;
-use super::{PerMode, Suite, SuiteError, hash, range};
+use super::{Named, PerMode, Suite, SuiteError, error, hash, range};
 use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 /// Values by parameter.
 type Axes = BTreeMap<String, Vec<String>>;
+
+/// What a suite file may have.
+const SUITE: &[&str] = &[
+    "name",
+    "title",
+    "questions",
+    "analysis",
+    "scenario",
+    "policies",
+    "show",
+    "skip",
+    "parameters",
+    "axes",
+    "quick",
+    "launches",
+    "seconds",
+    "expect",
+    "claim",
+];
+const MODES: &[&str] = &["quick", "full"];
 
 /// Reads the suite in `text`; `name` is what messages call the file.
 ///
@@ -18,34 +37,45 @@ type Axes = BTreeMap<String, Vec<String>>;
 /// The first mistake, with its line and column.
 pub fn read(name: &str, text: &str) -> Result<Suite, SuiteError> {
     let source = Source { name, text };
-    let mut file = Table::file(source)?;
+    let mut file = Table::file(source, Keys::Known(SUITE))?;
     let suite_name = suite_name(&mut file)?;
     let item = file.need("scenario")?;
     let word = item.get_ref().as_str().unwrap_or("");
     let scenario = Scenario::parse(word).map_err(|message| source.error(item.span(), message))?;
-    let suite = Suite {
+    let (title, analysis) = (file.text("title")?, file.text("analysis")?);
+    let (questions, policies) = (questions(&mut file)?, policies(&mut file, &scenario)?);
+    let show = names(&mut file, "show")?;
+    let parameters = parameters(file.table("parameters", Keys::Any)?, &scenario)?;
+    let axes = own_axes(file.table("axes", Keys::Any)?, &scenario, &parameters)?;
+    let known = Known(axes.keys().chain(parameters.keys()).map(String::as_str).chain(["policy"]).collect());
+    let (usual, seconds) = (PerMode { quick: 3.0, full: 12.0 }, PerMode { quick: 0.3, full: 1.0 });
+    Ok(Suite {
         name: suite_name,
-        title: file.text("title")?,
-        questions: questions(&mut file)?,
-        analysis: file.text("analysis")?,
-        policies: policies(&mut file, &scenario)?,
-        parameters: parameters(file.table("parameters")?, &scenario)?,
-        axes: axes(file.table("axes")?, &scenario)?,
-        quick_axes: axes(file.table("quick")?, &scenario)?,
-        skip: filters(&mut file, "skip")?,
-        launches: per_mode(file.table("launches")?, PerMode { quick: 3.0, full: 12.0 }, 1.0, 1_000.0)?
+        title,
+        questions,
+        analysis,
+        policies,
+        show,
+        quick_axes: quick_axes(file.table("quick", Keys::Any)?, &scenario, &axes)?,
+        skip: known.filters(&mut file, "skip")?,
+        launches: per_mode(file.table("launches", Keys::Known(MODES))?, usual, 1.0, 1_000.0)?
             .map(to_launches),
-        seconds: per_mode(file.table("seconds")?, PerMode { quick: 0.3, full: 1.0 }, 0.0, 3_600.0)?,
-        expects: file.tables("expect")?.into_iter().map(expect).collect::<Result<_, _>>()?,
-        claims: file.tables("claim")?.into_iter().map(claim).collect::<Result<_, _>>()?,
+        seconds: per_mode(file.table("seconds", Keys::Known(MODES))?, seconds, 0.0, 3_600.0)?,
+        expects: all(file.tables("expect", Keys::Known(EXPECT))?, |table| expect(table, &known))?,
+        claims: all(file.tables("claim", Keys::Known(CLAIM))?, |table| claim(table, &known))?,
         hash: hash(text),
         source_name: name.to_owned(),
         scenario,
-    };
-    let whole = file.error("");
-    file.finish()?;
-    check_keys(&suite).map_err(|message| SuiteError { message, ..whole })?;
-    Ok(suite)
+        parameters,
+        axes,
+    })
+}
+
+fn all<'a, T>(
+    tables: Vec<Table<'a>>,
+    read: impl Fn(Table<'a>) -> Result<T, SuiteError>,
+) -> Result<Vec<T>, SuiteError> {
+    tables.into_iter().map(read).collect()
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be 1 to 1,000")]
@@ -62,12 +92,11 @@ fn suite_name(file: &mut Table<'_>) -> Result<String, SuiteError> {
 }
 
 fn questions(file: &mut Table<'_>) -> Result<Vec<String>, SuiteError> {
-    let known: Vec<String> =
-        (1..=8).map(|n| format!("Q{n}")).chain((1..=10).map(|n| format!("N{n}"))).collect();
+    let known: Vec<String> = (1..=8).map(|n| format!("Q{n}")).chain(claim_ids()).collect();
     let mut questions = Vec::new();
     for (text, span) in file.texts("questions")? {
         if !known.contains(&text) {
-            let message = super::error::unknown("question or claim", &text, known.iter().map(String::as_str));
+            let message = error::unknown("question or claim", &text, known.iter().map(String::as_str));
             return Err(file.source().error(span, message));
         }
         questions.push(text);
@@ -75,8 +104,14 @@ fn questions(file: &mut Table<'_>) -> Result<Vec<String>, SuiteError> {
     Ok(questions)
 }
 
-fn policies(file: &mut Table<'_>, scenario: &Scenario) -> Result<Vec<String>, SuiteError> {
-    let texts: Vec<String> = file.texts("policies")?.into_iter().map(|(text, _)| text).collect();
+fn names(file: &mut Table<'_>, key: &'static str) -> Result<Vec<Named>, SuiteError> {
+    let source = file.source();
+    let named = |(text, span): (String, _)| Named { text, place: source.place(span) };
+    Ok(file.texts(key)?.into_iter().map(named).collect())
+}
+
+fn policies(file: &mut Table<'_>, scenario: &Scenario) -> Result<Vec<Named>, SuiteError> {
+    let texts = names(file, "policies")?;
     match (scenario.sort.has_policy(), texts.is_empty()) {
         (true, true) => Err(file.error("the suite lacks `policies`")),
         (false, false) => {
@@ -110,6 +145,35 @@ fn axes(table: Option<Table<'_>>, scenario: &Scenario) -> Result<Axes, SuiteErro
     Ok(axes)
 }
 
+/// The suite's axes; none of them may be a parameter too.
+fn own_axes(
+    table: Option<Table<'_>>,
+    scenario: &Scenario,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Axes, SuiteError> {
+    only(table.as_ref(), |key| {
+        let twice = || format!("`{key}` is an axis and a parameter: one of them is too many");
+        parameters.contains_key(key).then(twice)
+    })?;
+    axes(table, scenario)
+}
+
+/// Other values for a quick run, of axes that there are.
+fn quick_axes(table: Option<Table<'_>>, scenario: &Scenario, own: &Axes) -> Result<Axes, SuiteError> {
+    only(table.as_ref(), |key| {
+        let none = || format!("[quick] has `{key}`, which is no axis of this suite");
+        (!own.contains_key(key)).then(none)
+    })?;
+    axes(table, scenario)
+}
+
+/// Refuses the first key that `wrong` has something to say about.
+fn only(table: Option<&Table<'_>>, wrong: impl Fn(&str) -> Option<String>) -> Result<(), SuiteError> {
+    let Some(table) = table else { return Ok(()) };
+    let said = table.keys().into_iter().find_map(|(key, span)| Some((span, wrong(key)?)));
+    said.map_or(Ok(()), |(span, message)| Err(table.source().error(span, message)))
+}
+
 /// The values of an axis: one, a range, or a list of both.
 fn values(source: Source<'_>, kind: Kind, item: &Item<'_>) -> Result<Vec<String>, SuiteError> {
     let items = match item.get_ref() {
@@ -134,13 +198,6 @@ fn values(source: Source<'_>, kind: Kind, item: &Item<'_>) -> Result<Vec<String>
     Ok(values)
 }
 
-fn filters(table: &mut Table<'_>, key: &'static str) -> Result<Vec<Filter>, SuiteError> {
-    let source = table.source();
-    let read =
-        |(text, span): (String, _)| Filter::parse(&text).map_err(|message| source.error(span, message));
-    table.texts(key)?.into_iter().map(read).collect()
-}
-
 fn per_mode(
     table: Option<Table<'_>>,
     usual: PerMode<f64>,
@@ -155,98 +212,5 @@ fn per_mode(
     if [read.quick, read.full].iter().any(|n| !(least..=most).contains(n)) {
         return Err(table.error(format!("these have to be within {least} and {most}")));
     }
-    table.finish()?;
     Ok(read)
-}
-
-fn expect(mut table: Table<'_>) -> Result<Expect, SuiteError> {
-    let says = table.text("says")?;
-    let subject = subject(&mut table)?;
-    let below = table.number_if("ratio_below")?.or(table.number_if("below")?);
-    let above = table.number_if("ratio_above")?.or(table.number_if("above")?);
-    let test = match (above, below) {
-        (None, Some(below)) => Test::Below(below),
-        (Some(above), None) => Test::Above(above),
-        (Some(above), Some(below)) => Test::Within(above, below),
-        (None, None) => {
-            return Err(
-                table.error("the expect lacks a bound: `ratio_below`, `ratio_above`, `below` or `above`")
-            );
-        }
-    };
-    table.finish()?;
-    Ok(Expect { says, subject, test })
-}
-
-fn claim(mut table: Table<'_>) -> Result<Claim, SuiteError> {
-    let sign_item = table.need("sign")?;
-    let sign = match sign_item.get_ref().as_str() {
-        Some("lower") => Sign::Lower,
-        Some("higher") => Sign::Higher,
-        _ => return Err(table.source().error(sign_item.span(), "`sign` has to be \"lower\" or \"higher\"")),
-    };
-    let claim = Claim {
-        id: table.text("id")?,
-        says: table.text("says")?,
-        subject: subject(&mut table)?,
-        sign,
-        smallest: table.number_if("smallest")?.unwrap_or(0.02),
-        claimed: table.number_if("claimed")?.unwrap_or(1.0),
-        own_noise: table.number_if("own_noise")?.unwrap_or(0.0),
-        undecidable: table.text_if("undecidable")?,
-    };
-    table.finish()?;
-    Ok(claim)
-}
-
-fn subject(table: &mut Table<'_>) -> Result<Subject, SuiteError> {
-    Ok(Subject {
-        metric: table.text("metric")?,
-        compare: filter(table, "compare")?.unwrap_or_default(),
-        against: filter(table, "against")?,
-        within: filter(table, "where")?.unwrap_or_default(),
-    })
-}
-
-/// A condition, as an expression or as a table of keys and values.
-fn filter(table: &mut Table<'_>, key: &'static str) -> Result<Option<Filter>, SuiteError> {
-    let source = table.source();
-    let Some(item) = table.take(key) else { return Ok(None) };
-    let wrong = |message: String| source.error(item.span(), message);
-    match item.get_ref() {
-        DeValue::Table(pairs) => {
-            let pair = |(key, value): (&toml::Spanned<_>, &Item<'_>)| {
-                let text =
-                    scalar(value.get_ref()).ok_or_else(|| wrong("a condition's values are single".into()))?;
-                let key: &std::borrow::Cow<'_, str> = key.get_ref();
-                Ok((key.to_string(), text))
-            };
-            let pairs = pairs.iter().map(pair).collect::<Result<Vec<_>, SuiteError>>()?;
-            Ok(Some(Filter::equal(pairs.iter().map(|(k, v)| (k.as_str(), v.clone())))))
-        }
-        value => {
-            let text = value.as_str().ok_or_else(|| wrong(format!("`{key}` has to be a condition")))?;
-            Filter::parse(text).map(Some).map_err(wrong)
-        }
-    }
-}
-
-/// Conditions may only ask about what cells have, and no parameter may be an axis too.
-fn check_keys(suite: &Suite) -> Result<(), String> {
-    let known: Vec<&str> =
-        suite.axes.keys().chain(suite.parameters.keys()).map(String::as_str).chain(["policy"]).collect();
-    let subjects = suite.expects.iter().map(|e| &e.subject).chain(suite.claims.iter().map(|c| &c.subject));
-    let asked = subjects.flat_map(|s| [Some(&s.compare), s.against.as_ref(), Some(&s.within)]);
-    for key in asked.flatten().chain(&suite.skip).flat_map(Filter::keys) {
-        if !known.contains(&key) {
-            return Err(super::error::unknown("axis or parameter", key, known.iter().copied()));
-        }
-    }
-    if let Some(key) = suite.quick_axes.keys().find(|key| !suite.axes.contains_key(*key)) {
-        return Err(format!("[quick] has `{key}`, which is no axis of this suite"));
-    }
-    if let Some(key) = suite.axes.keys().find(|key| suite.parameters.contains_key(*key)) {
-        return Err(format!("`{key}` is an axis and a parameter: one of them is too many"));
-    }
-    Ok(())
 }

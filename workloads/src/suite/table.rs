@@ -1,6 +1,6 @@
 //! A table of a suite file that is taken apart key by key, every mistake with its place.
 
-use super::error::{SuiteError, place, unknown};
+use super::error::{Place, SuiteError, place, unknown};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -18,44 +18,74 @@ pub struct Source<'a> {
 pub type Item<'a> = Spanned<DeValue<'a>>;
 
 impl Source<'_> {
+    /// Line and column of a place.
+    pub fn place(&self, at: Range<usize>) -> Place {
+        place(self.text, at.start)
+    }
+
     /// A mistake at a place.
     pub fn error(&self, at: Range<usize>, message: impl Into<String>) -> SuiteError {
-        let place = Some(place(self.text, at.start));
+        let place = Some(self.place(at));
         SuiteError { source_name: self.name.to_owned(), place, message: message.into() }
     }
 }
 
-/// A table whose keys are taken one after the other; what is left is unknown.
+/// A table whose keys are taken one after the other. Invariant: every key was known when it was opened,
+/// unless all keys are welcome.
 pub struct Table<'a> {
     source: Source<'a>,
     span: Range<usize>,
     what: &'static str,
     rest: DeTable<'a>,
-    asked: Vec<&'static str>,
+}
+
+/// The keys that a table may have.
+#[derive(Clone, Copy)]
+pub enum Keys {
+    /// These.
+    Known(&'static [&'static str]),
+    /// Any: whoever reads them knows.
+    Any,
 }
 
 impl<'a> Table<'a> {
     /// A table at `span`, called `what` in messages.
-    pub fn new(source: Source<'a>, what: &'static str, table: DeTable<'a>, span: Range<usize>) -> Self {
-        Self { source, span, what, rest: table, asked: Vec::new() }
+    ///
+    /// # Errors
+    /// The first unknown key, with the nearest known ones. It is named before anything that lacks: a key
+    /// with a typo is both.
+    fn open(
+        source: Source<'a>,
+        what: &'static str,
+        table: DeTable<'a>,
+        span: Range<usize>,
+        keys: Keys,
+    ) -> Result<Self, SuiteError> {
+        if let Keys::Known(known) = keys {
+            let strange = table.keys().filter(|key| !known.contains(&&**key.get_ref()));
+            if let Some(key) = strange.min_by_key(|key| key.span().start) {
+                let message = unknown(&format!("key of the {what}"), key.get_ref(), known.iter().copied());
+                return Err(source.error(key.span(), message));
+            }
+        }
+        Ok(Self { source, span, what, rest: table })
     }
 
     /// The whole file.
     ///
     /// # Errors
-    /// Where it is not TOML.
-    pub fn file(source: Source<'a>) -> Result<Self, SuiteError> {
+    /// Where it is not TOML, or has an unknown key.
+    pub fn file(source: Source<'a>, keys: Keys) -> Result<Self, SuiteError> {
         let table = DeTable::parse(source.text).map_err(|error| {
             let message = error.message().to_owned();
             source.error(error.span().unwrap_or(0..0), message)
         })?;
         let span = 0..0;
-        Ok(Self::new(source, "suite", table.into_inner(), span))
+        Self::open(source, "suite", table.into_inner(), span, keys)
     }
 
     /// Takes a value that may lack.
     pub fn take(&mut self, key: &'static str) -> Option<Item<'a>> {
-        self.asked.push(key);
         let found = self.rest.keys().find(|k| k.get_ref() == key)?.clone();
         self.rest.remove(&found)
     }
@@ -76,6 +106,15 @@ impl<'a> Table<'a> {
     pub fn text(&mut self, key: &'static str) -> Result<String, SuiteError> {
         let item = self.need(key)?;
         self.as_text(key, &item)
+    }
+
+    /// Takes a text, and says where it is.
+    ///
+    /// # Errors
+    /// As [`Table::text`].
+    pub fn text_at(&mut self, key: &'static str) -> Result<(String, Place), SuiteError> {
+        let item = self.need(key)?;
+        Ok((self.as_text(key, &item)?, self.source.place(item.span())))
     }
 
     /// Takes a text that may lack.
@@ -120,12 +159,12 @@ impl<'a> Table<'a> {
     /// Takes a table that may lack.
     ///
     /// # Errors
-    /// Where it is none.
-    pub fn table(&mut self, key: &'static str) -> Result<Option<Table<'a>>, SuiteError> {
+    /// Where it is none, or has an unknown key.
+    pub fn table(&mut self, key: &'static str, keys: Keys) -> Result<Option<Table<'a>>, SuiteError> {
         let Some(item) = self.take(key) else { return Ok(None) };
         let span = item.span();
         match item.into_inner() {
-            DeValue::Table(table) => Ok(Some(Self::new(self.source, key, table, span))),
+            DeValue::Table(table) => Self::open(self.source, key, table, span, keys).map(Some),
             _ => Err(self.source.error(span, format!("`{key}` has to be a table"))),
         }
     }
@@ -133,8 +172,8 @@ impl<'a> Table<'a> {
     /// Takes a list of tables that may lack (`[[key]]`).
     ///
     /// # Errors
-    /// Where it is none.
-    pub fn tables(&mut self, key: &'static str) -> Result<Vec<Table<'a>>, SuiteError> {
+    /// Where it is none, or one has an unknown key.
+    pub fn tables(&mut self, key: &'static str, keys: Keys) -> Result<Vec<Table<'a>>, SuiteError> {
         let Some(item) = self.take(key) else { return Ok(Vec::new()) };
         let wrong = |span| self.source.error(span, format!("`{key}` has to be written as [[{key}]]"));
         let span = item.span();
@@ -143,11 +182,18 @@ impl<'a> Table<'a> {
         for item in list {
             let span = item.span();
             match item.into_inner() {
-                DeValue::Table(table) => tables.push(Self::new(self.source, key, table, span)),
+                DeValue::Table(table) => tables.push(Self::open(self.source, key, table, span, keys)?),
                 _ => return Err(wrong(span)),
             }
         }
         Ok(tables)
+    }
+
+    /// The keys that are left, in the order of the file, and where they are.
+    pub fn keys(&self) -> Vec<(&str, Range<usize>)> {
+        let mut keys: Vec<_> = self.rest.keys().map(|key| (&**key.get_ref(), key.span())).collect();
+        keys.sort_by_key(|(_, span)| span.start);
+        keys
     }
 
     /// Everything that is left, in the order of the file.
@@ -156,17 +202,6 @@ impl<'a> Table<'a> {
         let mut all: Vec<_> = self.rest.into_iter().map(|(key, item)| (owned(key), item)).collect();
         all.sort_by_key(|(key, _)| key.span().start);
         all
-    }
-
-    /// Refuses what nobody took.
-    ///
-    /// # Errors
-    /// An unknown key, with the nearest known ones.
-    pub fn finish(self) -> Result<(), SuiteError> {
-        let first = self.rest.keys().min_by_key(|key| key.span().start);
-        let Some(key) = first else { return Ok(()) };
-        let what = format!("key of the {}", self.what);
-        Err(self.source.error(key.span(), unknown(&what, key.get_ref(), self.asked.iter().copied())))
     }
 
     /// A mistake of the whole table.

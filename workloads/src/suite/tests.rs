@@ -99,12 +99,17 @@ fn mistakes_on_the_command_line_name_what_is_near() {
     let set = |key: &str, values: &str| vec![(key.to_owned(), values.to_owned())];
     let says = |changes| all(&changes).unwrap_err().to_string();
     let text = says(Changes { set: set("pool", "1"), ..Changes::default() });
-    assert_eq!(text, "--set pool=1: there is no parameter `pool`; the nearest are pools");
+    assert_eq!(text, "--set pool=1: there is no parameter `pool`; the nearest is pools");
     let text = says(Changes { set: set("policy", "kernal"), ..Changes::default() });
-    assert_eq!(text, "--set policy=kernal: there is no policy `kernal`; the nearest are kernel");
+    assert_eq!(text, "--set policy=kernal: there is no policy `kernal`; the nearest is kernel");
     let text = says(Changes { filter: Filter::parse("poolz=1").unwrap(), ..Changes::default() });
-    assert!(text.contains("no axis or parameter `poolz`; the nearest are pools"), "{text}");
+    assert!(text.contains("no axis or parameter `poolz`; the nearest is pools"), "{text}");
     let text = says(Changes { filter: Filter::parse("pools=3").unwrap(), ..Changes::default() });
+    assert_eq!(text, "--filter: there is no pools `3`; the nearest are 1, 4, 16");
+    let text = says(Changes { filter: Filter::parse("policy=krnel").unwrap(), ..Changes::default() });
+    assert_eq!(text, "--filter: there is no policy `krnel`; the nearest is kernel");
+    let text =
+        says(Changes { filter: Filter::parse("pools=1,position=head").unwrap(), ..Changes::default() });
     assert!(text.contains("no cell is left"), "{text}");
     let text = says(Changes { set: set("pools", "1:60000:+1"), ..Changes::default() });
     assert!(text.contains("more than"), "{text}");
@@ -116,7 +121,7 @@ fn mistakes_in_a_file_have_line_and_column() {
         (
             "pools = \"1:64:*4\"",
             "polls = \"1:64:*4\"",
-            "bad.toml:13:1: there is no parameter `polls`; the nearest are pools",
+            "bad.toml:13:1: there is no parameter `polls`; the nearest is pools",
         ),
         ("pools = \"1:64:*4\"", "pools = \"1:64:4\"", "bad.toml:13:9: `1:64:4` is not a range"),
         ("pools = \"1:64:*4\"", "pools = 0", "bad.toml:13:9: `0` is not within 1 to 65536"),
@@ -124,22 +129,34 @@ fn mistakes_in_a_file_have_line_and_column() {
         (
             "\"head\", \"tail\"]",
             "\"head\", \"tial\"]",
-            "bad.toml:14:21: there is no choice `tial`; the nearest are tail",
+            "bad.toml:14:21: there is no choice `tial`; the nearest is tail",
         ),
         (
             "scenario = \"find_pool\"",
             "scenario = \"findpool\"",
-            "bad.toml:5:12: there is no scenario `findpool`; the nearest are find_pool",
+            "bad.toml:5:12: there is no scenario `findpool`; the nearest is find_pool",
         ),
-        ("title =", "titel =", "bad.toml:1:1: the suite lacks `title`"),
+        ("title =", "titel =", "bad.toml:2:1: there is no key of the suite `titel`; the nearest is title"),
+        ("title = \"find_pool against the number of pools\"\n", "", "bad.toml:1:1: the suite lacks `title`"),
+        (
+            "metric = ",
+            "metrc = ",
+            "bad.toml:25:1: there is no key of the expect `metrc`; the nearest is metric",
+        ),
+        (
+            "compare = \"policy=lookup-sorted\"",
+            "compare = \"polcy=lookup-sorted\"",
+            "bad.toml:26:11: there is no axis or parameter `polcy`; the nearest is policy",
+        ),
         ("questions = [\"Q1\"]", "questions = [\"Q9\"]", "bad.toml:3:14: there is no question or claim `Q9`"),
-        ("ratio_below", "ratio_belw", "lacks a bound"),
+        ("ratio_below = 0.5", "", "lacks a bound"),
+        ("ratio_below", "ratio_belw", "the nearest is ratio_below"),
         (
             "where = { pools = 64 }",
             "where = { pool = 64 }",
-            "there is no axis or parameter `pool`; the nearest are pools",
+            "there is no axis or parameter `pool`; the nearest is pools",
         ),
-        ("[launches]", "[launchs]", "there is no key of the suite `launchs`; the nearest are launches"),
+        ("[launches]", "[launchs]", "there is no key of the suite `launchs`; the nearest is launches"),
         ("quick = 2", "quick = 0", "have to be within 1 and 1000"),
         ("name = \"find-pool\"", "name = \"Find Pool\"", "bad.toml:1:8: `name` has to be"),
         ("[axes]", "[axes", "bad.toml:12:6: "),
@@ -159,6 +176,49 @@ fn mistakes_in_a_file_have_line_and_column() {
             || (from.starts_with("[quick]") && error.contains("choice"));
         assert!(fits, "{to}: {error}");
     }
+}
+
+#[test]
+fn conditions_that_no_cell_fulfils_are_refused_with_their_place() {
+    for (from, to, says) in [
+        (
+            "policies = [\"kernel\"",
+            "policies = [\"kernal\"",
+            "bad.toml:6:13: there is no policy `kernal`; the nearest is kernel",
+        ),
+        (
+            "against = \"policy=kernel\"",
+            "against = \"policy=kernal\"",
+            "bad.toml:27:11: there is no policy `kernal`; the nearest is kernel",
+        ),
+        ("where = { pools = 64 }", "where = { pools = 999 }", "bad.toml:28:9: there is no pools `999`; "),
+        ("where = { pools = 64 }", "where = \"pools>64\"", "bad.toml:26:11: no cell of the suite fulfils"),
+        ("where = { pools = 64 }", "where = { policy = \"kernel\" }", "fulfils these conditions"),
+        (
+            "skip = [\"pools=1,position=head\"]",
+            "skip = [\"pools=1,position=haed\"]",
+            "bad.toml:7:9: there is no position `haed`; the nearest is head",
+        ),
+    ] {
+        let text = GOOD.replacen(from, to, 1);
+        assert_ne!(text, GOOD, "{from}");
+        let suite = read("bad.toml", &text).unwrap();
+        // A quick run or a filter that leaves such cells out is no mistake of the file; a typo is one in any.
+        for mode in [Mode::Quick, Mode::Full] {
+            let changes = Changes { mode, ..Changes::default() };
+            let error = cells(&suite, &changes, &POLICIES, Limits::default()).unwrap_err().to_string();
+            assert!(error.contains(says), "{to}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_claim_has_one_of_the_known_numbers() {
+    let expect = GOOD.replace("[[expect]]", "[[claim]]\nid = \"N1\"\nsign = \"lower\"");
+    let text = expect.replace("ratio_below", "smallest");
+    assert_eq!(read("x", &text).unwrap().claims.len(), 1);
+    let error = read("x", &text.replace("N1", "N99")).unwrap_err().to_string();
+    assert!(error.starts_with("x:24:6: there is no claim `N99`"), "{error}");
 }
 
 #[test]

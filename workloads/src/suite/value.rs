@@ -216,7 +216,7 @@ mod tests {
             (Kind::Size, "0.3B", "is not a size"),
             (Kind::Size, "99999999999999GiB", "is not a size"),
             (Kind::Flag, "yes", "neither `on` nor `off`"),
-            (Kind::Word(&["head", "tail"]), "tial", "the nearest are tail"),
+            (Kind::Word(&["head", "tail"]), "tial", "the nearest is tail"),
             (Kind::Any, "a,b", "no id may hold"),
             (Kind::Any, "", "no id may hold"),
         ] {

@@ -41,10 +41,11 @@ struct Wire<'a> {
     transient: Num,
 }
 
-/// Reads one line: a record is kept or counted as skipped.
+/// Reads one line: a record is kept or counted as skipped. What is not JSON is counted too, once a record was
+/// read; before that the file is no trace.
 pub(super) fn feed(builder: &mut Builder<'_>, bytes: &[u8], line: u64) -> Result<(), TraceError> {
     if !bytes.starts_with(b"{") {
-        return Err(builder.json_error(&serde_json::Error::custom("not a JSON object"), line));
+        return unparsed(builder, &serde_json::Error::custom("not a JSON object"), line);
     }
     let wire: Wire<'_> = match serde_json::from_slice(bytes) {
         Ok(wire) => wire,
@@ -52,7 +53,7 @@ pub(super) fn feed(builder: &mut Builder<'_>, bytes: &[u8], line: u64) -> Result
             builder.skip(Reason::BadField, line);
             return Ok(());
         }
-        Err(e) => return Err(builder.json_error(&e, line)),
+        Err(e) => return unparsed(builder, &e, line),
     };
     match wire.record(builder, line) {
         Ok(record) => builder.push(line, record),
@@ -61,6 +62,14 @@ pub(super) fn feed(builder: &mut Builder<'_>, bytes: &[u8], line: u64) -> Result
             Ok(())
         }
     }
+}
+
+fn unparsed(builder: &mut Builder<'_>, error: &serde_json::Error, line: u64) -> Result<(), TraceError> {
+    if builder.is_empty() {
+        return Err(builder.json_error(error, line));
+    }
+    builder.skip(Reason::UnparsedLine, line);
+    Ok(())
 }
 
 impl Wire<'_> {
@@ -201,10 +210,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_ends_the_reading() {
-        let e = read(&[MAP, "{\"t_ns\":"]).unwrap_err().to_string();
-        assert!(e.starts_with("t.jsonl:2: EOF while parsing"), "{e}");
-        let e = read(&[MAP, "[1,2]"]).unwrap_err().to_string();
-        assert!(e.starts_with("t.jsonl:2: not a JSON object"), "{e}");
+    fn what_is_not_json_is_counted_and_at_the_start_it_is_no_trace() {
+        let (records, skipped) = read(&[MAP, "[1,2]", MAP, "{\"t_ns\":"]).unwrap();
+        assert_eq!((records.len(), skipped.as_str()), (2, "unparsed line: 2 (line 2, 4)"));
+        let e = read(&["[1,2]", MAP]).unwrap_err().to_string();
+        assert!(e.starts_with("t.jsonl:1: "), "{e}");
+        let e = read(&["{\"t_ns\":", MAP]).unwrap_err().to_string();
+        assert!(e.starts_with("t.jsonl:1: EOF while parsing"), "{e}");
     }
 }

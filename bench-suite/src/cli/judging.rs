@@ -1,0 +1,51 @@
+//! Running a comparison look by look, until the judge wants no more.
+
+use super::session::{Driver, Where};
+use super::{Failure, complain};
+use crate::measure::folder::Folder;
+use crate::measure::judged;
+use crate::measure::paired::paired;
+use crate::measure::trial::Trial;
+use reports::compare::verdict::State;
+use reports::record::RunRecord;
+use reports::table::Table;
+use std::path::Path;
+
+/// A comparison that has ended.
+pub(super) struct Judged {
+    pub trial: Trial,
+    pub table: Table,
+    /// Whether an oracle saw a violation: the comparison ended there, and its numbers are void.
+    pub violated: bool,
+}
+
+/// Runs the comparison in `folder`; `shown` is what messages call the folder.
+pub(super) fn judge(folder: &mut Folder, place: &Where, shown: &Path) -> Result<Judged, Failure> {
+    let comparison = folder.plan.comparison.clone();
+    let comparison = comparison.ok_or_else(|| Failure::error("the run in this folder compares nothing"))?;
+    let mut trial = Trial::new(comparison).map_err(Failure::error)?;
+    let mut driver = Driver::new(folder, place, shown)?;
+    let (mut records, mut violated) = (Vec::new(), false);
+    while let Some(blocks) = trial.next_look().filter(|_| !violated) {
+        driver.run(folder, &trial.wants(blocks))?;
+        records = folder.records().map_err(Failure::error)?;
+        violated = records.iter().any(is_violated);
+        trial.look(blocks, &paired(&folder.plan, &records)).map_err(Failure::error)?;
+        tell(&trial);
+    }
+    let table = judged::table(&trial, &paired(&folder.plan, &records));
+    Ok(Judged { trial, table, violated })
+}
+
+fn is_violated(record: &RunRecord) -> bool {
+    record.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0)
+}
+
+/// How far the comparison is, where a further look follows.
+fn tell(trial: &Trial) {
+    if let Some(next) = trial.next_look() {
+        let open = trial.verdicts().iter().filter(|verdict| verdict.state == State::Inconclusive).count();
+        let (all, looked) = (trial.verdicts().len(), trial.looked());
+        complain(format_args!("after {looked} blocks {open} of {all} cells are open; they go on to {next}"));
+    }
+}

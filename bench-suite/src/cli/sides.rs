@@ -1,0 +1,72 @@
+//! From two sides and a suite to a plan of pairs of cells.
+
+use super::Failure;
+use super::choice::{Choice, Chosen, one};
+use crate::measure::comparison::{Comparison, Pair};
+use crate::measure::plan::RunPlan;
+use crate::measure::side::Side;
+use crate::measure::{ab, fit};
+use crate::policies;
+use reports::compare::floor::Floor;
+use std::collections::BTreeMap;
+use workloads::suite::expand::NO_POLICY;
+use workloads::suite::{Cell, Limits, derived_seed};
+
+/// Where the cells come from.
+pub(super) struct Asked<'a> {
+    pub suite: &'a str,
+    pub choice: &'a Choice,
+    /// The user's floor, ln(B / A).
+    pub floor: f64,
+    pub limits: Limits,
+}
+
+/// The plan of `comparison`, whose sides are as the user wrote them and whose pairs are yet to come.
+pub(super) fn plan(asked: &Asked<'_>, mut comparison: Comparison) -> Result<RunPlan, Failure> {
+    let known: Vec<&str> = policies::ALL.iter().map(|entry| entry.name).collect();
+    let side = |text: &str| Side::parse(text, &known).map_err(Failure::usage);
+    let (a, b) = (side(&comparison.a)?, side(&comparison.b)?);
+    let (of_a, of_b) = (chosen(asked, &a)?, chosen(asked, &b)?);
+    let (planned, of_a) = (of_a.planned, by_name(of_a.cells, &a)?);
+    let mut of_b: BTreeMap<String, Cell> = by_name(of_b.cells, &b)?.into_iter().collect();
+    let mut cells = Vec::new();
+    for (name, a) in of_a {
+        let Some(b) = of_b.remove(&name) else { continue };
+        let judged = ![&a, &b].into_iter().any(|cell| fit::is_oversubscribed(cell, asked.limits));
+        // Both sides get the same requests, whatever else their ids say.
+        let seed = derived_seed(asked.choice.seed, &name);
+        cells.push((Cell { seed, ..a }, Cell { seed, ..b }));
+        comparison.pairs.push(Pair { name, floor: Floor::of(asked.floor), judged });
+    }
+    if cells.is_empty() {
+        return Err(Failure::usage(
+            "no cell is left that both sides have: a key that one side sets and the suite varies has to be set on both",
+        ));
+    }
+    Ok(ab::plan(planned, cells, comparison, asked.choice.seed, asked.choice.mode()))
+}
+
+/// The cells of one side.
+fn chosen(asked: &Asked<'_>, side: &Side) -> Result<Chosen, Failure> {
+    let mut changes = asked.choice.changes()?;
+    changes.set.extend(side.changes());
+    let chosen = one(asked.suite, &changes, asked.limits)?;
+    if side.policy == NO_POLICY && chosen.cells.iter().any(|cell| cell.policy != NO_POLICY) {
+        return Err(Failure::usage(format!("{}: the suite has policies under test; name one", side.written)));
+    }
+    Ok(chosen)
+}
+
+/// The cells by what both sides share, in the suite's order.
+fn by_name(cells: Vec<Cell>, side: &Side) -> Result<Vec<(String, Cell)>, Failure> {
+    let mut named: Vec<(String, Cell)> = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for cell in cells {
+        let name = side.name_of(&cell.id);
+        if !seen.insert(name.clone()) {
+            return Err(Failure::usage(format!("{}: a side has one value for each key", side.written)));
+        }
+        named.push((name, cell));
+    }
+    Ok(named)
+}

@@ -1,0 +1,167 @@
+//! The table of a comparison: each pair's verdict with every number behind it.
+
+use super::comparison::{Comparison, Pair};
+use super::paired::{Paired, Steps};
+use super::table::decimals;
+use super::trial::Trial;
+use reports::compare::effect::{from_percent, percent};
+use reports::compare::rules::{ADVICE_BELOW, Correction, Outlook};
+use reports::compare::verdict::{Interval, State, Verdict};
+use reports::stats::median;
+use reports::stats::power::Supposed;
+use reports::table::{Column, Table, Unit, Value};
+
+/// The change and the spread between blocks for which the power is told, percent.
+const SUPPOSED: (f64, f64) = (3.0, 2.0);
+
+/// One row a pair; `paired` are the records of all pairs, in their order.
+#[must_use]
+pub fn table(trial: &Trial, paired: &[Paired<'_>]) -> Table {
+    let comparison = trial.comparison();
+    let Comparison { a, b, metric, .. } = comparison;
+    let text = ["change, B / A - 1 (%)", "verdict", "floor (%)", "finds (%)"];
+    let mut columns = vec![Column::text("cell"), Column::number("A", Unit::None)];
+    columns.extend(text.map(Column::text));
+    columns.extend(["blocks", "discarded"].map(|name| Column::number(name, Unit::None)));
+    columns.extend(comparison.null.then(|| Column::text("null, A again (%)")));
+    columns.push(Column::text("steps that differ, A -> B"));
+    let mut table = Table::new(format!("{metric}: B = {b} against A = {a}"), columns);
+    for (pair, paired) in comparison.pairs.iter().zip(paired) {
+        table.push(row(trial, pair, paired));
+    }
+    table.notes = notes(comparison);
+    table
+}
+
+fn row(trial: &Trial, pair: &Pair, paired: &Paired<'_>) -> Vec<Value> {
+    let comparison = trial.comparison();
+    let a = paired.median("A", &comparison.metric);
+    let mut row = vec![Value::Text(pair.name.clone())];
+    row.push(a.map_or(Value::Missing, |a| Value::Real(a, decimals(a))));
+    row.extend(match trial.verdict(&pair.name) {
+        Some(verdict) => judged(verdict, paired.void()),
+        None => not_judged(trial, pair, paired),
+    });
+    if comparison.null {
+        let null = trial.verdict(&pair.name).and_then(|verdict| verdict.null);
+        row.push(null.map_or(Value::Missing, |null| change(null.estimate, null.interval)));
+    }
+    row.push(Value::Text(differing(&paired.steps())));
+    row
+}
+
+fn judged(verdict: &Verdict, void: usize) -> [Value; 6] {
+    let some = |effect: Option<f64>| effect.map_or(Value::Missing, |e| Value::Text(magnitude(e)));
+    [
+        change(verdict.estimate, verdict.interval),
+        Value::Text(words(verdict, void)),
+        some(Some(verdict.floor.value())),
+        some(verdict.minimum_detectable),
+        Value::Count(verdict.blocks.into()),
+        Value::Count(verdict.discarded.into()),
+    ]
+}
+
+/// The median of the first look's blocks, and no verdict.
+fn not_judged(trial: &Trial, pair: &Pair, paired: &Paired<'_>) -> [Value; 6] {
+    let comparison = trial.comparison();
+    let blocks = paired.blocks(&comparison.metric, false, comparison.first_look().min(trial.looked()));
+    let kept: Vec<f64> = blocks.differences.iter().flatten().copied().collect();
+    let why = if pair.judged { "not looked at" } else { "oversubscribed: none" };
+    let count = |n: usize| Value::Count(n as u64);
+    let lost = blocks.differences.len() - kept.len();
+    let words = Value::Text(why.to_owned());
+    [change(median(&kept), None), words, Value::Missing, Value::Missing, count(kept.len()), count(lost)]
+}
+
+fn words(verdict: &Verdict, void: usize) -> String {
+    let mut words = verdict.state.to_string();
+    if verdict.null_moved() {
+        words.push_str(", but A against itself moved too: not to be believed");
+    } else if verdict.advice && verdict.state != State::Inconclusive {
+        words.push_str(" (advice)");
+    }
+    if void > 0 {
+        words.push_str(&format!(", {void} launches void"));
+    }
+    words
+}
+
+/// `+30.1 [+29.0, +31.2]`.
+fn change(estimate: Option<f64>, interval: Option<Interval>) -> Value {
+    let Some(estimate) = estimate else { return Value::Missing };
+    let signed = |effect: f64| format!("{:+.1$}", percent(effect), places(effect));
+    let interval = interval.map(|i| format!(" [{}, {}]", signed(i.low), signed(i.high)));
+    Value::Text(format!("{}{}", signed(estimate), interval.unwrap_or_default()))
+}
+
+fn magnitude(effect: f64) -> String {
+    format!("{:.1$}", percent(effect), places(effect))
+}
+
+/// Decimals of a percentage: two below one percent.
+fn places(effect: f64) -> usize {
+    if percent(effect).abs() < 1.0 { 2 } else { 1 }
+}
+
+fn differing(steps: &[Steps]) -> String {
+    let differ = steps.iter().filter(|(_, a, b)| (a - b).abs() > f64::EPSILON * a.abs().max(b.abs()));
+    let shown: Vec<String> = differ.map(|(name, a, b)| format!("{name} {a} -> {b}")).collect();
+    if shown.is_empty() { "none".to_owned() } else { shown.join("; ") }
+}
+
+/// What the rules can find in this family, as if one cell changed.
+#[must_use]
+pub fn outlook(comparison: &Comparison) -> Outlook {
+    let judged = comparison.pairs.iter().filter(|pair| pair.judged);
+    let floor = judged.map(|pair| pair.floor.value()).fold(0.0, f64::max);
+    let (effect, spread) = (from_percent(SUPPOSED.0), from_percent(SUPPOSED.1));
+    comparison.rules.outlook(comparison.questions().len(), &Supposed { effect, spread, floor })
+}
+
+/// What was declared, in sentences.
+#[must_use]
+pub fn notes(comparison: &Comparison) -> Vec<String> {
+    let looks: Vec<String> =
+        comparison.rules.looks.all().iter().map(|look| look.blocks.to_string()).collect();
+    let family = match comparison.rules.correction {
+        Correction::Holm => "the cells are one family (Holm): the probability of any false change is at most",
+        Correction::BenjaminiHochberg => {
+            "the cells are a sweep (Benjamini-Hochberg): the share of false ones among the changes is at most"
+        }
+    };
+    let alpha = 100.0 * comparison.rules.alpha;
+    let declared = format!("Declared: looks at {} blocks; {family} {alpha:.0} %.", looks.join(", "));
+    let block = if comparison.null {
+        "ABNNBA or another order and its mirror (N is A again)"
+    } else {
+        "ABBA or BAAB"
+    };
+    let taken = format!(
+        "A block is {block} of fresh processes; the change is the median over blocks, its interval the exact sign test's. \
+         Finds: the change that as many blocks, spread as these, find in 80 %."
+    );
+    let mut notes = vec![declared, taken, power(comparison)];
+    notes.retain(|note| !note.is_empty());
+    if comparison.only_advises() {
+        notes.push(format!("Fewer than {ADVICE_BELOW} blocks only advise."));
+    }
+    notes
+}
+
+/// How many blocks can decide, and what they find.
+fn power(comparison: &Comparison) -> String {
+    let outlook = outlook(comparison);
+    if outlook.cells == 0 {
+        return String::new();
+    }
+    let (effect, spread) = SUPPOSED;
+    let power = 100.0 * outlook.power();
+    match (outlook.fewest_blocks(), outlook.first_deciding()) {
+        (Some(fewest), Some(_)) => format!(
+            "A single change can be told from {fewest} blocks on; one of {effect} % is found in {power:.0} % where blocks spread by {spread} %."
+        ),
+        (Some(fewest), None) => format!("No look can decide: {} cells want {fewest} blocks.", outlook.cells),
+        (None, _) => "No look can decide: too many cells.".to_owned(),
+    }
+}
