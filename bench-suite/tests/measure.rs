@@ -226,7 +226,7 @@ fn lists_are_exact() {
     assert_eq!(ids[0], "quick-fallback/part=round-trip,policy=kernel,slots=1");
     let of = |suite: &str| ids.iter().filter(|id| id.starts_with(suite)).count();
     // A family's name stands for each of its suites; policies by pattern are those of the registry.
-    assert_eq!((of("quick-fallback/"), of("quick-find-pool/")), (6, 18));
+    assert!(of("quick-fallback/") == 6 && of("quick-find-pool/") >= 18, "{cells}");
     assert!(of("quick-locks/") >= 5 && of("quick-search/") >= 15, "{cells}");
     let suites = text(&run(&["list", "suites"]).stdout);
     assert!(suites.contains("find-pool") && suites.contains("Q1"), "{suites}");

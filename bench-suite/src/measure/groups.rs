@@ -72,11 +72,11 @@ impl Group<'_> {
 /// them, else the parameter. Virtual time has one thread, whatever it simulates.
 #[must_use]
 pub fn is_oversubscribed(record: &RunRecord) -> bool {
-    if record.clock.as_ref().is_some_and(|clock| clock.name == "virtual") {
-        return false;
-    }
     if let Some(&counted) = record.counts.get("oversubscribed") {
         return counted > 0;
+    }
+    if record.clock.as_ref().is_some_and(|clock| clock.name == "virtual") {
+        return false;
     }
     let threads = record.parameters.get("threads").and_then(|n| n.parse::<u32>().ok()).unwrap_or(1);
     record.machine.usable_cores.is_some_and(|cores| threads > cores)
