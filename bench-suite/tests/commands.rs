@@ -75,3 +75,45 @@ fn the_doctor_examines_the_machine() {
     let shown = shown(&["doctor"]);
     assert!(shown.contains("the harness, an operation") && shown.contains("clock reading"), "{shown}");
 }
+
+#[test]
+fn both_clocks_are_named() {
+    let shown = shown(&["doctor"]);
+    let row = |what: &str| shown.lines().find(|line| line.contains(what)).unwrap_or_default();
+    assert!(row("clock reading, prepared states").contains("clock_monotonic: "), "{shown}");
+    assert!(row("clock reading, loops").contains(" ns, step "), "{shown}");
+}
+
+#[test]
+fn a_server_that_stalls_has_no_theory_beside_it() {
+    let arguments =
+        ["search", "--dummy", "1us,100us/10ms", "--from", "20k/s", "--to", "40k/s", "--under", "1s"];
+    let shown = shown(&[&arguments[..], &["--maps", "2000"]].concat());
+    assert!(shown.contains("M/D/1 knows no stalls"), "{shown}");
+    // Whether a rate holds is the machine's affair.
+    let rows: Vec<Vec<&str>> = shown.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
+    let runs: Vec<_> = rows.iter().filter(|row| row.len() == 7 && row[0].parse::<u64>().is_ok()).collect();
+    assert!(!runs.is_empty() && runs.iter().all(|row| row[5] == "-"), "{shown}");
+    assert!(shown.contains("A rate holds by one run that holds and fails by 3 that fail"), "{shown}");
+}
+
+#[test]
+fn every_flag_of_a_search_has_a_variable() {
+    let help = shown(&["search", "--help"]);
+    for name in ["DUMMY", "QUANTILE", "UNDER", "FROM", "TO", "THREADS", "MAPS", "SWIOTLB", "STRICT"] {
+        assert!(help.contains(&format!("SWIOTLB_BENCH_{name}=")), "{name}: {help}");
+    }
+    let help = shown(&["cells", "--help"]);
+    assert!(
+        ["POLICY", "QUICK", "FILTER"].iter().all(|name| help.contains(&format!("SWIOTLB_BENCH_{name}=")))
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
+    let done = command.arg("search").env("SWIOTLB_BENCH_QUANTILE", "99").output().unwrap();
+    assert_eq!(done.status.code(), Some(2));
+}
+
+#[test]
+fn a_pool_that_cannot_be_is_a_usage_error() {
+    assert!(refused(&["search", "--swiotlb", "99999999999,4"]).contains("the number of slots"));
+    assert!(refused(&["search", "--swiotlb", "512,4294967295"]).contains("the number of areas"));
+}

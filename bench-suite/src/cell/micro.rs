@@ -2,9 +2,11 @@
 //!
 //! The meter takes the median of batch means over the batches that were taken while the machine was
 //! quiet. A batch verifies itself: one operation that did not end as the state promises is a violation,
-//! and there is no number. Steps are counted beforehand, on an allocator of their own in the same state.
+//! and there is no number. So is memory that was not in place: a page fault in the batches that count voids
+//! the cell, but for the fallback, which makes pools meanwhile. Steps are counted afterwards, on an allocator
+//! of their own in the same state.
 
-use super::host::{Ledger, measured_clock};
+use super::host::{Ledger, measured_clock, nanoseconds};
 use super::outcome::add_counters;
 use super::{CellError, CellOutcome, CellSpec};
 use crate::policies::Entry;
@@ -26,11 +28,18 @@ pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, Ce
     let mut prepared = (entry.prepare)(&scenario).map_err(in_words)?;
     let effort = effort(spec.quick, &scenario);
     let mut meter = Meter::new(effort);
+    let warmed_up = meter.warm_up(&mut *prepared);
+    // The warm-up is no part of what the ledger tells.
     let ledger = Ledger::start();
-    let measured = meter.measure(&mut *prepared);
-    let noise = ledger.finish();
+    let measured = warmed_up.and_then(|()| meter.count(&mut *prepared));
+    let mut noise = ledger.finish();
     let mut outcome = match measured {
-        Ok(measured) => numbers(measured, effort.ops),
+        Ok(measured) => {
+            noise.page_faults = measured.page_faults.or(noise.page_faults);
+            noise.longest_gap_ns = measured.longest_gap.map(nanoseconds);
+            let void = not_in_place(&measured, sort);
+            CellOutcome { void, ..numbers(measured, effort.ops) }
+        }
         Err(ScenarioError::Unverified { wrong, ops }) => violated(wrong, ops),
         Err(error) => return Err(in_words(error)),
     };
@@ -41,6 +50,13 @@ pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, Ce
     outcome.noise = Some(noise);
     outcome.clock = Some(measured_clock());
     Ok(outcome)
+}
+
+/// Why the numbers may not be used: memory was touched for the first time while the clock ran. A fallback
+/// makes a pool in every operation.
+fn not_in_place(measured: &Measured, sort: Sort) -> Option<String> {
+    let faults = measured.page_faults.filter(|&faults| faults > 0 && sort != Sort::Fallback)?;
+    Some(format!("{faults} page faults while the clock ran: memory was not in place"))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "maps an error")]

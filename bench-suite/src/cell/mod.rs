@@ -23,10 +23,16 @@ use crate::policies;
 use reports::evidence::Place;
 use reports::machine::Machine;
 use reports::record::{Kind, PolicyName, RunRecord};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The revision that was built, where the build was told it.
-pub(crate) const REVISION: Option<&str> = option_env!("SWIOTLB_BENCH_REVISION");
+/// The revision that was built (`build.rs`): a commit, with `-dirty` where files differed from it; `unknown`
+/// where the build could not tell.
+pub const REVISION: &str = env!("SWIOTLB_BENCH_REVISION");
+
+/// The clock of cells that time nothing.
+const VIRTUAL: &str = "virtual";
+/// How long a gap is looked for right after a cell whose runner saw none itself.
+const GAP_LOOK: Duration = Duration::from_millis(10);
 
 /// Runs a cell and makes its record. What goes wrong in the cell voids the record; it is no error here.
 #[must_use]
@@ -39,7 +45,11 @@ pub fn run(spec: &CellSpec) -> RunRecord {
         Ok(outcome) => outcome.fill(&mut record),
         Err(error) => record.void = Some(error.to_string()),
     }
-    record.noise.get_or_insert(noise);
+    let noise = record.noise.get_or_insert(noise);
+    let timed = record.clock.as_ref().is_some_and(|clock| clock.name != VIRTUAL);
+    if timed && noise.longest_gap_ns.is_none() {
+        noise.longest_gap_ns = Some(host::longest_gap_ns(GAP_LOOK));
+    }
     record
 }
 
@@ -52,7 +62,7 @@ pub fn blank(spec: &CellSpec) -> RunRecord {
     record.parameters.insert("scenario".to_owned(), spec.cell.scenario.clone());
     record.parameters.insert("mode".to_owned(), if spec.quick { "quick" } else { "full" }.to_owned());
     record.seed = spec.cell.seed;
-    record.revision = REVISION.unwrap_or("unknown").to_owned();
+    record.revision = REVISION.to_owned();
     record.started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     record.machine = Machine::read();
     record.place = Some(Place {

@@ -82,7 +82,7 @@ pub fn add_counters(counts: &Counts, ops: u64, outcome: &mut CellOutcome) {
     for (name, n) in counts.named() {
         metrics.add(&format!("{name}_per_op"), n as f64 / ops as f64);
     }
-    outcome.counters = counts.named().map(|(name, n)| (name.to_owned(), n)).into();
+    outcome.counters = counts.named().map(|(name, n)| (name.to_owned(), n)).collect();
 }
 
 /// Why a cell gave no number.

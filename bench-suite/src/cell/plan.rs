@@ -14,7 +14,7 @@ use reports::evidence;
 use reports::record::Clock;
 use swiotlb_core::phys::HugePages;
 use workloads::fit::Curve;
-use workloads::model::Model;
+use workloads::model::{Common, Model};
 use workloads::op::Plan;
 use workloads::trace::{Trace, TraceOptions};
 
@@ -27,16 +27,30 @@ const REPEAT: (u32, u32) = (10, 20);
 /// Ops that share a read section, as the buffers of one softirq do.
 const SECTION: u32 = 64;
 
-/// The plan of a cell; the number of maps is the effort's unless the cell gives it.
+/// The model of a cell and what it shares with all models; the number of maps is the effort's unless the cell
+/// gives it or the model takes it from a trace.
+///
+/// # Errors
+/// What the model refuses.
+pub fn workload(spec: &CellSpec) -> Result<(Model, Common), CellError> {
+    let (model, mut common) = model_of(spec)?;
+    if !is_of_trace(&model) {
+        common.ops_per_thread.get_or_insert(if spec.quick { MAPS.0 } else { MAPS.1 });
+    }
+    Ok((model, common))
+}
+
+/// Whether a model plans what was recorded.
+pub const fn is_of_trace(model: &Model) -> bool {
+    matches!(model, Model::Fitted(_) | Model::ParallelReplay(_))
+}
+
+/// The plan of a cell.
 ///
 /// # Errors
 /// What the model refuses.
 pub fn plan(spec: &CellSpec) -> Result<Plan, CellError> {
-    let (model, mut common) = model_of(spec)?;
-    let own_length = matches!(model, Model::Fitted(_) | Model::ParallelReplay(_));
-    if common.ops_per_thread.is_none() && !own_length {
-        common.ops_per_thread = Some(if spec.quick { MAPS.0 } else { MAPS.1 });
-    }
+    let (model, common) = workload(spec)?;
     model.plan(&common, spec.cell.seed).map_err(|error| CellError::Spec(format!("the model: {error}")))
 }
 

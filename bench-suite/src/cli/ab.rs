@@ -40,10 +40,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", env = "SWIOTLB_BENCH_CALIBRATION")]
     calibration: Option<PathBuf>,
     /// Only say how many launches there are, and what they can find.
-    #[arg(long)]
+    #[arg(long, env = "SWIOTLB_BENCH_DRY_RUN", value_parser = super::switch())]
     dry_run: bool,
     /// End with exit code 5 where a cell ends without an answer.
-    #[arg(long, env = "SWIOTLB_BENCH_FAIL_INCONCLUSIVE")]
+    #[arg(long, env = "SWIOTLB_BENCH_FAIL_INCONCLUSIVE", value_parser = super::switch())]
     fail_inconclusive: bool,
 }
 
@@ -61,10 +61,10 @@ pub(super) struct Terms {
     pub floor: f64,
     /// The cells are one family, in which no change may be false (Holm), instead of a sweep, in which few
     /// of the changes may be (Benjamini-Hochberg).
-    #[arg(long, env = "SWIOTLB_BENCH_GATE")]
+    #[arg(long, env = "SWIOTLB_BENCH_GATE", value_parser = super::switch())]
     pub gate: bool,
     /// Run A a second time in each block: where that moves too, the blocks measured something else.
-    #[arg(long, env = "SWIOTLB_BENCH_NULL")]
+    #[arg(long, env = "SWIOTLB_BENCH_NULL", value_parser = super::switch())]
     pub null: bool,
 }
 

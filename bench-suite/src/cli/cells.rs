@@ -14,13 +14,13 @@ use std::time::Duration;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Policies to measure; `kernel` if none is given.
-    #[arg(long = "policy", value_name = "NAME")]
+    #[arg(long = "policy", value_name = "NAME", env = "SWIOTLB_BENCH_POLICY", value_delimiter = ',')]
     policies: Vec<String>,
     /// A tenth of the batches: a look, not a number.
-    #[arg(long)]
+    #[arg(long, env = "SWIOTLB_BENCH_QUICK", value_parser = super::switch())]
     quick: bool,
     /// Only cells whose table or name contains this.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", env = "SWIOTLB_BENCH_FILTER")]
     filter: String,
 }
 

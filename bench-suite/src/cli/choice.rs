@@ -4,6 +4,7 @@ use super::Failure;
 use crate::measure::plan::PlannedSuite;
 use crate::measure::shipped;
 use crate::policies;
+use std::collections::HashSet;
 use workloads::suite::filter::Filter;
 use workloads::suite::{Cell, Changes, Limits, Mode, Suite, cells};
 
@@ -20,10 +21,10 @@ pub(super) struct Choice {
     #[arg(long, value_name = "EXPR", default_value = "", env = "SWIOTLB_BENCH_FILTER")]
     pub filter: String,
     /// Fewer cells and launches: a first look.
-    #[arg(long, env = "SWIOTLB_BENCH_QUICK")]
+    #[arg(long, env = "SWIOTLB_BENCH_QUICK", value_parser = super::switch())]
     pub quick: bool,
     /// All cells and launches (this is the default).
-    #[arg(long, conflicts_with = "quick", env = "SWIOTLB_BENCH_FULL")]
+    #[arg(long, env = "SWIOTLB_BENCH_FULL", value_parser = super::switch())]
     pub full: bool,
     /// The seed of everything drawn at random.
     #[arg(long, value_name = "N", default_value_t = 1, env = "SWIOTLB_BENCH_SEED")]
@@ -44,6 +45,9 @@ impl Choice {
 
     /// What the flags change of a suite.
     pub(super) fn changes(&self) -> Result<Changes, Failure> {
+        if self.quick && self.full {
+            return Err(Failure::usage("--quick and --full exclude each other"));
+        }
         let pair = |text: &String| {
             let (key, values) = text.split_once('=').ok_or_else(|| {
                 Failure::usage(format!("--set {}: write AXIS=VALUES", reports::text::visible(text)))
@@ -63,11 +67,25 @@ pub(super) fn chosen(choice: &Choice, limits: Limits) -> Result<Vec<Chosen>, Fai
     }
     let changes = choice.changes()?;
     let names = choice.suites.iter().flat_map(|name| shipped::family(name));
-    names.map(|name| one(&name, &changes, limits)).collect()
+    let all: Vec<Chosen> = names.map(|name| one(&name, &changes, limits)).collect::<Result<_, _>>()?;
+    match twice(&all) {
+        Some(name) => Err(Failure::usage(format!(
+            "the suite `{name}` is named twice: its cells would have the same ids; name it once, or give one another `name`"
+        ))),
+        None => Ok(all),
+    }
 }
 
-/// A suite with the cells that `changes` leave.
+/// The name of a suite that comes twice.
+fn twice(all: &[Chosen]) -> Option<&str> {
+    let mut seen = HashSet::new();
+    all.iter().map(|chosen| chosen.suite.name.as_str()).find(|name| !seen.insert(*name))
+}
+
+/// A suite with the cells that `changes` leave. Too much memory for this machine is no mistake in a suite: who
+/// runs the cells warns of it.
 pub(super) fn one(name: &str, changes: &Changes, limits: Limits) -> Result<Chosen, Failure> {
+    let limits = Limits { memory_bytes: None, ..limits };
     let known: Vec<&str> = policies::ALL.iter().map(|entry| entry.name).collect();
     let (planned, suite) = shipped::find(name).map_err(Failure::usage)?;
     let cells = cells(&suite, changes, &known, limits).map_err(Failure::usage)?;

@@ -20,10 +20,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", default_value = "ns_per_op", env = "SWIOTLB_BENCH_METRIC")]
     metric: String,
     /// Parameters that rows begin with and are ordered by.
-    #[arg(long = "row", value_name = "KEY", value_delimiter = ',')]
+    #[arg(long = "row", value_name = "KEY", env = "SWIOTLB_BENCH_ROW", value_delimiter = ',')]
     rows: Vec<String>,
     /// A parameter that is spread over columns.
-    #[arg(long = "col", value_name = "KEY")]
+    #[arg(long = "col", value_name = "KEY", env = "SWIOTLB_BENCH_COL")]
     column: Option<String>,
     /// Only these cells, as in `policy=lock-*,pools>=64`.
     #[arg(long, value_name = "EXPR", default_value = "", env = "SWIOTLB_BENCH_FILTER")]

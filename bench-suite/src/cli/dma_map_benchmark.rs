@@ -63,7 +63,7 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 1, env = "SWIOTLB_BENCH_SEED")]
     seed: u64,
     /// End with exit code 6 where the threads do not fit this machine.
-    #[arg(long, env = "SWIOTLB_BENCH_STRICT")]
+    #[arg(long, env = "SWIOTLB_BENCH_STRICT", value_parser = super::switch())]
     strict: bool,
 }
 

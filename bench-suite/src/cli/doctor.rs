@@ -9,7 +9,7 @@ use reports::machine::Machine;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// End with exit code 6 where the machine is not fit.
-    #[arg(long, env = "SWIOTLB_BENCH_STRICT")]
+    #[arg(long, env = "SWIOTLB_BENCH_STRICT", value_parser = super::switch())]
     strict: bool,
 }
 

@@ -3,9 +3,9 @@
 use super::choice::{Choice, Chosen, chosen, one};
 use super::out::say;
 use super::session::{Where, drive};
-use super::{Exit, Failure, complain};
+use super::{Exit, Failure, complain, switch};
 use crate::cell::{CellSpec, backend};
-use crate::measure::folder::Folder;
+use crate::measure::folder::{Folder, is_the_same};
 use crate::measure::plan::RunPlan;
 use crate::measure::{fit, groups, table};
 use reports::machine::Machine;
@@ -22,6 +22,7 @@ const STEADY: f64 = 1.10;
 
 /// What to measure.
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     #[command(flatten)]
     choice: Choice,
@@ -31,55 +32,88 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000), env = "SWIOTLB_BENCH_LAUNCHES")]
     launches: Option<u32>,
     /// Only say how many cells there are and about how long they take.
-    #[arg(long)]
+    #[arg(long, env = "SWIOTLB_BENCH_DRY_RUN", value_parser = switch())]
     dry_run: bool,
     /// Leave out the control, which judges the host.
-    #[arg(long, env = "SWIOTLB_BENCH_NO_CONTROL")]
+    #[arg(long, env = "SWIOTLB_BENCH_NO_CONTROL", value_parser = switch())]
     no_control: bool,
 }
+
+const AFTER_HELP: &str = "\
+Each launch is a process of its own and leaves one record; what is finished is safe, and --resume goes on.
+
+Exit codes: 0 everything was done; 1 a launch is void, or a file, the host or a full disk stood in the way; \
+2 wrong command line; 4 an oracle saw a violation; 6 the run does not fit this machine, or the control was not \
+steady (only with --strict).";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let limits = fit::limits(&Machine::read());
     if args.place.resume && args.choice.suites.is_empty() {
-        let path = args.place.folder("");
-        return go(
-            args,
-            &path,
-            Folder::resume(&path, |plan| plan.comparison.is_none()).map_err(Failure::error)?,
-        );
+        return resumed(args, None, limits);
     }
     let suites = with_control(args, chosen(&args.choice, limits)?, limits)?;
-    let all: Vec<Cell> = suites.iter().flat_map(|s| s.cells.iter().cloned()).collect();
-    let warnings = fit::warnings(&all, limits);
-    for warning in &warnings {
-        complain(format_args!("warning: {warning}"));
+    let name = suites.first().map_or("run", |s| s.suite.name.as_str()).to_owned();
+    let estimated = estimate(args, &suites);
+    let plan = plan(args, suites);
+    check(&plan)?;
+    if args.place.resume {
+        return resumed(args, Some(&plan), limits);
     }
+    let fits = fits(&plan, limits);
     if args.dry_run {
-        say(&estimate(args, &suites))?;
+        say(&estimated)?;
     }
-    if args.place.strict && !warnings.is_empty() {
+    if args.place.strict && !fits {
         return Ok(Exit::Unfit);
     }
     if args.dry_run {
         return Ok(Exit::Ok);
     }
-    let name = suites.first().map_or("run", |s| s.suite.name.as_str()).to_owned();
-    let plan = plan(args, suites);
-    check(&plan)?;
     let path = args.place.folder(&name);
-    let folder = if args.place.resume {
-        Folder::resume(&path, |found| *found == plan)
-    } else {
-        Folder::begin(&path, plan)
+    go(args, &path, Folder::begin(&path, plan).map_err(Failure::error)?)
+}
+
+/// Goes on with the run in `--out`, which is to be the one that is `wanted` if any is.
+fn resumed(args: &Args, wanted: Option<&RunPlan>, limits: Limits) -> Result<Exit, Failure> {
+    let path = args.place.folder("");
+    let (plan, due) = Folder::look(&path).map_err(Failure::error)?;
+    let same = wanted.map_or(Ok(()), |wanted| is_the_same(&path, &plan, wanted));
+    same.map_err(Failure::error)?;
+    let fits = fits(&plan, limits);
+    if args.dry_run {
+        say(&left(&plan, &due)?)?;
+    }
+    if args.place.strict && !fits {
+        return Ok(Exit::Unfit);
+    }
+    if args.dry_run {
+        return Ok(Exit::Ok);
+    }
+    let folder = match wanted {
+        Some(wanted) => Folder::resume_as(&path, wanted),
+        None => Folder::resume(&path, |plan| plan.comparison.is_none()),
     };
     go(args, &path, folder.map_err(Failure::error)?)
+}
+
+/// Whether everything fits this machine; what does not is told.
+fn fits(plan: &RunPlan, limits: Limits) -> bool {
+    let cells: Vec<Cell> = plan.cells.iter().map(|(_, cell)| cell.clone()).collect();
+    let warnings = fit::warnings(&cells, limits);
+    for warning in &warnings {
+        complain(format_args!("warning: {warning}"));
+    }
+    warnings.is_empty()
 }
 
 fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
     drive(&mut folder, &args.place, path)?;
     let records = folder.records().map_err(Failure::error)?;
-    say(&report(&folder.plan, &records)?)?;
-    say(&format!("Records: {}\n", folder.runs_file().display()))?;
+    let runs_file = folder.runs_file();
+    let shown = report(&folder.plan, &records)
+        .and_then(|text| say(&format!("{text}Records: {}\n", runs_file.display())));
+    // Whatever became of the table, nothing that was measured is lost.
+    shown.map_err(|failure| failure.and(format_args!("every record is safe in {}", runs_file.display())))?;
     Ok(exit(args, &records))
 }
 
@@ -136,6 +170,24 @@ fn estimate(args: &Args, suites: &[Chosen]) -> String {
     }
     text.push_str(&format!("in all about {}\n", minutes(total)));
     text
+}
+
+/// Launches that are left of each suite, and their time.
+fn left(plan: &RunPlan, due: &[CellSpec]) -> Result<String, Failure> {
+    let (mut text, mut total) = (String::new(), 0.0);
+    for suite in plan.read_suites().map_err(Failure::error)? {
+        let launches = due.iter().filter(|spec| spec.suite == suite.name).count();
+        let each = suite.seconds.of(plan.mode) + START_SECONDS;
+        let seconds = launches as f64 * each;
+        total += seconds;
+        text.push_str(&format!(
+            "{}: {launches} launches left x {each:.1} s = {}\n",
+            suite.name,
+            minutes(seconds)
+        ));
+    }
+    text.push_str(&format!("in all about {}\n", minutes(total)));
+    Ok(text)
 }
 
 fn minutes(seconds: f64) -> String {

@@ -23,6 +23,7 @@ mod session;
 mod sides;
 mod verify;
 
+use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
 use reports::text::visible;
 use std::fmt;
@@ -66,6 +67,11 @@ impl Failure {
     /// A wrong command line.
     pub fn usage(message: impl fmt::Display) -> Self {
         Self { exit: Exit::Usage, message: message.to_string() }
+    }
+
+    /// The same with something that its reader has to know beside it.
+    fn and(self, more: impl fmt::Display) -> Self {
+        Self { message: format!("{}; {more}", self.message), ..self }
     }
 }
 
@@ -151,6 +157,12 @@ pub fn main() -> ExitCode {
             code(failure.exit)
         }
     }
+}
+
+/// Reads the environment variable of a flag without a value: `0`, `no`, `off`, `false` and nothing at all leave
+/// it off, anything else sets it.
+fn switch() -> FalseyValueParser {
+    FalseyValueParser::new()
 }
 
 /// A message on standard error, safe to show. That nobody may be reading it is no reason to stop.

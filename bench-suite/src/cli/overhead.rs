@@ -3,7 +3,7 @@
 use super::out::say;
 use super::{Exit, Failure};
 use crate::run::clock::HostClock;
-use crate::run::{Bound, Range, overhead, pacing_limit};
+use crate::run::{Bound, Range, Searched, overhead, pacing_limit};
 use reports::quantile::Quantile;
 use reports::table::{Column, Table, Unit, Value};
 
@@ -33,8 +33,41 @@ pub(super) fn run(_: &Args) -> Result<Exit, Failure> {
         table.push(vec![Value::Text(what.to_owned()), Value::Real(ns, 1)]);
     }
     table.notes.push(format!("Clock: {}. Operations do nothing; one thread.", clock.name));
-    let rate = limit.highest.map_or("none that was tried".to_owned(), |rate| format!("{rate:.0}/s"));
-    table.notes.push(format!("Highest rate with the schedule kept within 100 ns at p99: {rate}."));
+    table
+        .notes
+        .push(format!("Highest rate with the schedule kept within 100 ns at p99: {}.", highest(&limit)));
     say(&reports::terminal::render(&table))?;
     Ok(Exit::Ok)
+}
+
+/// The rate, with the rates that were tried where it is none or the highest of them.
+fn highest(limit: &Searched) -> String {
+    let runs = limit.tried.len();
+    match limit.highest {
+        None => {
+            format!(
+                "none; {:.0}/s, the lowest that is tried, failed in all of its {} tries",
+                RANGE.low, RANGE.tries
+            )
+        }
+        Some(rate) if rate >= RANGE.high => format!("{rate:.0}/s at least, the highest that is tried"),
+        Some(rate) => format!(
+            "{rate:.0}/s, by {runs} runs between {:.0}/s and {:.0}/s; a rate holds by one run that holds and \
+             fails by {} that fail",
+            RANGE.low, RANGE.high, RANGE.tries
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rates_that_were_tried_are_named() {
+        let of = |highest| super::highest(&Searched { tried: Vec::new(), highest, crossed: false });
+        assert_eq!(of(None), "none; 1000000/s, the lowest that is tried, failed in all of its 5 tries");
+        assert_eq!(of(Some(1e8)), "100000000/s at least, the highest that is tried");
+        assert!(of(Some(2e6)).starts_with("2000000/s, by 0 runs between 1000000/s and 100000000/s"));
+    }
 }

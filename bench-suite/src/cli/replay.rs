@@ -2,7 +2,7 @@
 
 use super::{Exit, Failure};
 use crate::policies::{self, Entry};
-use crate::replay::{self, Overrides, ReplayClock, ReplayJob, Replayed, Script};
+use crate::replay::{self, Overrides, ReplayClock, ReplayError, ReplayJob, Replayed, Script, placed};
 use plots::latency::{Series, by_quantile};
 use reports::machine::Machine;
 use reports::store::Store;
@@ -11,7 +11,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::boot::{BootParam, Force};
+use swiotlb_core::boot::{BootParam, Force, Geometry};
 use workloads::trace::TraceOptions;
 
 /// Most records that are read unless a flag says otherwise: about 3 GiB of memory.
@@ -19,6 +19,7 @@ const MAX_RECORDS: u64 = 10_000_000;
 
 /// What to replay.
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// Traces: JSON Lines or raw ftrace text, gzip or plain.
     #[arg(required = true)]
@@ -27,7 +28,7 @@ pub(super) struct Args {
     #[arg(long = "policy", value_name = "NAME", default_value = "kernel", env = "SWIOTLB_BENCH_POLICY")]
     policies: Vec<String>,
     /// Compare every map with the address that the kernel recorded.
-    #[arg(long)]
+    #[arg(long, env = "SWIOTLB_BENCH_CHECK", value_parser = super::switch())]
     check: bool,
     /// Slots and areas of the first pool instead of the recorded ones, for instance 4096,4.
     #[arg(long, value_name = "SLOTS,AREAS", value_parser = boot_param, env = "SWIOTLB_BENCH_SWIOTLB")]
@@ -36,16 +37,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDRESS", value_parser = address, env = "SWIOTLB_BENCH_BASE")]
     base: Option<PhysAddr>,
     /// Let the allocator grow and make transient pools, whatever was recorded.
-    #[arg(long, conflicts_with = "no_grow")]
+    #[arg(long, env = "SWIOTLB_BENCH_GROW", value_parser = super::switch())]
     grow: bool,
     /// Let the allocator not grow, whatever was recorded.
-    #[arg(long)]
+    #[arg(long, env = "SWIOTLB_BENCH_NO_GROW", value_parser = super::switch())]
     no_grow: bool,
     /// File of facts instead of NAME.meta.json beside the trace.
     #[arg(long, value_name = "FILE", env = "SWIOTLB_BENCH_META")]
     meta: Option<PathBuf>,
     /// Read what is left of a gzip file that was cut off, instead of giving up.
-    #[arg(long)]
+    #[arg(long, env = "SWIOTLB_BENCH_ALLOW_CUT", value_parser = super::switch())]
     allow_cut: bool,
     /// Most records of a trace; each takes about 300 bytes of memory.
     #[arg(long, value_name = "N", default_value_t = MAX_RECORDS, env = "SWIOTLB_BENCH_MAX_RECORDS")]
@@ -55,12 +56,17 @@ pub(super) struct Args {
     out: Option<PathBuf>,
 }
 
+const AFTER_HELP: &str = "\
+Exit codes: 0 every trace was replayed, whatever --check found; 1 a trace could not be read or replayed (the \
+others still are), or results could not be kept; 2 wrong command line, a first pool that cannot be built too.";
+
 fn boot_param(value: &str) -> Result<BootParam, String> {
     let param: BootParam = value.parse().map_err(|error| format!("{error}"))?;
     match param {
         BootParam { force: Some(Force::Off), .. } => Err("noforce leaves no pool to replay on".to_owned()),
         BootParam { nslabs: None, .. } => Err("the slots are missing, write SLOTS or SLOTS,AREAS".to_owned()),
-        param => Ok(param),
+        // With areas that are not given, what is built depends on the trace.
+        param => Geometry::new(param, 1, None).map(|_| param).map_err(|error| error.to_string()),
     }
 }
 
@@ -69,7 +75,8 @@ fn address(value: &str) -> Result<PhysAddr, String> {
         Some(digits) => u64::from_str_radix(digits, 16),
         None => value.parse(),
     };
-    number.map(PhysAddr).map_err(|_| "no address; write it as 0x7a87d000".to_owned())
+    let base = number.map(PhysAddr).map_err(|_| "no address; write it as 0x7a87d000".to_owned())?;
+    placed(base, 1).map(|()| base).map_err(|error| error.to_string())
 }
 
 impl Args {
@@ -84,6 +91,9 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    if args.grow && args.no_grow {
+        return Err(Failure::usage("--grow and --no-grow exclude each other"));
+    }
     let entries = args.policies.iter().map(|name| policies::by_name(name)).collect::<Result<Vec<_>, _>>();
     let entries = entries.map_err(Failure::usage)?;
     let mut output = Output::open(args.out.as_deref())?;
@@ -92,9 +102,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     for path in &args.traces {
         match replay_one(args, path, &entries, &clock, &mut output) {
             Ok(()) => {}
-            Err(Stop::Trace(message)) => {
+            Err(Stop::Trace(message, code)) => {
                 complain(&message);
-                exit = Exit::Error;
+                exit = if exit == Exit::Ok { code } else { exit };
             }
             Err(Stop::Output(failure)) => return Err(failure),
             Err(Stop::ClosedPipe) => return Ok(exit),
@@ -105,8 +115,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 /// Why a trace was not replayed to the end.
 enum Stop {
-    /// The trace is at fault; others may be replayed.
-    Trace(String),
+    /// The trace is at fault, or what flags make of it; others may be replayed.
+    Trace(String, Exit),
     /// Results cannot be kept.
     Output(Failure),
     /// Nobody reads standard output any more.
@@ -129,7 +139,12 @@ fn replay_one(
     clock: &ReplayClock,
     output: &mut Output,
 ) -> Result<(), Stop> {
-    let fault = |error: replay::ReplayError| Stop::Trace(error.to_string());
+    let flags = args.base.is_some() || args.swiotlb.is_some();
+    let fault = |error: ReplayError| {
+        // A pool that was given and cannot be built is the command line's mistake.
+        let given = flags && matches!(error, ReplayError::FirstPool { .. });
+        Stop::Trace(error.to_string(), if given { Exit::Usage } else { Exit::Error })
+    };
     let script = replay::load(path, &args.options(), &args.overrides()).map_err(fault)?;
     for entry in entries {
         let job = ReplayJob { script: &script, clock, check: args.check };
@@ -233,9 +248,13 @@ mod tests {
 
     #[test]
     fn flags_are_read() {
-        assert_eq!(address("0x10"), Ok(PhysAddr(16)));
+        assert_eq!(address("0x10000"), Ok(PhysAddr(65_536)));
+        assert!(address("0x10").is_err_and(|why| why.contains("not page aligned")));
+        assert!(address("0xfffffffffffff000").is_err_and(|why| why.contains("address space")));
         assert!(address("x").is_err() && address("0x").is_err() && address("-1").is_err());
         assert!(boot_param("4096,4").is_ok() && boot_param("4096,noforce").is_err());
         assert!(boot_param("force").is_err() && boot_param("").is_err());
+        assert!(boot_param("99999999999,4").is_err_and(|why| why.contains("number of slots")));
+        assert!(boot_param("512,4294967295").is_err());
     }
 }

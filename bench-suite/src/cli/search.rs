@@ -3,17 +3,19 @@
 //!
 //! A rate counts calls per second, all threads together: a map is one and its unmap another. With `--dummy`
 //! a server of known service time stands in for the allocator, arrivals are single and Poisson, and the mean
-//! wait stands beside that of M/D/1, so that anybody can check the harness.
+//! wait stands beside that of M/D/1, so that anybody can check the harness. A server that stalls has no such
+//! theory beside it.
 
 use super::out::say;
 use super::{Exit, Failure, complain};
 use crate::policies::{self, Entry};
 use crate::run::dummy;
-use crate::run::{Bound, Dummy, Oracle, Outcome, Pace, Range, Settings, Stall, Trial, at_rate, search_rate};
+use crate::run::{Bound, Dummy, Oracle, Outcome, Pace, Range, Searched, Settings, Stall, Trial, Tried};
+use crate::run::{at_rate, search_rate};
 use reports::latency::Latency;
 use reports::quantile::{Cell, Quantile};
 use reports::table::{Column, Table, Unit, Value};
-use swiotlb_core::boot::BootParam;
+use swiotlb_core::boot::{BootParam, Geometry};
 use workloads::model::{ArrivalKind, Common, Model, single_calls};
 use workloads::op::Plan;
 use workloads::suite::value::{Base, Quantity};
@@ -31,34 +33,34 @@ pub(super) struct Args {
     #[arg(long, default_value = "kernel", value_name = "NAME", env = "SWIOTLB_BENCH_POLICY")]
     policy: String,
     /// A server of fixed service time instead of the allocator: `1us`, or with stalls `1us,100us/10ms`.
-    #[arg(long, value_name = "TIME[,STALL/EVERY]")]
+    #[arg(long, value_name = "TIME[,STALL/EVERY]", env = "SWIOTLB_BENCH_DUMMY")]
     dummy: Option<String>,
     /// The quantile of the response time.
-    #[arg(long, default_value = "p99", value_name = "pN")]
+    #[arg(long, default_value = "p99", value_name = "pN", env = "SWIOTLB_BENCH_QUANTILE")]
     quantile: String,
     /// The most that it may be.
-    #[arg(long, default_value = "10us", value_name = "TIME")]
+    #[arg(long, default_value = "10us", value_name = "TIME", env = "SWIOTLB_BENCH_UNDER")]
     under: String,
     /// The lowest rate, calls per second.
-    #[arg(long, default_value = "10k/s", value_name = "RATE")]
+    #[arg(long, default_value = "10k/s", value_name = "RATE", env = "SWIOTLB_BENCH_FROM")]
     from: String,
     /// The highest rate.
-    #[arg(long, default_value = "5M/s", value_name = "RATE")]
+    #[arg(long, default_value = "5M/s", value_name = "RATE", env = "SWIOTLB_BENCH_TO")]
     to: String,
     /// Simulated threads.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4_096), env = "SWIOTLB_BENCH_THREADS")]
     threads: u32,
     /// Maps per thread of a run.
-    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000), env = "SWIOTLB_BENCH_MAPS")]
     maps: u64,
     /// Slots and areas of the pool.
-    #[arg(long, default_value = "32768", value_name = "SLOTS[,AREAS]")]
+    #[arg(long, default_value = "32768", value_name = "SLOTS[,AREAS]", env = "SWIOTLB_BENCH_SWIOTLB")]
     swiotlb: String,
     /// The seed of the plan.
     #[arg(long, default_value_t = 1, env = "SWIOTLB_BENCH_SEED")]
     seed: u64,
     /// End with exit code 6 where the threads do not fit this machine.
-    #[arg(long, env = "SWIOTLB_BENCH_STRICT")]
+    #[arg(long, env = "SWIOTLB_BENCH_STRICT", value_parser = super::switch())]
     strict: bool,
 }
 
@@ -68,65 +70,35 @@ struct Beside {
     mean_wait_ns: f64,
 }
 
+/// What is searched, once the command line was read.
+struct Search {
+    entry: &'static Entry,
+    server: Option<Dummy>,
+    bound: Bound,
+    range: Range,
+    plan: Plan,
+    settings: Settings,
+}
+
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let quantile = quantile(&args.quantile)?;
-    let bound =
-        Bound { quantile, at_most_ns: number("--under", &args.under, Base::Nanoseconds)?, achieved: 0.99 };
-    let (low, high) =
-        (number("--from", &args.from, Base::PerSecond)?, number("--to", &args.to, Base::PerSecond)?);
-    if low >= high {
-        return Err(Failure::usage(format!("--from {} is not below --to {}", args.from, args.to)));
-    }
-    let range = Range { low: low as f64, high: high as f64, within: 1.05, runs: 24, tries: 3 };
-    let entry = policies::by_name(&args.policy).map_err(Failure::usage)?;
-    let server = args.dummy.as_deref().map(server).transpose()?;
-    let (plan, settings) = (plan(args, server.is_some())?, settings(args)?);
+    let search = Search::of(args)?;
+    let spinning = search.plan.threads.len();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    if args.threads as usize > cores {
-        complain(format_args!(
-            "warning: {} threads on {cores} cores: oversubscribed, no verdict",
-            args.threads
-        ));
+    if spinning > cores {
+        complain(format_args!("warning: {spinning} threads on {cores} cores: oversubscribed, no verdict"));
         if args.strict {
             return Ok(Exit::Unfit);
         }
     }
-    let needed = quantile.samples_needed();
-    if (plan.ops() as u64) < needed {
-        return Err(Failure::usage(format!(
-            "{quantile} wants {needed} samples and a run has {} calls: raise --maps",
-            plan.ops()
-        )));
-    }
-    let mut beside = Vec::new();
-    let searched = search_rate(&bound, &range, |rate| {
-        let paced = at_rate(&plan, rate).ok_or_else(|| Failure::error("the plan has no span of time"))?;
-        let done = one(entry, server, &paced, &settings)?;
-        let response = responses(&done);
-        let empty = done.empty_loop.as_ref().and_then(|empty| empty.at(&[quantile]).first().copied());
-        let service = server.map_or(0, |server| server.service_ns);
-        beside.push(Beside { empty, mean_wait_ns: response.histogram().mean() - service as f64 });
-        Ok(Trial { achieved: done.achieved_rate.unwrap_or(0.0), response })
-    })?;
-    let mut table = table(args, quantile, server.is_some());
-    for (row, beside) in searched.tried.iter().zip(&beside) {
-        let mut cells = vec![
-            Value::Real(row.rate, 0),
-            Value::Real(row.achieved, 0),
-            Value::Quantile(row.value),
-            beside.empty.map_or(Value::Missing, Value::Quantile),
-        ];
-        if let Some(server) = server {
-            cells.push(Value::Real(beside.mean_wait_ns, 0));
-            cells.push(waiting(server.service_ns, row.rate).map_or(Value::Missing, |ns| Value::Real(ns, 0)));
-        }
-        cells.push(Value::Text(if row.held { "held" } else { "failed" }.to_owned()));
-        table.push(cells);
-    }
+    let (searched, beside) = search.made()?;
+    let mut table = search.table(args);
+    let rows = searched.tried.iter().zip(&beside);
+    rows.for_each(|(row, beside)| table.push(search.row(row, beside)));
     if searched.crossed {
         table.notes.push("A rate failed below one that held: the machine interfered.".to_owned());
     }
     say(&reports::terminal::render(&table))?;
+    let quantile = search.bound.quantile;
     let answer = searched.highest.map_or_else(
         || format!("none: {quantile} is above {} at {} already\n", args.under, args.from),
         |rate| format!("highest rate with {quantile} under {}: {rate:.0}/s\n", args.under),
@@ -135,29 +107,112 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn table(args: &Args, quantile: Quantile, theory: bool) -> Table {
-    let what = args.dummy.as_ref().map_or_else(
-        || format!("{} under {}", args.model, args.policy),
-        |dummy| format!("a server of {dummy}"),
-    );
-    let mut columns = vec![
-        Column::number("calls/s", Unit::None),
-        Column::number("achieved", Unit::None),
-        Column::number(quantile.to_string(), Unit::Time),
-        Column::number(format!("empty loop {quantile}"), Unit::Time),
-    ];
-    if theory {
-        columns.push(Column::number("mean wait (ns)", Unit::None));
-        columns.push(Column::number("M/D/1 (ns)", Unit::None));
+impl Search {
+    /// Reads the command line.
+    fn of(args: &Args) -> Result<Self, Failure> {
+        let quantile = quantile(&args.quantile)?;
+        let at_most_ns = number("--under", &args.under, Base::Nanoseconds)?;
+        let rate = |flag, text: &str| number(flag, text, Base::PerSecond);
+        let (low, high) = (rate("--from", &args.from)?, rate("--to", &args.to)?);
+        if low >= high {
+            return Err(Failure::usage(format!("--from {} is not below --to {}", args.from, args.to)));
+        }
+        let entry = policies::by_name(&args.policy).map_err(Failure::usage)?;
+        let server = args.dummy.as_deref().map(server).transpose()?;
+        let (plan, settings) = (plan(args, server.is_some())?, settings(args)?);
+        let needed = quantile.samples_needed();
+        if (plan.ops() as u64) < needed {
+            let calls = plan.ops();
+            return Err(Failure::usage(format!(
+                "{quantile} wants {needed} samples and a run has {calls} calls: raise --maps"
+            )));
+        }
+        let bound = Bound { quantile, at_most_ns, achieved: 0.99 };
+        let range = Range { low: low as f64, high: high as f64, within: 1.05, runs: 24, tries: 3 };
+        Ok(Self { entry, server, bound, range, plan, settings })
     }
-    columns.push(Column::text("bound"));
-    let mut table = Table::new(format!("{what}, {} threads, open loop", args.threads), columns);
-    table.notes.push(
-        "A call is a map, an unmap, a sync or a lookup; times from its intended start. The empty loop is the \
-         same schedule with no work: what of a tail is the machine's."
-            .to_owned(),
-    );
-    table
+
+    /// Makes the runs.
+    fn made(&self) -> Result<(Searched, Vec<Beside>), Failure> {
+        let mut beside = Vec::new();
+        let service_ns = self.server.map_or(0, |server| server.service_ns);
+        let searched = search_rate(&self.bound, &self.range, |rate| {
+            let paced = at_rate(&self.plan, rate);
+            let paced = paced.ok_or_else(|| Failure::error("the plan has no span of time"))?;
+            let done = one(self.entry, self.server, &paced, &self.settings)?;
+            let response = responses(&done);
+            let of_empty = |empty: &Latency| empty.at(&[self.bound.quantile]).first().copied();
+            let empty = done.empty_loop.as_ref().and_then(of_empty);
+            beside.push(Beside { empty, mean_wait_ns: response.histogram().mean() - service_ns as f64 });
+            Ok::<_, Failure>(Trial { achieved: done.achieved_rate.unwrap_or(0.0), response })
+        })?;
+        Ok((searched, beside))
+    }
+
+    fn row(&self, row: &Tried, beside: &Beside) -> Vec<Value> {
+        let mut cells = vec![
+            Value::Real(row.rate, 0),
+            Value::Real(row.achieved, 0),
+            Value::Quantile(row.value),
+            beside.empty.map_or(Value::Missing, Value::Quantile),
+        ];
+        if let Some(server) = self.server {
+            cells.push(Value::Real(beside.mean_wait_ns, 0));
+            cells.push(waiting(server, row.rate).map_or(Value::Missing, |ns| Value::Real(ns, 0)));
+        }
+        let held = if row.held { "held" } else { "failed" };
+        let whose = if machine_s(beside.empty, row.value) { ", the machine's tail" } else { "" };
+        cells.push(Value::Text(format!("{held}{whose}")));
+        cells
+    }
+
+    fn table(&self, args: &Args) -> Table {
+        let what = args.dummy.as_ref().map_or_else(
+            || format!("{} under {}", args.model, args.policy),
+            |dummy| format!("a server of {dummy}"),
+        );
+        let quantile = self.bound.quantile;
+        let mut columns = vec![
+            Column::number("calls/s", Unit::None),
+            Column::number("achieved", Unit::None),
+            Column::number(quantile.to_string(), Unit::Time),
+            Column::number(format!("empty loop {quantile}"), Unit::Time),
+        ];
+        if self.server.is_some() {
+            columns.push(Column::number("mean wait (ns)", Unit::None));
+            columns.push(Column::number("M/D/1 (ns)", Unit::None));
+        }
+        columns.push(Column::text("bound"));
+        let mut table = Table::new(format!("{what}, {} threads, open loop", args.threads), columns);
+        table.notes = self.notes();
+        table
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = vec![
+            "A call is a map, an unmap, a sync or a lookup; times from its intended start. The empty loop is the \
+             same schedule with no work; the machine's tail: its quantile is more than half of the measured one."
+                .to_owned(),
+            format!(
+                "A rate holds by one run that holds and fails by {} that fail: an interruption by others says \
+                 nothing of a rate.",
+                self.range.tries
+            ),
+        ];
+        if self.server.is_some_and(|server| server.stall.is_some()) {
+            notes.push("M/D/1 knows no stalls: none is shown.".to_owned());
+        }
+        notes
+    }
+}
+
+/// Whether a quantile is the machine's: the same schedule without work has more than half of it.
+fn machine_s(empty: Option<Cell>, measured: Cell) -> bool {
+    let ns = |cell: Cell| match cell {
+        Cell::Value(ns) | Cell::Above(ns) => Some(ns),
+        Cell::TooFew(_) => None,
+    };
+    empty.and_then(ns).zip(ns(measured)).is_some_and(|(empty, measured)| empty > measured / 2)
 }
 
 /// One run at the rate that `plan` has.
@@ -181,10 +236,12 @@ fn responses(done: &Outcome) -> Latency {
     all
 }
 
-/// Mean wait of M/D/1 in ns: rho D / (2 (1 - rho)), Pollaczek and Khinchine; nothing at a load of 1 and above.
-fn waiting(service_ns: u64, rate: f64) -> Option<f64> {
-    let load = rate * service_ns as f64 / 1e9;
-    (load < 1.0).then(|| load / (2.0 * (1.0 - load)) * service_ns as f64)
+/// Mean wait of M/D/1 in ns: rho D / (2 (1 - rho)), Pollaczek and Khinchine; nothing at a load of 1 and above,
+/// and nothing for a server that stalls.
+fn waiting(server: Dummy, rate: f64) -> Option<f64> {
+    let service_ns = server.service_ns as f64;
+    let load = rate * service_ns / 1e9;
+    (load < 1.0 && server.stall.is_none()).then(|| load / (2.0 * (1.0 - load)) * service_ns)
 }
 
 fn plan(args: &Args, single: bool) -> Result<Plan, Failure> {
@@ -202,6 +259,7 @@ fn plan(args: &Args, single: bool) -> Result<Plan, Failure> {
 fn settings(args: &Args) -> Result<Settings, Failure> {
     let wrong = |error| Failure::usage(format!("--swiotlb {}: {error}", args.swiotlb));
     let param: BootParam = format!("swiotlb={}", args.swiotlb).parse().map_err(wrong)?;
+    Geometry::new(param, 1, None).map_err(wrong)?;
     let usual = Settings::default();
     Ok(Settings {
         pace: Pace::Open,
@@ -261,7 +319,18 @@ mod tests {
 
     #[test]
     fn the_theory_is_pollaczek_and_khinchine() {
-        assert_eq!(waiting(1_000, 500_000.0), Some(500.0));
-        assert_eq!(waiting(1_000, 1_000_000.0), None);
+        let server = Dummy { service_ns: 1_000, stall: None };
+        assert_eq!(waiting(server, 500_000.0), Some(500.0));
+        assert_eq!(waiting(server, 1_000_000.0), None);
+        let stall = Some(Stall { at_ns: 0, for_ns: 100_000, every_ns: 10_000_000 });
+        assert_eq!(waiting(Dummy { stall, ..server }, 500_000.0), None);
+    }
+
+    #[test]
+    fn a_tail_that_an_empty_loop_has_too_is_the_machine_s() {
+        let measured = Cell::Value(1_000);
+        assert!(machine_s(Some(Cell::Value(501)), measured) && !machine_s(Some(Cell::Value(500)), measured));
+        assert!(!machine_s(None, measured) && !machine_s(Some(Cell::TooFew(9)), measured));
+        assert!(!machine_s(Some(Cell::Value(501)), Cell::TooFew(9)));
     }
 }

@@ -13,6 +13,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use workloads::suite::value::{Base, Quantity};
 
+/// Resuming wants the folder: on the command line, or with the variable set to what sets a switch.
+const RESUME_WANTS: [(&str, &str); 6] =
+    [("true", "out"), ("1", "out"), ("yes", "out"), ("on", "out"), ("y", "out"), ("t", "out")];
+
 /// Where records go and how long one launch may take.
 #[derive(clap::Args)]
 pub(super) struct Where {
@@ -20,13 +24,13 @@ pub(super) struct Where {
     #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_OUT")]
     pub out: Option<PathBuf>,
     /// Go on with the run in --out.
-    #[arg(long, requires = "out")]
+    #[arg(long, requires_ifs = RESUME_WANTS, env = "SWIOTLB_BENCH_RESUME", value_parser = super::switch())]
     pub resume: bool,
     /// Kill a launch that takes longer; its cell is void.
     #[arg(long, value_name = "TIME", default_value = "300s", env = "SWIOTLB_BENCH_CELL_LIMIT")]
     pub cell_limit: String,
     /// End with exit code 6 where the run does not fit this machine.
-    #[arg(long, env = "SWIOTLB_BENCH_STRICT")]
+    #[arg(long, env = "SWIOTLB_BENCH_STRICT", value_parser = super::switch())]
     pub strict: bool,
 }
 

@@ -1,6 +1,8 @@
 //! Whether this machine is fit to measure on, and what to change.
 
 use crate::cell::host::{HostTime, longest_gap_ns, measured_clock};
+use crate::cell::threads;
+use crate::run::clock::HostClock;
 use crate::run::{Overhead, overhead};
 use reports::machine::Machine;
 use reports::record::Clock;
@@ -45,8 +47,10 @@ pub struct Look {
     pub busy_percent: Option<u64>,
     /// The longest gap that a spinning clock reader saw, ns.
     pub longest_gap_ns: u64,
-    /// The clock.
-    pub clock: Option<Clock>,
+    /// The clock of loops: of models, the control and what the harness costs.
+    pub loop_clock: Option<Clock>,
+    /// The clock of the batches of prepared states.
+    pub batch_clock: Option<Clock>,
     /// What the harness takes for operations that do nothing.
     pub harness: Option<Overhead>,
     /// Whether a thread may be bound to a core.
@@ -67,7 +71,8 @@ impl Look {
             steal_percent: ticks(|h| h.steal),
             busy_percent: ticks(|h| h.busy),
             longest_gap_ns,
-            clock: Some(measured_clock()),
+            loop_clock: Some(threads::clock(&HostClock::get().facts())),
+            batch_clock: Some(measured_clock()),
             harness: Some(overhead()),
             may_pin: may_pin(),
             smt: smt(),
@@ -88,9 +93,16 @@ fn smt() -> Option<bool> {
 /// Everything that was found, worst advice included.
 #[must_use]
 pub fn examine(machine: &Machine, look: &Look) -> Vec<Finding> {
-    let mut all = facts(machine, look.smt);
-    all.extend(behaviour(machine, look));
+    let mut all = hardware(machine, look.smt);
+    all.extend(settings(machine));
+    all.extend(neighbours(machine, look));
+    all.extend(harness(look));
     all
+}
+
+/// A finding of something with what was found and its worth.
+fn row(what: &'static str, (found, fitness): (String, Fitness), advice: &str) -> Finding {
+    finding(what, found, fitness, advice)
 }
 
 fn finding(what: &'static str, found: impl ToString, fitness: Fitness, advice: &str) -> Finding {
@@ -106,23 +118,19 @@ fn good_if(good: bool, otherwise: Fitness) -> Fitness {
     if good { Fitness::Good } else { otherwise }
 }
 
-fn facts(machine: &Machine, smt: Option<bool>) -> Vec<Finding> {
+/// The cores, and whose they are.
+fn hardware(machine: &Machine, smt: Option<bool>) -> Vec<Finding> {
     use Fitness::{Fair, Good, Unfit};
-    let row = |what, (found, fitness), advice: &str| finding(what, found, fitness, advice);
+    let cores = |n| match n {
+        0 | 1 => Unfit,
+        2 | 3 => Fair,
+        _ => Good,
+    };
     vec![
         row("processor", of(machine.cpu_model.clone(), |m| (m, Good)), "name the machine beside the numbers"),
         row(
             "cores",
-            of(machine.usable_cores, |n| {
-                (
-                    n.to_string(),
-                    match n {
-                        0 | 1 => Unfit,
-                        2 | 3 => Fair,
-                        _ => Good,
-                    },
-                )
-            }),
+            of(machine.usable_cores, |n: u32| (n.to_string(), cores(n))),
             "contended scenarios want four cores or more, and one left free",
         ),
         row(
@@ -135,6 +143,13 @@ fn facts(machine: &Machine, smt: Option<bool>) -> Vec<Finding> {
             of(machine.hypervisor, |yes| (on_off(yes), good_if(!yes, Fair))),
             "another guest may take the cores: watch steal, prefer paired comparisons",
         ),
+    ]
+}
+
+/// What the system was set to.
+fn settings(machine: &Machine) -> Vec<Finding> {
+    use Fitness::{Fair, Good, Unfit};
+    vec![
         row(
             "frequency governor",
             of(machine.governor.clone(), |g| {
@@ -171,15 +186,14 @@ fn on_off(on: bool) -> String {
     if on { "yes" } else { "no" }.to_owned()
 }
 
-fn behaviour(machine: &Machine, look: &Look) -> Vec<Finding> {
+/// Who else runs here, and what of that a thread feels.
+fn neighbours(machine: &Machine, look: &Look) -> Vec<Finding> {
     use Fitness::{Fair, Good, Unfit};
-    let row = |what, (found, fitness), advice: &str| finding(what, found, fitness, advice);
-    let percent = |n: u64, fair: u64, unfit: u64| match n {
-        n if n >= unfit => (format!("{n} %"), Unfit),
-        n if n >= fair => (format!("{n} %"), Fair),
-        n => (format!("{n} %"), Good),
+    let gap = |ns| match ns {
+        0..=99_999 => Good,
+        100_000..=4_999_999 => Fair,
+        _ => Unfit,
     };
-    let gap = look.longest_gap_ns;
     vec![
         row(
             "steal, one second",
@@ -206,39 +220,51 @@ fn behaviour(machine: &Machine, look: &Look) -> Vec<Finding> {
         ),
         row(
             "longest gap, one second",
-            (
-                reports::units::time(gap),
-                match gap {
-                    0..=99_999 => Good,
-                    100_000..=4_999_999 => Fair,
-                    _ => Unfit,
-                },
-            ),
+            (reports::units::time(look.longest_gap_ns), gap(look.longest_gap_ns)),
             "tails beyond this gap are the machine's: isolcpus or a quieter host",
         ),
+    ]
+}
+
+/// Percent of a core, which is no good from `fair` on and unfit from `unfit` on.
+fn percent(n: u64, fair: u64, unfit: u64) -> (String, Fitness) {
+    let fitness = if n >= unfit { Fitness::Unfit } else { good_if(n < fair, Fitness::Fair) };
+    (format!("{n} %"), fitness)
+}
+
+/// What measuring itself costs.
+fn harness(look: &Look) -> Vec<Finding> {
+    vec![
         row(
-            "clock reading",
-            of(look.clock.as_ref(), |c| {
-                let text = format!("{:.1} ns, step {:.1} ns", c.overhead_ns, c.precision_ns);
-                let fitness = match c.overhead_ns {
-                    x if x < 60.0 => Good,
-                    x if x < 250.0 => Fair,
-                    _ => Unfit,
-                };
-                (text, fitness)
-            }),
+            "clock reading, loops",
+            of(look.loop_clock.as_ref(), clock),
             "operations shorter than ten readings are reported as batch means only",
+        ),
+        row(
+            "clock reading, prepared states",
+            of(look.batch_clock.as_ref(), clock),
+            "a batch of prepared states is two readings",
         ),
         row(
             "the harness, an operation",
             of(look.harness, |h| {
                 let (closed, batch, open) = (h.closed_ns, h.batch_ns, h.open_ns);
                 let text = format!("{closed:.0} ns timed, {batch:.0} ns in a batch, {open:.0} ns open loop");
-                (text, good_if(open < 250.0, Fair))
+                (text, good_if(open < 250.0, Fitness::Fair))
             }),
             "rates above one operation in that time cannot be offered by one thread",
         ),
     ]
+}
+
+fn clock(clock: &Clock) -> (String, Fitness) {
+    let Clock { name, overhead_ns, precision_ns } = clock;
+    let fitness = match *overhead_ns {
+        x if x < 60.0 => Fitness::Good,
+        x if x < 250.0 => Fitness::Fair,
+        _ => Fitness::Unfit,
+    };
+    (format!("{name}: {overhead_ns:.1} ns, step {precision_ns:.1} ns"), fitness)
 }
 
 /// The findings as a table.
@@ -303,17 +329,21 @@ mod tests {
             mitigations: Some("none".into()),
             ..Machine::default()
         };
-        let clock = Some(Clock { name: "tsc".into(), overhead_ns: 20.0, precision_ns: 1.0 });
+        let clock = |name: &str| Some(Clock { name: name.into(), overhead_ns: 20.0, precision_ns: 1.0 });
         let look = Look {
             steal_percent: Some(0),
             busy_percent: Some(101),
             longest_gap_ns: 9_000,
-            clock,
+            loop_clock: clock("tsc"),
+            batch_clock: clock("clock_monotonic"),
             harness: Some(Overhead { closed_ns: 45.0, closed_inside_ns: 10.0, batch_ns: 5.0, open_ns: 55.0 }),
             may_pin: true,
             smt: Some(false),
         };
         let findings = examine(&machine, &look);
         assert!(findings.iter().all(|f| f.fitness == Fitness::Good && f.advice.is_empty()), "{findings:?}");
+        let clocks = findings.iter().filter(|f| f.what.starts_with("clock reading")).map(|f| &f.found[..]);
+        let both = ["tsc: 20.0 ns, step 1.0 ns", "clock_monotonic: 20.0 ns, step 1.0 ns"];
+        assert_eq!(clocks.collect::<Vec<_>>(), both);
     }
 }

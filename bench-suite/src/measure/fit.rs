@@ -1,7 +1,7 @@
 //! Whether a run fits this machine: warnings with the numbers.
 
+use crate::cell::{CellSpec, backend};
 use reports::machine::Machine;
-use workloads::suite::value::Quantity;
 use workloads::suite::{Cell, Limits, pool_bytes};
 
 /// A run that wants more than this share of the memory, in percent, is warned of.
@@ -18,8 +18,8 @@ pub fn limits(machine: &Machine) -> Limits {
 pub fn warnings(cells: &[Cell], limits: Limits) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(cores) = limits.cores {
-        let over: Vec<_> = cells.iter().filter(|cell| is_oversubscribed(cell, limits)).collect();
-        if let Some(most) = over.iter().map(|cell| threads(cell)).max() {
+        let over: Vec<u64> = cells.iter().map(threads).filter(|&threads| threads > cores).collect();
+        if let Some(most) = over.iter().max() {
             warnings.push(format!(
                 "{} of {} cells want up to {most} threads and there are {cores} cores: they are labelled oversubscribed and get no verdict",
                 over.len(),
@@ -29,8 +29,9 @@ pub fn warnings(cells: &[Cell], limits: Limits) -> Vec<String> {
     }
     let largest = cells.iter().map(|cell| pool_bytes(&cell.values)).max().unwrap_or(0);
     if let Some(memory) = limits.memory_bytes.filter(|&m| largest > m / 100 * SHARE) {
+        let end = if largest > memory { ": launches may be killed for it" } else { "" };
         warnings.push(format!(
-            "a cell wants {largest} bytes of pools, more than {SHARE} % of {memory} bytes of memory"
+            "a cell wants {largest} bytes of pools, more than {SHARE} % of {memory} bytes of memory{end}"
         ));
     }
     warnings
@@ -42,8 +43,19 @@ pub fn is_oversubscribed(cell: &Cell, limits: Limits) -> bool {
     limits.cores.is_some_and(|cores| threads(cell) > cores)
 }
 
+/// Threads that a cell keeps busy, as its runner counts them; 1 where its values are none, which is for
+/// [`backend::check`] to say.
 fn threads(cell: &Cell) -> u64 {
-    cell.values.get("threads").and_then(|v| Quantity::parse(v)).map_or(1, |q| q.number)
+    let spec = CellSpec {
+        suite: String::new(),
+        suite_hash: String::new(),
+        cell: cell.clone(),
+        launch: 0,
+        quick: false,
+        block: None,
+        arm: None,
+    };
+    backend::threads(&spec).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -51,9 +63,13 @@ mod tests {
     use super::*;
 
     fn cell(key: &str, value: &str) -> Cell {
+        of("model nvme", key, value)
+    }
+
+    fn of(scenario: &str, key: &str, value: &str) -> Cell {
         Cell {
             id: "s/x".into(),
-            scenario: "model nvme".into(),
+            scenario: scenario.into(),
             policy: "kernel".into(),
             values: [(key.to_owned(), value.to_owned())].into(),
             seed: 0,
@@ -68,5 +84,27 @@ mod tests {
         assert!(text.contains("1 of 2 cells want up to 8 threads and there are 2 cores"), "{text}");
         assert!(text.contains("a cell wants 67108864 bytes"), "{text}");
         assert!(warnings(&[cell("threads", "8")], Limits::default()).is_empty());
+    }
+
+    #[test]
+    fn a_runner_s_own_threads_count() {
+        let limits = Limits { memory_bytes: None, cores: Some(2) };
+        let over = |scenario, key, value| is_oversubscribed(&of(scenario, key, value), limits);
+        // One maps and so many look up.
+        assert!(over("model lookup", "lookers", "64") && over("model lookup", "lookers", "2"));
+        assert!(!over("model lookup", "lookers", "1"));
+        assert!(over("slot_search", "threads", "3") && !over("find_pool", "churn", "1000/s"));
+        // Virtual time has one thread.
+        assert!(!over("virtual nvme", "threads", "64"));
+        let one = Limits { cores: Some(1), ..limits };
+        assert!(is_oversubscribed(&of("find_pool", "churn", "1000/s"), one));
+        assert!(is_oversubscribed(&of("model nvme", "touch", "other_core"), one));
+    }
+
+    #[test]
+    fn more_than_all_memory_is_a_warning_too() {
+        let limits = Limits { memory_bytes: Some(1 << 20), cores: None };
+        let text = warnings(&[cell("nslabs", "1024")], limits).join(" ");
+        assert!(text.ends_with("of 1048576 bytes of memory: launches may be killed for it"), "{text}");
     }
 }

@@ -9,6 +9,7 @@ use reports::store::{self, Repair, Store, StoreError};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+use workloads::suite::Mode;
 
 /// Why a folder cannot be used.
 #[derive(Debug, Error)]
@@ -28,6 +29,14 @@ pub enum FolderError {
     /// There is another one in it.
     #[error("{path} holds another run (other suites, sides, seed or rules): resume it with the flags that began it, or choose another --out", path = .0.display())]
     Other(PathBuf),
+    /// There is one in it that differs in something that is known.
+    #[error("{path} holds {how}: resume it without naming any suite, or choose another --out", path = .path.display())]
+    Differs {
+        /// The folder.
+        path: PathBuf,
+        /// What it holds, and what was asked for.
+        how: String,
+    },
     /// It cannot be made.
     #[error("{path}: cannot make the folder: {source}", path = path.display())]
     Make {
@@ -64,6 +73,7 @@ impl Folder {
     /// # Errors
     /// [`FolderError`].
     pub fn begin(path: &Path, plan: RunPlan) -> Result<Self, FolderError> {
+        let new = !path.exists();
         std::fs::create_dir_all(path)
             .map_err(|source| FolderError::Make { path: path.to_owned(), source })?;
         let (store, repair) = Store::open(&path.join(RUNS_FILE))?;
@@ -71,7 +81,10 @@ impl Folder {
         if used {
             return Err(FolderError::Taken(path.to_owned()));
         }
-        plan.save(path)?;
+        if let Err(error) = plan.save(path) {
+            undo(path, new);
+            return Err(error.into());
+        }
         Ok(Self { path: path.to_owned(), store, plan, done: HashSet::new(), repair })
     }
 
@@ -80,14 +93,40 @@ impl Folder {
     /// # Errors
     /// [`FolderError`].
     pub fn resume(path: &Path, same: impl FnOnce(&RunPlan) -> bool) -> Result<Self, FolderError> {
+        let found = Self::opened(path)?;
+        if same(&found.plan) { Ok(found) } else { Err(FolderError::Other(path.to_owned())) }
+    }
+
+    /// Goes on with the run in `path` if `wanted` is its plan.
+    ///
+    /// # Errors
+    /// [`FolderError`]; [`FolderError::Differs`] says in what the plans differ.
+    pub fn resume_as(path: &Path, wanted: &RunPlan) -> Result<Self, FolderError> {
+        let found = Self::opened(path)?;
+        is_the_same(path, &found.plan, wanted).map(|()| found)
+    }
+
+    /// What a run in `path` is, and what of it is left, without a change to anything there.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn look(path: &Path) -> Result<(RunPlan, Vec<CellSpec>), FolderError> {
+        let plan = RunPlan::load(path)?.ok_or_else(|| FolderError::Empty(path.to_owned()))?;
+        let runs = path.join(RUNS_FILE);
+        // A cut last line is what resuming would mend.
+        let kept = if runs.exists() { store::load(&runs)?.records } else { Vec::new() };
+        let (done, steps) = (done(&kept), plan.steps.iter());
+        let due = steps.filter_map(|step| plan.spec(step)).filter(|spec| !done.contains(&key_of(spec)));
+        let due = due.collect();
+        Ok((plan, due))
+    }
+
+    fn opened(path: &Path) -> Result<Self, FolderError> {
         if !path.join(PLAN_FILE).exists() {
             return Err(FolderError::Empty(path.to_owned()));
         }
         let (store, repair) = Store::open(&path.join(RUNS_FILE))?;
         let plan = RunPlan::load(path)?.ok_or_else(|| FolderError::Empty(path.to_owned()))?;
-        if !same(&plan) {
-            return Err(FolderError::Other(path.to_owned()));
-        }
         let done = done(&records(path)?);
         Ok(Self { path: path.to_owned(), store, plan, done, repair })
     }
@@ -136,5 +175,59 @@ fn records(path: &Path) -> Result<Vec<RunRecord>, FolderError> {
     match loaded.bad.first() {
         None => Ok(loaded.records),
         Some(first) => Err(FolderError::Damaged { first: first.to_string(), count: loaded.bad.len() }),
+    }
+}
+
+/// Whether the plan found in `path` is the one that is wanted.
+///
+/// # Errors
+/// [`FolderError::Differs`].
+pub fn is_the_same(path: &Path, found: &RunPlan, wanted: &RunPlan) -> Result<(), FolderError> {
+    difference(found, wanted).map_or(Ok(()), |how| Err(FolderError::Differs { path: path.to_owned(), how }))
+}
+
+/// In what two plans differ, the plainest difference first: the seed and the mode decide everything else.
+fn difference(found: &RunPlan, wanted: &RunPlan) -> Option<String> {
+    let mode = |plan: &RunPlan| if plan.mode == Mode::Quick { "quick" } else { "full" };
+    Some(if found == wanted {
+        return None;
+    } else if found.mode != wanted.mode {
+        format!("a {} run and a {} one is asked for", mode(found), mode(wanted))
+    } else if found.seed != wanted.seed {
+        format!("a run with seed {} and --seed {} is asked for", found.seed, wanted.seed)
+    } else if found.suites != wanted.suites {
+        "a run of other suites, or of suites that have changed since".to_owned()
+    } else if found.cells != wanted.cells {
+        "a run of other cells (--set, --filter) or policies".to_owned()
+    } else {
+        "a run with another number of launches, or of another comparison".to_owned()
+    })
+}
+
+/// Removes what a run that could not begin has left: no records yet, and a draft of its plan. Best effort: the
+/// error that matters is the one that ended it.
+fn undo(path: &Path, new: bool) {
+    let _ = std::fs::remove_file(path.join("plan.json.new"));
+    let runs = path.join(RUNS_FILE);
+    if std::fs::metadata(&runs).is_ok_and(|file| file.len() == 0) {
+        let _ = std::fs::remove_file(runs);
+    }
+    if new {
+        // Only where nothing else is in it.
+        let _ = std::fs::remove_dir(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_differ_in_what_decides_the_rest() {
+        let plan = |seed, mode| RunPlan::rounds(Vec::new(), seed, mode);
+        let how = |wanted: &RunPlan| difference(&plan(1, Mode::Full), wanted);
+        assert_eq!(how(&plan(1, Mode::Full)), None);
+        assert_eq!(how(&plan(2, Mode::Full)).as_deref(), Some("a run with seed 1 and --seed 2 is asked for"));
+        assert_eq!(how(&plan(2, Mode::Quick)).as_deref(), Some("a full run and a quick one is asked for"));
     }
 }

@@ -68,9 +68,40 @@ impl Group<'_> {
     }
 }
 
-/// Whether a record is of more threads than the machine had cores for.
+/// Whether a record is of more threads than the machine had cores for: the runner's word where it counted
+/// them, else the parameter. Virtual time has one thread, whatever it simulates.
 #[must_use]
 pub fn is_oversubscribed(record: &RunRecord) -> bool {
+    if let Some(&counted) = record.counts.get("oversubscribed") {
+        return counted > 0;
+    }
+    if record.clock.as_ref().is_some_and(|clock| clock.name == "virtual") {
+        return false;
+    }
     let threads = record.parameters.get("threads").and_then(|n| n.parse::<u32>().ok()).unwrap_or(1);
     record.machine.usable_cores.is_some_and(|cores| threads > cores)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reports::record::{Clock, Kind, PolicyName};
+
+    fn record(threads: &str, counted: Option<u64>) -> RunRecord {
+        let mut record = RunRecord::new(Kind::Cell, "s/x", PolicyName::default());
+        record.machine.usable_cores = Some(2);
+        record.parameters.insert("threads".to_owned(), threads.to_owned());
+        record.counts.extend(counted.map(|n| ("oversubscribed".to_owned(), n)));
+        record
+    }
+
+    #[test]
+    fn the_runner_s_count_of_threads_comes_before_the_parameter() {
+        assert!(is_oversubscribed(&record("64", None)) && !is_oversubscribed(&record("2", None)));
+        // One thread maps and sixty-four look up.
+        assert!(is_oversubscribed(&record("1", Some(1))));
+        assert!(!is_oversubscribed(&record("64", Some(0))));
+        let clock = Clock { name: "virtual".to_owned(), overhead_ns: 0.0, precision_ns: 1.0 };
+        assert!(!is_oversubscribed(&RunRecord { clock: Some(clock), ..record("64", None) }));
+    }
 }

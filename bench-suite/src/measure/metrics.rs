@@ -77,7 +77,7 @@ pub fn check(planned: &PlannedSuite, suite: &Suite) -> Result<(), SuiteError> {
 
 /// What is wrong with a metric's name, in words.
 fn mistake(name: &str) -> Option<String> {
-    let counters = Counts::default().named().map(|(counter, _)| counter);
+    let counters: Vec<_> = Counts::default().named().map(|(counter, _)| counter).collect();
     if METRICS.contains(&name) || name == "failed" {
         return None;
     }
@@ -92,7 +92,7 @@ fn mistake(name: &str) -> Option<String> {
             strange("quantile", rest, &known)
         }
         None => {
-            let per_op = counters.map(|counter| format!("{counter}_per_op"));
+            let per_op: Vec<_> = counters.iter().map(|counter| format!("{counter}_per_op")).collect();
             let known: Vec<&str> = METRICS.iter().copied().chain(per_op.iter().map(String::as_str)).collect();
             strange("metric", name, &known)
         }

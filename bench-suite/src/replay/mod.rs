@@ -35,7 +35,7 @@ pub use grouped::BatchMean;
 pub use machine::{Pages, Replayable};
 pub use outcome::Replayed;
 pub use script::Script;
-pub use setup::{FirstPool, Overrides};
+pub use setup::{FirstPool, Overrides, placed};
 
 use crate::subject::Build;
 use machine::Machine;

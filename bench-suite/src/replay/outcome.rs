@@ -132,11 +132,11 @@ pub(super) fn replayed(
     let script = job.script;
     let mut record = RunRecord::new(Kind::Replay, script.name.clone(), policy);
     record.started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    record.revision = option_env!("SWIOTLB_BENCH_REVISION").unwrap_or("unknown").to_owned();
+    record.revision = crate::cell::REVISION.to_owned();
     record.parameters = parameters(script);
     record.counts = counts(tally, &script.remarks, timed.page_faults);
     record.failures = tally.failures.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect();
-    record.counters = tally.steps.named().map(|(name, n)| (name.to_owned(), n)).into();
+    record.counters = tally.steps.named().map(|(name, n)| (name.to_owned(), n)).collect();
     record.placement = checked.map(|checked| checked.placement());
     record.clock = Some(job.clock.described());
     record.notes = notes(script, tally, checked.as_ref());

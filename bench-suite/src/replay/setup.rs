@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::{BootParam, Geometry};
 use swiotlb_core::error::InitError;
-use swiotlb_core::rules::{IO_TLB_SEGSIZE, IO_TLB_SHIFT, MAX_AREAS, MAX_POOL_SLABS};
+use swiotlb_core::phys::PhysMemory;
+use swiotlb_core::rules::{IO_TLB_SEGSIZE, IO_TLB_SHIFT, MAX_AREAS, MAX_POOL_SLABS, PAGE_SIZE};
 use workloads::trace::{Trace, meta_path};
 
 /// What flags change of what was recorded.
@@ -103,9 +104,24 @@ fn buildable(base: PhysAddr, geometry: Geometry) -> Result<(), InitError> {
     } else if nareas > 1 && !nslabs.is_multiple_of(u64::from(nareas) * u64::from(IO_TLB_SEGSIZE)) {
         "its areas are not whole segments"
     } else {
-        return Ok(());
+        return placed(base, nslabs << IO_TLB_SHIFT);
     };
     Err(InitError::Placement { base, bytes: nslabs << IO_TLB_SHIFT, what })
+}
+
+/// Whether a pool of `bytes` bytes can start at `base`.
+///
+/// # Errors
+/// [`InitError::Placement`] for one that is not page aligned or not whole in the made-up address space.
+pub fn placed(base: PhysAddr, bytes: u64) -> Result<(), InitError> {
+    let what = if !base.0.is_multiple_of(PAGE_SIZE) {
+        "it is not page aligned"
+    } else if !PhysMemory::in_space(base, bytes) {
+        "it does not lie in the made-up address space"
+    } else {
+        return Ok(());
+    };
+    Err(InitError::Placement { base, bytes, what })
 }
 
 #[cfg(test)]
@@ -118,5 +134,13 @@ mod tests {
         assert!(of(1024, 4) && of(2, 1) && of(MAX_POOL_SLABS, 64));
         assert!(!of(0, 1) && !of(1024, 3) && !of(1024, 0) && !of(1000, 2) && !of(128, 2));
         assert!(!of(MAX_POOL_SLABS + 128, 1) && !of(u64::MAX, 1));
+    }
+
+    #[test]
+    fn a_pool_lies_on_pages_and_in_the_address_space() {
+        let at = |base, bytes| placed(PhysAddr(base), bytes).is_ok();
+        assert!(at(0x1000, 1 << 20) && at((1 << 40) - (1 << 20), 1 << 20));
+        assert!(!at(0x1800, 1 << 20) && !at((1 << 40) - (1 << 20), (1 << 20) + 1));
+        assert!(!at(u64::MAX - 4095, 1 << 20) && !at(1 << 40, 1));
     }
 }

@@ -121,5 +121,6 @@ pub fn add_counts(a: &Counts, b: &Counts) -> Counts {
         transient_unusable: a.transient_unusable + b.transient_unusable,
         bytes_copied: a.bytes_copied + b.bytes_copied,
         work_scheduled: a.work_scheduled + b.work_scheduled,
+        sections: std::array::from_fn(|bucket| a.sections[bucket] + b.sections[bucket]),
     }
 }

@@ -68,13 +68,8 @@ impl Parameters {
     /// # Errors
     /// [`ModelError`]: a parameter is out of its range.
     pub fn plan(&self, common: &Common, seed: u64) -> Result<Plan, ModelError> {
-        let settings = common.settings(Defaults { ops_per_map: 3, ..Defaults::default() })?;
-        let depth = settings.depth.held().ok_or(ModelError::NeedsDepth { model: NAME })?;
-        error::within("threads", settings.threads, 2, settings.threads.max(2))?;
-        error::within("unmappers", self.unmappers, 0, settings.threads - 1)?;
-        let unmappers = if self.unmappers == 0 { settings.threads / 2 } else { self.unmappers };
+        let (settings, depth, unmappers, sizes) = self.bounds(common)?;
         let mappers = settings.threads - unmappers;
-        let sizes = self.sizes.table("sizes", rules::IO_TLB_MAX_BYTES)?;
         let by_unmapper = vec![Vec::new(); unmappers as usize];
         let mut ended = Ended { by_unmapper, partners: self.partners };
         let mut plan = PlanBuilder::new(NAME, seed, common.touch, vec![device(NAME, 0)]);
@@ -86,6 +81,18 @@ impl Parameters {
             plan.push_thread(unmapper(ends, cpu))?;
         }
         Ok(plan.finish_held(mappers, Some(u64::from(depth))))
+    }
+
+    /// What the plan is made from, once every parameter is within its bounds: with the mappings that a mapper
+    /// holds, and the threads that unmap.
+    pub(super) fn bounds(&self, common: &Common) -> Result<(Settings, u32, u32, Table<u32>), ModelError> {
+        let settings = common.settings(Defaults { ops_per_map: 3, ..Defaults::default() })?;
+        let depth = settings.depth.held().ok_or(ModelError::NeedsDepth { model: NAME })?;
+        error::within("threads", settings.threads, 2, settings.threads.max(2))?;
+        error::within("unmappers", self.unmappers, 0, settings.threads - 1)?;
+        let unmappers = if self.unmappers == 0 { settings.threads / 2 } else { self.unmappers };
+        let sizes = self.sizes.table("sizes", rules::IO_TLB_MAX_BYTES)?;
+        Ok((settings, depth, unmappers, sizes))
     }
 }
 

@@ -112,11 +112,7 @@ impl Parameters {
     /// # Errors
     /// As [`Parameters::plan`].
     pub fn plan_from(&self, trace: &Trace, common: &Common, seed: u64) -> Result<Plan, ModelError> {
-        let fields = ["rate_per_s", "arrivals", "depth", "ends", "read_share", "bidirectional_share"];
-        common.refuse(NAME, &fields.map(|field| (field, RECORDED)))?;
-        let threads = error::within("threads", common.threads, 1, MAX_THREADS)?;
-        error::within("burst_maps", self.burst_maps, 1, MAX_DEPTH)?;
-        error::within("speed", self.speed, 1e-3, 1e6)?;
+        let threads = self.bounds(common)?;
         let profile = Profile::of(trace);
         let devices = profile.devices.iter().zip(0..=u16::MAX);
         if profile.devices.is_empty() || profile.devices.len() > devices.len() {
@@ -145,6 +141,18 @@ impl Parameters {
             map_all(plan.thread(Role::Mapper, cpu), own, &profile)?;
         }
         Ok(plan.finish_held(1, None))
+    }
+
+    /// How many threads, once every parameter is within its bounds; the trace is not looked at.
+    pub(super) fn bounds(&self, common: &Common) -> Result<u32, ModelError> {
+        let fields = ["rate_per_s", "arrivals", "depth", "ends", "read_share", "bidirectional_share"];
+        common.refuse(NAME, &fields.map(|field| (field, RECORDED)))?;
+        let threads = error::within("threads", common.threads, 1, MAX_THREADS)?;
+        error::within("burst_maps", self.burst_maps, 1, MAX_DEPTH)?;
+        error::within("speed", self.speed, 1e-3, 1e6)?;
+        let maps = common.ops_per_thread.unwrap_or(0).saturating_mul(u64::from(threads));
+        few_enough(maps.saturating_mul(2))?;
+        Ok(threads)
     }
 
     /// How far a plan of this model is from its trace.

@@ -51,6 +51,17 @@ impl Parameters {
     /// # Errors
     /// [`ModelError`]: a parameter is out of its range, or there are too few maps.
     pub fn plan(&self, common: &Common, seed: u64) -> Result<Plan, ModelError> {
+        let (settings, sizes) = self.bounds(common)?;
+        let mut plan = PlanBuilder::new(NAME, seed, common.touch, vec![device(NAME, 0)]);
+        for cpu in 0..settings.threads {
+            self.run(plan.thread(Role::Mapper, cpu), &settings, &sizes, seed, cpu)?;
+        }
+        let live = settings.depth.held().map(|depth| u64::from(depth) + u64::from(self.long_lived));
+        Ok(plan.finish_held(settings.threads, live))
+    }
+
+    /// What the plan is made from, once every parameter is within its bounds.
+    pub(super) fn bounds(&self, common: &Common) -> Result<(Settings, Table<u32>), ModelError> {
         let defaults = Defaults { ends: Ends::Random, ..Defaults::default() };
         let settings = common.settings(defaults)?;
         error::within("long_lived", self.long_lived, 0, MAX_DEPTH)?;
@@ -62,12 +73,7 @@ impl Parameters {
             let purpose = "map the long-lived ones among as many others";
             return Err(ModelError::TooFewMaps { model: NAME, maps, needed, purpose });
         }
-        let mut plan = PlanBuilder::new(NAME, seed, common.touch, vec![device(NAME, 0)]);
-        for cpu in 0..settings.threads {
-            self.run(plan.thread(Role::Mapper, cpu), &settings, &sizes, seed, cpu)?;
-        }
-        let live = settings.depth.held().map(|depth| u64::from(depth) + u64::from(self.long_lived));
-        Ok(plan.finish_held(settings.threads, live))
+        Ok((settings, sizes))
     }
 
     fn run(

@@ -14,9 +14,9 @@ use swiotlb_core::rules;
 
 use super::builder::{PlanBuilder, Request, device};
 use super::churn::Churn;
-use super::common::{Common, Defaults, Depth, MAX_DEPTH};
+use super::common::{Common, Defaults, Depth, MAX_DEPTH, Settings};
 use super::error::{self, ModelError};
-use super::mix::SizeMix;
+use super::mix::{SizeMix, Table};
 use super::random::{Purpose, stream};
 use super::storm;
 use crate::op::{Plan, Role};
@@ -56,20 +56,7 @@ impl Parameters {
     /// # Errors
     /// [`ModelError`]: a parameter is out of its range, or there are too few maps for the ramps.
     pub fn plan(&self, common: &Common, seed: u64) -> Result<Plan, ModelError> {
-        common.refuse(NAME, &[("depth", RAMP)])?;
-        error::within("peak", self.peak, 0.0, 256.0)?;
-        error::share("ramp_up_share", self.ramp_up_share)?;
-        error::share("ramp_down_share", self.ramp_down_share)?;
-        error::share("ramp_up_share + ramp_down_share", self.ramp_up_share + self.ramp_down_share)?;
-        let sizes = self.sizes.table("sizes", rules::IO_TLB_MAX_BYTES)?;
-        let slots = f64::from(self.pool_slots) * self.peak;
-        let peak = storm::depth_for(slots, &self.sizes, common.threads);
-        error::within("pool_slots x peak", peak, 1, MAX_DEPTH)?;
-        let ramp = self.ramp_up_share.clamp(1e-6, 1.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 2^44")]
-        let needed = (f64::from(peak) / ramp).ceil() as u64;
-        let common = storm::with_maps(common, NAME, needed.max(8 * u64::from(peak)), needed)?;
-        let settings = common.settings(Defaults { depth: Depth::Held(peak), ..Defaults::default() })?;
+        let (settings, peak, sizes) = self.bounds(common)?;
         let mut plan = PlanBuilder::new(NAME, seed, common.touch, vec![device(NAME, 0)]);
         for cpu in 0..settings.threads {
             let mut thread = plan.thread(Role::Mapper, cpu);
@@ -85,6 +72,25 @@ impl Parameters {
             thread.finish()?;
         }
         Ok(plan.finish_held(settings.threads, Some(u64::from(peak))))
+    }
+
+    /// What the plan is made from, once every parameter is within its bounds.
+    pub(super) fn bounds(&self, common: &Common) -> Result<(Settings, u32, Table<u32>), ModelError> {
+        common.refuse(NAME, &[("depth", RAMP)])?;
+        error::within("peak", self.peak, 0.0, 256.0)?;
+        error::share("ramp_up_share", self.ramp_up_share)?;
+        error::share("ramp_down_share", self.ramp_down_share)?;
+        error::share("ramp_up_share + ramp_down_share", self.ramp_up_share + self.ramp_down_share)?;
+        let sizes = self.sizes.table("sizes", rules::IO_TLB_MAX_BYTES)?;
+        let slots = f64::from(self.pool_slots) * self.peak;
+        let peak = storm::depth_for(slots, &self.sizes, common.threads);
+        error::within("pool_slots x peak", peak, 1, MAX_DEPTH)?;
+        let ramp = self.ramp_up_share.clamp(1e-6, 1.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 2^44")]
+        let needed = (f64::from(peak) / ramp).ceil() as u64;
+        let common = storm::with_maps(common, NAME, needed.max(8 * u64::from(peak)), needed)?;
+        let settings = common.settings(Defaults { depth: Depth::Held(peak), ..Defaults::default() })?;
+        Ok((settings, peak, sizes))
     }
 
     /// Live mappings of a thread once it has made map number `map` of `maps`.

@@ -51,16 +51,8 @@ impl Parameters {
     /// # Errors
     /// [`ModelError`]: a parameter is out of its range.
     pub fn plan(&self, common: &Common, seed: u64) -> Result<Plan, ModelError> {
-        error::within("lookups_per_map", self.lookups_per_map, 0, 10_000)?;
-        error::share("foreign_share", self.foreign_share)?;
-        error::within("lookers", self.lookers, 0, MAX_THREADS)?;
-        error::within("anchors", self.anchors, 1, MAX_DEPTH)?;
-        error::size("bytes", self.bytes, rules::IO_TLB_MAX_BYTES)?;
-        let ops_per_map = 2 + u64::from(self.lookups_per_map);
-        let settings = common.settings(Defaults { ops_per_map, ..Defaults::default() })?;
-        let threads = u64::from(settings.threads) + u64::from(self.lookers);
+        let settings = self.bounds(common)?;
         let anchors = u64::from(self.lookers) * u64::from(self.anchors);
-        few_enough(threads.saturating_mul(settings.maps * ops_per_map).saturating_add(2 * anchors))?;
         let mut plan = PlanBuilder::new(NAME, seed, common.touch, vec![device(NAME, 0)]);
         for cpu in 0..settings.threads {
             self.mapper(plan.thread(Role::Mapper, cpu), &settings, seed, cpu)?;
@@ -71,6 +63,21 @@ impl Parameters {
         let held = settings.depth.held();
         let live = held.map(|depth| u64::from(depth) * u64::from(settings.threads) + anchors);
         Ok(plan.finish_held(1, live))
+    }
+
+    /// What the plan is made from, once every parameter is within its bounds.
+    pub(super) fn bounds(&self, common: &Common) -> Result<Settings, ModelError> {
+        error::within("lookups_per_map", self.lookups_per_map, 0, 10_000)?;
+        error::share("foreign_share", self.foreign_share)?;
+        error::within("lookers", self.lookers, 0, MAX_THREADS)?;
+        error::within("anchors", self.anchors, 1, MAX_DEPTH)?;
+        error::size("bytes", self.bytes, rules::IO_TLB_MAX_BYTES)?;
+        let ops_per_map = 2 + u64::from(self.lookups_per_map);
+        let settings = common.settings(Defaults { ops_per_map, ..Defaults::default() })?;
+        let threads = u64::from(settings.threads) + u64::from(self.lookers);
+        let anchors = u64::from(self.lookers) * u64::from(self.anchors);
+        few_enough(threads.saturating_mul(settings.maps * ops_per_map).saturating_add(2 * anchors))?;
+        Ok(settings)
     }
 
     fn mapper(

@@ -13,10 +13,10 @@ use swiotlb_core::rules;
 
 use super::builder::{PlanBuilder, Request, device};
 use super::churn::Churn;
-use super::common::{Common, Defaults};
+use super::common::{Common, Defaults, Settings};
 use super::error::{self, ModelError};
 use super::live::Ends;
-use super::mix::SizeMix;
+use super::mix::{SizeMix, Table};
 use super::random::{Purpose, stream};
 use crate::op::{Plan, PlanDevice, Role};
 
@@ -52,12 +52,7 @@ impl Parameters {
     /// # Errors
     /// [`ModelError`]: a parameter is out of its range.
     pub fn plan(&self, common: &Common, seed: u64) -> Result<Plan, ModelError> {
-        let defaults = Defaults { ends: Ends::Random, ..Defaults::default() };
-        let settings = common.settings(defaults)?;
-        error::within("devices", self.devices, 1, u16::MAX)?;
-        error::share("masked_share", self.masked_share)?;
-        let sizes = self.sizes.table("sizes", rules::max_mapping_size(PAGE_MASK))?;
-        let law = self.law()?;
+        let (settings, sizes, law) = self.bounds(common)?;
         let mut plan = PlanBuilder::new(NAME, seed, common.touch, self.devices());
         for cpu in 0..settings.threads {
             let mut thread = plan.thread(Role::Mapper, cpu);
@@ -75,6 +70,17 @@ impl Parameters {
             thread.finish()?;
         }
         Ok(plan.finish_held(settings.threads, settings.depth.held().map(u64::from)))
+    }
+
+    /// What the plan is made from, once every parameter is within its bounds.
+    pub(super) fn bounds(&self, common: &Common) -> Result<(Settings, Table<u32>, Zipf<f64>), ModelError> {
+        let defaults = Defaults { ends: Ends::Random, ..Defaults::default() };
+        let settings = common.settings(defaults)?;
+        error::within("devices", self.devices, 1, u16::MAX)?;
+        error::share("masked_share", self.masked_share)?;
+        let sizes = self.sizes.table("sizes", rules::max_mapping_size(PAGE_MASK))?;
+        let law = self.law()?;
+        Ok((settings, sizes, law))
     }
 
     fn law(&self) -> Result<Zipf<f64>, ModelError> {

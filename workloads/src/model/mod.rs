@@ -164,4 +164,69 @@ impl Model {
             Self::ParallelReplay(p) => p.plan(common, seed),
         }
     }
+
+    /// Whether every parameter is within its bounds, without making the plan: what is then left that
+    /// [`Model::plan`] may refuse is a trace, and originals that do not fit into their address space.
+    ///
+    /// # Errors
+    /// [`ModelError`], as [`Model::plan`] would give it.
+    pub fn check(&self, common: &Common) -> Result<(), ModelError> {
+        match self {
+            Self::Nvme(p) => p.bounds(common).map(drop),
+            Self::Storage(p) => p.bounds(common).map(drop),
+            Self::NetRx(p) => p.bounds(common).map(drop),
+            Self::NetTx(p) => p.bounds(common).map(drop),
+            Self::Storm(p) => p.bounds(common).map(drop),
+            Self::Growth(p) => p.bounds(common).map(drop),
+            Self::Fragmentation(p) => p.bounds(common).map(drop),
+            Self::CrossCpu(p) => p.bounds(common).map(drop),
+            Self::Lookup(p) => p.bounds(common).map(drop),
+            Self::ManyDevices(p) => p.bounds(common).map(drop),
+            Self::Fitted(p) => p.bounds(common).map(drop),
+            Self::ParallelReplay(p) => p.bounds(common),
+        }
+    }
+
+    /// Threads of the plan: those that are asked for, and those that only look up.
+    #[must_use]
+    pub const fn threads(&self, common: &Common) -> u32 {
+        match self {
+            Self::Lookup(p) => common.threads.saturating_add(p.lookers),
+            _ => common.threads,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_check_refuses_what_a_plan_refuses_and_makes_none() {
+        let common = |maps| Common { threads: 2, ops_per_thread: Some(maps), ..Common::default() };
+        let text = |result: Result<(), ModelError>| result.map_err(|error| error.to_string());
+        for model in Model::names().iter().filter_map(|name| Model::by_name(name)) {
+            // Nothing of this size is made: it would take 4 GiB.
+            let refused = text(model.check(&common(MAX_OPS))).unwrap_err();
+            assert!(refused.contains("ops in all: at most"), "{}: {refused}", model.name());
+            for maps in [0, 9, 20_000] {
+                let planned = model.plan(&common(maps), 1).map(drop);
+                assert_eq!(text(model.check(&common(maps))), text(planned), "{}", model.name());
+            }
+        }
+        let many = fragmentation::Parameters { long_lived: 1 << 24, ..Default::default() };
+        let refused = Model::Fragmentation(many).check(&common(50_000)).unwrap_err();
+        assert!(matches!(refused, ModelError::TooFewMaps { needed: 33_554_432, .. }));
+    }
+
+    #[test]
+    fn lookers_are_threads() {
+        let lookers = lookup::Parameters { lookers: 64, ..Default::default() };
+        let common = Common { ops_per_thread: Some(10), ..Common::default() };
+        let model = Model::Lookup(lookers);
+        assert_eq!(model.threads(&common), 65);
+        assert_eq!(model.plan(&common, 1).unwrap().threads.len(), 65);
+        assert_eq!(Model::by_name("nvme").unwrap().threads(&common), 1);
+    }
 }

@@ -71,6 +71,18 @@ impl Parameters {
     /// # Errors
     /// [`ModelError`]: a parameter is out of its range, or one that a ring does not use is set.
     pub fn plan(&self, common: &Common, seed: u64) -> Result<Plan, ModelError> {
+        let (settings, ring, packets) = self.bounds(common)?;
+        let mut plan = PlanBuilder::new(NAME, seed, common.touch, vec![device(NAME, 0)]);
+        for cpu in 0..settings.threads {
+            let rng = stream(seed, cpu, Purpose::Requests);
+            let mut ring = Ring { parameters: self, packets: &packets, buffers: VecDeque::new(), rng };
+            ring.run(plan.thread(Role::Mapper, cpu), &settings, seed, cpu)?;
+        }
+        Ok(plan.finish_held(settings.threads, Some(u64::from(ring))))
+    }
+
+    /// What the plan is made from, once every parameter is within its bounds.
+    pub(super) fn bounds(&self, common: &Common) -> Result<(Settings, u32, Table<u32>), ModelError> {
         let unused = [("ends", RING_SIZE), ("read_share", FROM_DEVICE), ("bidirectional_share", FROM_DEVICE)];
         common.refuse(NAME, &unused)?;
         let defaults = Defaults { depth: Depth::Held(256), ops_per_map: 4, ..Defaults::default() };
@@ -81,13 +93,7 @@ impl Parameters {
         error::within("headroom", self.headroom, 0, 4095)?;
         error::share("recycle_share", self.recycle_share)?;
         let packets = self.packets.table("packets", u64::from(self.buffer_bytes))?;
-        let mut plan = PlanBuilder::new(NAME, seed, common.touch, vec![device(NAME, 0)]);
-        for cpu in 0..settings.threads {
-            let rng = stream(seed, cpu, Purpose::Requests);
-            let mut ring = Ring { parameters: self, packets: &packets, buffers: VecDeque::new(), rng };
-            ring.run(plan.thread(Role::Mapper, cpu), &settings, seed, cpu)?;
-        }
-        Ok(plan.finish_held(settings.threads, Some(u64::from(ring))))
+        Ok((settings, ring, packets))
     }
 }
 

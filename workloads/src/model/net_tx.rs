@@ -15,10 +15,10 @@ use swiotlb_core::rules;
 
 use super::builder::{Mapping, PlanBuilder, Request, ThreadBuilder, device};
 use super::churn::Churn;
-use super::common::{Common, Defaults, Depth};
+use super::common::{Common, Defaults, Depth, Settings};
 use super::error::{self, ModelError};
 use super::live::Ends;
-use super::mix::SizeMix;
+use super::mix::{SizeMix, Table};
 use super::random::{Purpose, Stream, stream};
 use crate::arena::Placement;
 use crate::op::{Plan, Role};
@@ -59,12 +59,7 @@ impl Parameters {
     /// # Errors
     /// [`ModelError`]: a parameter is out of its range, or a direction is asked for.
     pub fn plan(&self, common: &Common, seed: u64) -> Result<Plan, ModelError> {
-        common.refuse(NAME, &[("read_share", TO_DEVICE), ("bidirectional_share", TO_DEVICE)])?;
-        let ends = Ends::Lognormal { median_ns: 50_000.0, sigma: 0.5 };
-        let settings = common.settings(Defaults { depth: Depth::Held(64), ends, ..Defaults::default() })?;
-        error::size("header_bytes", self.header_bytes, 256)?;
-        error::size("fragment_bytes", self.fragment_bytes, rules::IO_TLB_MAX_BYTES)?;
-        let payloads = self.payloads.table_from("payloads", 0, u64::from(MAX_PAYLOAD))?;
+        let (settings, payloads) = self.bounds(common)?;
         let mut plan = PlanBuilder::new(NAME, seed, common.touch, vec![device(NAME, 0)]);
         for cpu in 0..settings.threads {
             let mut thread = plan.thread(Role::Mapper, cpu);
@@ -83,6 +78,17 @@ impl Parameters {
         }
         let parts = u64::from(MAX_FRAGMENTS) + 1;
         Ok(plan.finish_held(settings.threads, settings.depth.held().map(|d| u64::from(d) * parts)))
+    }
+
+    /// What the plan is made from, once every parameter is within its bounds.
+    pub(super) fn bounds(&self, common: &Common) -> Result<(Settings, Table<u32>), ModelError> {
+        common.refuse(NAME, &[("read_share", TO_DEVICE), ("bidirectional_share", TO_DEVICE)])?;
+        let ends = Ends::Lognormal { median_ns: 50_000.0, sigma: 0.5 };
+        let settings = common.settings(Defaults { depth: Depth::Held(64), ends, ..Defaults::default() })?;
+        error::size("header_bytes", self.header_bytes, 256)?;
+        error::size("fragment_bytes", self.fragment_bytes, rules::IO_TLB_MAX_BYTES)?;
+        let payloads = self.payloads.table_from("payloads", 0, u64::from(MAX_PAYLOAD))?;
+        Ok((settings, payloads))
     }
 
     /// Sizes of a packet's parts: its header, then its fragments.

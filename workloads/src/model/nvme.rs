@@ -11,7 +11,7 @@ use swiotlb_core::rules;
 
 use super::builder::{PlanBuilder, Request, device};
 use super::churn::Churn;
-use super::common::{Common, Defaults};
+use super::common::{Common, Defaults, Settings};
 use super::error::{self, ModelError};
 use super::random::{Purpose, stream};
 use crate::arena::Placement;
@@ -44,9 +44,7 @@ impl Parameters {
     /// # Errors
     /// [`ModelError`]: a parameter is out of its range.
     pub fn plan(&self, common: &Common, seed: u64) -> Result<Plan, ModelError> {
-        let settings = common.settings(Defaults { read_share: 0.7, ..Defaults::default() })?;
-        let mask = mask("min_align_mask", self.min_align_mask)?;
-        let bytes = error::size("bytes", self.bytes, rules::max_mapping_size(mask))?;
+        let (settings, mask, bytes) = self.bounds(common)?;
         let mut plan = PlanBuilder::new(NAME, seed, common.touch, vec![device(NAME, mask)]);
         for cpu in 0..settings.threads {
             let mut thread = plan.thread(Role::Mapper, cpu);
@@ -63,6 +61,14 @@ impl Parameters {
             thread.finish()?;
         }
         Ok(plan.finish_held(settings.threads, settings.depth.held().map(u64::from)))
+    }
+
+    /// What the plan is made from, once every parameter is within its bounds.
+    pub(super) fn bounds(&self, common: &Common) -> Result<(Settings, u64, u32), ModelError> {
+        let settings = common.settings(Defaults { read_share: 0.7, ..Defaults::default() })?;
+        let mask = mask("min_align_mask", self.min_align_mask)?;
+        let bytes = error::size("bytes", self.bytes, rules::max_mapping_size(mask))?;
+        Ok((settings, mask, bytes))
     }
 }
 

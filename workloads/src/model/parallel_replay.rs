@@ -91,6 +91,22 @@ impl Parameters {
     /// # Errors
     /// As [`Parameters::plan`].
     pub fn plan_from(&self, trace: &Trace, common: &Common, seed: u64) -> Result<(Plan, Notes), ModelError> {
+        self.bounds(common)?;
+        let paired = pair(trace);
+        few_enough((paired.ops.len() as u64).saturating_mul(2))?;
+        if trace.devices.len() > usize::from(u16::MAX) {
+            let what = "a plan has at most 65,535 devices";
+            return Err(ModelError::UnfitTrace { trace: trace.name.clone(), what });
+        }
+        let mut replay = Replay::new(self, trace, &paired, common, seed);
+        for op in &paired.ops {
+            replay.op(op)?;
+        }
+        replay.finish(paired.live_at_end)
+    }
+
+    /// Whether every parameter is within its bounds; the trace is not looked at.
+    pub(super) fn bounds(&self, common: &Common) -> Result<(), ModelError> {
         let fields = [
             "ops_per_thread",
             "rate_per_s",
@@ -104,17 +120,7 @@ impl Parameters {
         error::within("threads", common.threads, 1, MAX_THREADS)?;
         #[expect(clippy::cast_precision_loss, reason = "for a message")]
         error::within("skew_ns", self.skew_ns as f64, 2.0, super::arrivals::MAX_NS)?;
-        let paired = pair(trace);
-        few_enough((paired.ops.len() as u64).saturating_mul(2))?;
-        if trace.devices.len() > usize::from(u16::MAX) {
-            let what = "a plan has at most 65,535 devices";
-            return Err(ModelError::UnfitTrace { trace: trace.name.clone(), what });
-        }
-        let mut replay = Replay::new(self, trace, &paired, common, seed);
-        for op in &paired.ops {
-            replay.op(op)?;
-        }
-        replay.finish(paired.live_at_end)
+        Ok(())
     }
 }
 

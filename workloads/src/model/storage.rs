@@ -12,9 +12,9 @@ use swiotlb_core::rules;
 
 use super::builder::{PlanBuilder, Request, device};
 use super::churn::Churn;
-use super::common::{Common, Defaults};
+use super::common::{Common, Defaults, Settings};
 use super::error::ModelError;
-use super::mix::SizeMix;
+use super::mix::{SizeMix, Table};
 use super::nvme;
 use super::random::{Purpose, stream};
 use crate::arena::Placement;
@@ -71,10 +71,7 @@ impl Parameters {
     /// # Errors
     /// [`ModelError`]: a parameter is out of its range.
     pub fn plan(&self, common: &Common, seed: u64) -> Result<Plan, ModelError> {
-        let settings = common.settings(Defaults { read_share: 0.7, ..Defaults::default() })?;
-        let mask = nvme::mask("min_align_mask", self.min_align_mask)?;
-        nvme::mask("alloc_align_mask", self.alloc_align_mask)?;
-        let sizes = self.sizes.table("sizes", rules::max_mapping_size(mask))?;
+        let (settings, mask, sizes) = self.bounds(common)?;
         let mut plan = PlanBuilder::new(NAME, seed, common.touch, vec![device(NAME, mask)]);
         for cpu in 0..settings.threads {
             let mut thread = plan.thread(Role::Mapper, cpu);
@@ -92,6 +89,15 @@ impl Parameters {
             thread.finish()?;
         }
         Ok(plan.finish_held(settings.threads, settings.depth.held().map(u64::from)))
+    }
+
+    /// What the plan is made from, once every parameter is within its bounds.
+    pub(super) fn bounds(&self, common: &Common) -> Result<(Settings, u64, Table<u32>), ModelError> {
+        let settings = common.settings(Defaults { read_share: 0.7, ..Defaults::default() })?;
+        let mask = nvme::mask("min_align_mask", self.min_align_mask)?;
+        nvme::mask("alloc_align_mask", self.alloc_align_mask)?;
+        let sizes = self.sizes.table("sizes", rules::max_mapping_size(mask))?;
+        Ok((settings, mask, sizes))
     }
 }
 

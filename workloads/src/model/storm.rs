@@ -13,10 +13,10 @@ use swiotlb_core::rules;
 
 use super::builder::{PlanBuilder, Request, device};
 use super::churn::Churn;
-use super::common::{Common, Defaults, Depth, MAX_DEPTH};
+use super::common::{Common, Defaults, Depth, MAX_DEPTH, Settings};
 use super::error::{self, ModelError};
 use super::live::Ends;
-use super::mix::SizeMix;
+use super::mix::{SizeMix, Table};
 use super::random::{Purpose, stream};
 use crate::op::{Plan, Role};
 
@@ -50,15 +50,7 @@ impl Parameters {
     /// # Errors
     /// [`ModelError`]: a parameter is out of its range, or there are too few maps for a storm.
     pub fn plan(&self, common: &Common, seed: u64) -> Result<Plan, ModelError> {
-        common.refuse(NAME, &[("depth", FROM_POOL)])?;
-        error::within("beyond", self.beyond, 0.0, 64.0)?;
-        let sizes = self.sizes.table("sizes", rules::IO_TLB_MAX_BYTES)?;
-        let depth = depth_for(f64::from(self.pool_slots) * self.beyond, &self.sizes, common.threads);
-        error::within("pool_slots x beyond", depth, 1, MAX_DEPTH)?;
-        let common = with_maps(common, NAME, 4 * u64::from(depth), u64::from(depth))?;
-        let ends = Ends::Random;
-        let settings =
-            common.settings(Defaults { depth: Depth::Held(depth), ends, ..Defaults::default() })?;
+        let (settings, depth, sizes) = self.bounds(common)?;
         let mut plan = PlanBuilder::new(NAME, seed, common.touch, vec![device(NAME, 0)]);
         for cpu in 0..settings.threads {
             let mut thread = plan.thread(Role::Mapper, cpu);
@@ -74,6 +66,20 @@ impl Parameters {
             thread.finish()?;
         }
         Ok(plan.finish_held(settings.threads, Some(u64::from(depth))))
+    }
+
+    /// What the plan is made from, once every parameter is within its bounds.
+    pub(super) fn bounds(&self, common: &Common) -> Result<(Settings, u32, Table<u32>), ModelError> {
+        common.refuse(NAME, &[("depth", FROM_POOL)])?;
+        error::within("beyond", self.beyond, 0.0, 64.0)?;
+        let sizes = self.sizes.table("sizes", rules::IO_TLB_MAX_BYTES)?;
+        let depth = depth_for(f64::from(self.pool_slots) * self.beyond, &self.sizes, common.threads);
+        error::within("pool_slots x beyond", depth, 1, MAX_DEPTH)?;
+        let common = with_maps(common, NAME, 4 * u64::from(depth), u64::from(depth))?;
+        let ends = Ends::Random;
+        let settings =
+            common.settings(Defaults { depth: Depth::Held(depth), ends, ..Defaults::default() })?;
+        Ok((settings, depth, sizes))
     }
 }
 
