@@ -233,3 +233,20 @@ fn lists_are_exact() {
     let policies = text(&run(&["list", "policies"]).stdout);
     assert!(policies.contains("kernel") && policies.contains("lock=queued search=list"), "{policies}");
 }
+
+#[test]
+fn an_expectation_that_fails_is_an_end_for_those_who_ask() {
+    let folder = tempfile::tempdir().unwrap();
+    // Six launches have an interval, and a service of 1 us does not take less than 100 ns.
+    let impossible = "[[expect]]\nsays = \"nothing takes time\"\nmetric = \"ns_per_op\"\nbelow = 100\n";
+    let suite = suite_file(folder.path(), &format!("{SUITE}{impossible}"));
+    let run_in = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let usual = ["measure", &suite, "--launches", "6", "--no-control", "--out", out.to_str().unwrap()];
+        run(&[&usual[..], more].concat())
+    };
+    assert_eq!(run_in("told", &[]).status.code(), Some(0));
+    let gated = run_in("gated", &["--fail-expected"]);
+    assert_eq!(gated.status.code(), Some(4), "{}", text(&gated.stdout));
+    assert!(text(&gated.stderr).contains("1 expectations fail"), "{}", text(&gated.stderr));
+}

@@ -7,7 +7,7 @@ use super::{Exit, Failure, complain, switch};
 use crate::cell::{CellSpec, backend};
 use crate::measure::folder::{Folder, is_the_same};
 use crate::measure::plan::RunPlan;
-use crate::measure::{fit, groups, table};
+use crate::measure::{fit, groups, table, verdict};
 use reports::machine::Machine;
 use reports::record::RunRecord;
 use std::path::Path;
@@ -37,13 +37,16 @@ pub(super) struct Args {
     /// Leave out the control, which judges the host.
     #[arg(long, env = "SWIOTLB_BENCH_NO_CONTROL", value_parser = switch())]
     no_control: bool,
+    /// End with exit code 4 where a suite's expectation fails with its whole interval.
+    #[arg(long, env = "SWIOTLB_BENCH_FAIL_EXPECTED", value_parser = switch())]
+    fail_expected: bool,
 }
 
 const AFTER_HELP: &str = "\
 Each launch is a process of its own and leaves one record; what is finished is safe, and --resume goes on.
 
 Exit codes: 0 everything was done; 1 a launch is void, or a file, the host or a full disk stood in the way; \
-2 wrong command line; 4 an oracle saw a violation; 6 the run does not fit this machine, or the control was not \
+2 wrong command line; 4 an oracle saw a violation, or an expectation fails (only with --fail-expected); 6 the run does not fit this machine, or the control was not \
 steady (only with --strict).";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
@@ -110,11 +113,14 @@ fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
     drive(&mut folder, &args.place, path)?;
     let records = folder.records().map_err(Failure::error)?;
     let runs_file = folder.runs_file();
-    let shown = report(&folder.plan, &records)
-        .and_then(|text| say(&format!("{text}Records: {}\n", runs_file.display())));
+    let shown = report(&folder.plan, &records).and_then(|(text, failed)| {
+        say(&format!("{text}Records: {}\n", runs_file.display()))?;
+        Ok(failed)
+    });
     // Whatever became of the table, nothing that was measured is lost.
-    shown.map_err(|failure| failure.and(format_args!("every record is safe in {}", runs_file.display())))?;
-    Ok(exit(args, &records))
+    let safe = format!("every record is safe in {}", runs_file.display());
+    let failed = shown.map_err(|failure| failure.and(format_args!("{safe}")))?;
+    Ok(exit(args, &records, failed))
 }
 
 /// The suites, and the control unless it is there or not wanted.
@@ -194,10 +200,10 @@ fn minutes(seconds: f64) -> String {
     if seconds < 120.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
 }
 
-/// Each suite's table and what became of its expectations.
-fn report(plan: &RunPlan, records: &[RunRecord]) -> Result<String, Failure> {
+/// Each suite's table and what became of its expectations; how many of these failed.
+fn report(plan: &RunPlan, records: &[RunRecord]) -> Result<(String, usize), Failure> {
     let by_cell = groups::by_cell(records);
-    let mut text = String::new();
+    let (mut text, mut failed) = (String::new(), 0);
     for (number, suite) in plan.read_suites().map_err(Failure::error)?.iter().enumerate() {
         let of_suite = |(n, _): &&(u32, Cell)| usize::try_from(*n).ok() == Some(number);
         let cells: Vec<Cell> = plan.cells.iter().filter(of_suite).map(|(_, cell)| cell.clone()).collect();
@@ -208,13 +214,14 @@ fn report(plan: &RunPlan, records: &[RunRecord]) -> Result<String, Failure> {
             text.push_str(&reports::terminal::render(&table));
             text.push('\n');
         }
+        failed += verdict::failed(suite, &cells, &by_cell).len();
     }
-    Ok(text)
+    Ok((text, failed))
 }
 
-/// A failed oracle is a failed verification; other void launches are errors; an unsteady control makes
-/// the host unfit, for those who want to know.
-fn exit(args: &Args, records: &[RunRecord]) -> Exit {
+/// A failed oracle is a failed verification, as is a failed expectation for those who ask; other void launches
+/// are errors; an unsteady control makes the host unfit, for those who want to know.
+fn exit(args: &Args, records: &[RunRecord], failed: usize) -> Exit {
     let violated = records.iter().any(|r| r.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0));
     if violated {
         return Exit::Verification;
@@ -223,6 +230,10 @@ fn exit(args: &Args, records: &[RunRecord]) -> Exit {
     if void > 0 {
         complain(format_args!("{void} launches are void: their records say why"));
         return Exit::Error;
+    }
+    if args.fail_expected && failed > 0 {
+        complain(format_args!("{failed} expectations fail: the tables say which"));
+        return Exit::Verification;
     }
     if let Some(spread) = control_spread(records).filter(|&spread| spread > STEADY) {
         let percent = (spread - 1.0) * 100.0;
