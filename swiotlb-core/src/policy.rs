@@ -147,17 +147,15 @@ pub struct Reproduces {
     pub placement: bool,
     /// Used slots and high-water mark, exact at any moment.
     pub statistics: bool,
-    /// That pools are freed, and in which order.
-    pub reclaim: bool,
 }
 
 /// What `P` declares to reproduce, from its axes.
 #[must_use]
 pub const fn reproduces<P: Policy>() -> Reproduces {
     Reproduces {
-        placement: P::Area::KEEPS_PLACEMENT && P::Walk::KEEPS_PLACEMENT,
+        // Where nothing is freed, pages run out that Linux has again.
+        placement: P::Area::KEEPS_PLACEMENT && P::Walk::KEEPS_PLACEMENT && P::Reclaim::FREES,
         statistics: P::Stats::EXACT,
-        reclaim: P::Reclaim::FREES,
     }
 }
 

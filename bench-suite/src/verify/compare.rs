@@ -21,8 +21,6 @@ enum Kind {
     Rule,
     /// Follows from which slots requests get.
     Placement,
-    /// Follows from placement, and from pools being freed.
-    Reclaim,
     /// Follows from exact statistics (and from placement, where requests fail or not).
     Statistics,
     /// A CRC of data, which no policy may lose.
@@ -38,9 +36,6 @@ pub fn left_out(reproduces: Reproduces) -> Option<String> {
     if !reproduces.statistics {
         groups.push("statistics");
     }
-    if reproduces.placement && !reproduces.reclaim {
-        groups.push("page events and reclaim order");
-    }
     if groups.is_empty() { None } else { Some(groups.join("; ")) }
 }
 
@@ -50,7 +45,6 @@ fn compared(kind: Kind, op: &Op, reproduces: Reproduces) -> bool {
         // Set-up and declarations do not depend on what came before.
         Kind::Rule => reproduces.placement || matches!(op, Op::Init(_) | Op::Device(_) | Op::Restricted(_)),
         Kind::Placement => reproduces.placement,
-        Kind::Reclaim => reproduces.placement && reproduces.reclaim,
         Kind::Statistics => reproduces.placement && reproduces.statistics,
     }
 }
@@ -78,9 +72,8 @@ pub fn compare(op: &Op, reproduces: Reproduces, expected: &Out, got: &Out) -> Ve
     let mut differences = differences!(op, reproduces, expected, got,
         Rule: nslabs nareas area_nslabs base default_nslabs default_nareas can_grow phys_limit rc
             max_mapping_size active force_bounce for_alloc notes ok err bug;
-        Placement: pools_added pools_removed work_scheduled rcu_queued pool transient off slot
-            pad_slots first nslots alloc_left area paddr found pools ran;
-        Reclaim: pages callbacks;
+        Placement: pages pools_added pools_removed work_scheduled rcu_queued pool transient off slot
+            pad_slots first nslots alloc_left area paddr found pools ran callbacks;
         Statistics: total_used used_hiwater transient_nslabs;
         Data: dev_crc cpu_crc;
     );
@@ -107,7 +100,7 @@ fn shown<T: core::fmt::Debug>(value: &T) -> String {
 mod tests {
     use super::*;
 
-    const ALL: Reproduces = Reproduces { placement: true, statistics: true, reclaim: true };
+    const ALL: Reproduces = Reproduces { placement: true, statistics: true };
 
     #[test]
     fn every_differing_field_is_named() {
@@ -134,7 +127,6 @@ mod tests {
         };
         assert_eq!(fields(ALL), ["slot", "callbacks", "total_used", "dev_crc"]);
         assert_eq!(fields(Reproduces { statistics: false, ..ALL }), ["slot", "callbacks", "dev_crc"]);
-        assert_eq!(fields(Reproduces { reclaim: false, ..ALL }), ["slot", "total_used", "dev_crc"]);
         assert_eq!(fields(Reproduces { placement: false, ..ALL }), ["dev_crc"]);
     }
 }
