@@ -7,7 +7,7 @@
 //! of their own in the same state.
 
 use super::host::{Ledger, measured_clock, nanoseconds};
-use super::outcome::add_counters;
+use super::outcome::{add_counters, not_in_place};
 use super::{CellError, CellOutcome, CellSpec};
 use crate::policies::Entry;
 use crate::scenario::{
@@ -37,7 +37,7 @@ pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, Ce
         Ok(measured) => {
             noise.page_faults = measured.page_faults.or(noise.page_faults);
             noise.longest_gap_ns = measured.longest_gap.map(nanoseconds);
-            let void = not_in_place(&measured, sort);
+            let void = void(&measured, sort);
             CellOutcome { void, ..numbers(measured, effort.ops) }
         }
         Err(ScenarioError::Unverified { wrong, ops }) => violated(wrong, ops),
@@ -52,11 +52,10 @@ pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, Ce
     Ok(outcome)
 }
 
-/// Why the numbers may not be used: memory was touched for the first time while the clock ran. A fallback
-/// makes a pool in every operation.
-fn not_in_place(measured: &Measured, sort: Sort) -> Option<String> {
-    let faults = measured.page_faults.filter(|&faults| faults > 0 && sort != Sort::Fallback)?;
-    Some(format!("{faults} page faults while the clock ran: memory was not in place"))
+/// Why the numbers may not be used. A fallback makes a pool in every operation.
+fn void(measured: &Measured, sort: Sort) -> Option<String> {
+    let faults = measured.page_faults.filter(|_| sort != Sort::Fallback)?;
+    not_in_place(faults, (measured.batches + measured.dropped) as u64)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "maps an error")]

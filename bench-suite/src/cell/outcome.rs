@@ -68,6 +68,17 @@ impl Metrics<'_> {
     }
 }
 
+/// Of how many batches one may have had a page fault. Fewer cannot move a median of batch means: a host that
+/// takes a page away now and then is no reason to throw a number away. They are recorded all the same.
+const SPARED: u64 = 20;
+
+/// Why the numbers of `batches` may not be used: memory was touched for the first time while the clock ran.
+pub fn not_in_place(faults: u64, batches: u64) -> Option<String> {
+    (faults.saturating_mul(SPARED) > batches).then(|| {
+        format!("{faults} page faults while the clock ran, in {batches} batches: memory was not in place")
+    })
+}
+
 /// Adds failures by their reason.
 pub fn add_failures(failures: &BTreeMap<&'static str, u64>, sum: &mut BTreeMap<String, u64>) {
     for (reason, n) in failures {
