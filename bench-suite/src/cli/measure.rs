@@ -175,6 +175,11 @@ fn estimate(args: &Args, suites: &[Chosen]) -> String {
         ));
     }
     text.push_str(&format!("in all about {}\n", minutes(total)));
+    if !args.choice.set.is_empty() {
+        text.push_str(
+            "These are the times of the suites' own values; with --set a launch may take longer.\n",
+        );
+    }
     text
 }
 

@@ -37,8 +37,8 @@ pub struct Measured {
     pub dropped: usize,
     /// Whether too few batches were quiet: then none was dropped, and the numbers are of a busy machine.
     pub busy: bool,
-    /// Page faults of the batches after the warm-up, dropped ones included; nothing where other threads did
-    /// the work.
+    /// Page faults of the batches after the warm-up, dropped ones included and the first of each run left out;
+    /// nothing where other threads did the work.
     pub page_faults: Option<u64>,
     /// The time that the slowest control took beyond the fastest; nothing where none ran.
     pub longest_gap: Option<Duration>,
@@ -84,7 +84,7 @@ impl Meter {
         // What it says that a batch took may be a part of it only.
         let first = start.elapsed();
         // A batch that takes long is not run by the hundred before anybody looks at the time.
-        self.at_once = fit_into(patience, first, batches);
+        self.at_once = fit_into(patience, first, batches).max(2);
         let more = fit_into(patience / 2, first, warm_up.saturating_sub(1));
         self.round(prepared, more, &mut thrown_away).map(drop)
     }
@@ -124,7 +124,7 @@ impl Meter {
         })
     }
 
-    /// Some batches more; how many page faults of this thread they had.
+    /// Some batches more; how many page faults this thread had in those after the first.
     fn round(
         &mut self,
         prepared: &mut dyn Prepared,
@@ -134,7 +134,7 @@ impl Meter {
         let ops = self.effort.ops;
         let alone = prepared.runs_alone();
         make_room(all, batches);
-        let ledger = ThreadLedger::now();
+        let mut ledger = None;
         let mut before = if alone { control() } else { Duration::ZERO };
         prepared.run(batches, ops, &mut |time| {
             let after = if alone { control() } else { Duration::ZERO };
@@ -143,8 +143,10 @@ impl Meter {
             if alone {
                 self.fastest = self.fastest.min(after);
             }
+            // What a run sets up before its first batch is no part of a batch: faults count from there on.
+            ledger.get_or_insert_with(ThreadLedger::now);
         })?;
-        let since = ThreadLedger::now().since(&ledger);
+        let since = ledger.map(|ledger| ThreadLedger::now().since(&ledger)).unwrap_or_default();
         Ok(since.minor_faults + since.major_faults)
     }
 }
@@ -204,6 +206,17 @@ mod tests {
         assert_eq!(quarters, Some(([20.0, 30.0, 40.0], 100)));
     }
 
+    #[test]
+    fn slow_batches_are_few() {
+        let ms = Duration::from_millis;
+        assert_eq!([ms(2_000), ms(0)].map(|time| fit_into(time, ms(150), 500)), [13, 1]);
+        assert_eq!(fit_into(ms(2_000), Duration::ZERO, 500), 500);
+        // No patience at all: two warm up, two count, and that is no busy machine.
+        let effort = Effort { warm_up: 100, batches: 500, ops: 1, patience: Duration::ZERO };
+        let measured = Meter::new(effort).measure(&mut Told(vec![1_000_000])).ok();
+        assert_eq!(measured.map(|m| (m.batches, m.busy)), Some((2, false)));
+    }
+
     /// Writes to pages that are new in the first so many batches.
     struct Touches(usize, Vec<Vec<u8>>);
 
@@ -216,8 +229,10 @@ mod tests {
         ) -> Result<(), ScenarioError> {
             for _ in 0..batches {
                 if self.0 > 0 {
-                    // Above the size from which an allocator maps new pages for each request.
-                    self.1.push(vec![1; 1 << 20]);
+                    // Above the size from which every allocator maps new pages, none of them in place.
+                    let mut pages = vec![0; 64 << 20];
+                    pages[1 << 20] = 1;
+                    self.1.push(std::hint::black_box(pages));
                     self.0 -= 1;
                 }
                 each(Duration::from_nanos(10));
@@ -231,9 +246,9 @@ mod tests {
         let effort = Effort { warm_up: 2, batches: 4, ops: 1, patience: Duration::from_millis(10) };
         let of = |touching| Meter::new(effort).measure(&mut Touches(touching, Vec::new())).ok();
         let faults = |touching| of(touching).and_then(|measured| measured.page_faults);
-        // Two warm up, however long they take.
-        assert_eq!([0, 2].map(faults), [Some(0), Some(0)]);
-        assert!(faults(3).is_some_and(|n| n > 0));
+        // Two warm up, however long they take, and the first of a run may be what its set-up touches.
+        assert_eq!([0, 3].map(faults), [Some(0), Some(0)]);
+        assert!(faults(4).is_some_and(|n| n > 0));
         assert!(of(0).and_then(|measured| measured.longest_gap).is_some());
         // Of a state that other threads work through nothing is known here.
         let told = Meter::new(effort).measure(&mut Told(vec![10])).ok();
