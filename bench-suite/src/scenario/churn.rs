@@ -81,7 +81,9 @@ impl<P: Measurable> State<P> {
     }
 
     /// The other thread: pools come and go on schedule until `stop`. What is behind schedule is made up for.
-    fn churn(&self, stop: &AtomicBool) -> Result<(u64, Duration), ScenarioError> {
+    /// `going` is told after the first pair, and however this ends.
+    fn churn(&self, stop: &AtomicBool, going: &AtomicBool) -> Result<(u64, Duration), ScenarioError> {
+        let _told = Over(going);
         let caller = self.rig.mem.caller(0);
         let gap = Duration::from_nanos(1_000_000_000 / self.cell.pairs_per_s.max(1));
         let (start, mut pairs, mut due) = (Instant::now(), 0, Duration::ZERO);
@@ -98,6 +100,8 @@ impl<P: Measurable> State<P> {
             let asked = request(SLOTS);
             session.unmap(&self.rig.device, addr, asked.size, asked.dir, ATTRS)?;
             drop(session);
+            // Relaxed: only the moment matters, here and in `run`.
+            going.store(true, Ordering::Relaxed);
             if pairs % PER_SECTION == 0 {
                 caller.free_expired();
             }
@@ -118,7 +122,7 @@ impl<P: Measurable> State<P> {
     }
 }
 
-/// Tells the other thread to stop, however the reader ends.
+/// Tells the other thread, however this one ends.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -143,18 +147,21 @@ fn targets(address: Address, all: &[PhysAddr]) -> Vec<PhysAddr> {
 
 impl<P: Measurable> Prepared for State<P> {
     fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
-        let stop = AtomicBool::new(false);
-        let (this, stop) = (&*self, &stop);
+        let (stop, going) = (AtomicBool::new(false), AtomicBool::new(self.cell.pairs_per_s == 0));
+        let (this, stop, going) = (&*self, &stop, &going);
         let (read, churned) = thread::scope(|scope| {
             let churner = (this.cell.pairs_per_s > 0).then(|| {
                 scope.spawn(move || {
                     pin_to(this.cores[1]);
-                    this.churn(stop)
+                    this.churn(stop, going)
                 })
             });
             let reader = scope.spawn(move || {
                 pin_to(this.cores[0]);
                 let _over = Over(stop);
+                while !going.load(Ordering::Relaxed) {
+                    core::hint::spin_loop();
+                }
                 this.read(batches, ops)
             });
             (reader.join(), churner.map(thread::ScopedJoinHandle::join))
