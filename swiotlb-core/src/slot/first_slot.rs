@@ -128,7 +128,10 @@ impl SlotTable for FirstSlot {
     type View<'a> = Belongs<'a>;
 
     fn new(nslabs: u32) -> Self {
-        Self { words: (0..nslabs).map(|_| AtomicU64::new(0)).collect() }
+        let words: Box<[_]> = (0..nslabs).map(|_| AtomicU64::new(0)).collect();
+        // Written, and not only given as zero: the first touch of a page is no part of any map.
+        words.iter().for_each(|word| word.store(0, Relaxed));
+        Self { words }
     }
 
     #[inline]
