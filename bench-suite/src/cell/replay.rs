@@ -1,4 +1,5 @@
-//! Cells of a recorded trace: in its own order on one thread, or, paced, on a thread for each recorded CPU.
+//! Cells of a recorded trace on one thread: in its own order as fast as it goes, or paced as it was recorded.
+//! `model parallel_replay` takes several threads.
 
 use super::outcome::Metrics;
 use super::plan::{measured, settings};

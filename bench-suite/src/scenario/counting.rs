@@ -1,5 +1,6 @@
 //! The steps of a prepared state's operations, counted exactly on an allocator of its own in the same state.
 
+use super::book::Book;
 use super::find_pool::more_pools;
 use super::ground::{ATTRS, POOL, blocks, request};
 use super::occupancy::Buffers;
@@ -14,6 +15,7 @@ use swiotlb_core::error::{MapError, UnmapError};
 use swiotlb_core::mem::Permissions;
 use swiotlb_core::phys::PhysMemory;
 use swiotlb_core::probe::Counts;
+use swiotlb_core::rules::IO_TLB_SHIFT;
 
 /// Operations that are counted: each turns the start index on, so that many states are seen.
 const OPS: u64 = 2_048;
@@ -52,25 +54,45 @@ fn subject(build: Build, nslabs: u64, can_grow: bool) -> Result<Box<dyn Subject>
     Ok(subject)
 }
 
-struct InSubject<'a>(Box<dyn Session + 'a>);
+/// A session whose every mapping is entered in the book.
+struct InSubject<'a> {
+    session: Box<dyn Session + 'a>,
+    book: &'a Book,
+}
 
 impl Buffers for InSubject<'_> {
     fn map(&self, request: &MapRequest) -> Result<PhysAddr, MapError> {
-        self.0.map(0, request)
+        self.session.map(0, request).inspect(|addr| self.book.enter(*addr, request.size))
     }
 
     fn unmap(&self, addr: PhysAddr, request: &MapRequest) -> Result<(), UnmapError> {
-        self.0.unmap(0, addr, request.size, request.dir, ATTRS)
+        self.book.leave(addr);
+        self.session.unmap(0, addr, request.size, request.dir, ATTRS)
     }
 }
 
-fn occupy(subject: &dyn Subject, occupancy: Occupancy, nslabs: u64) -> Result<(), ScenarioError> {
-    occupancy.make(&InSubject(subject.caller(0).enter()), nslabs)
+fn occupy(
+    subject: &dyn Subject,
+    occupancy: Occupancy,
+    nslabs: u64,
+    book: &Book,
+) -> Result<(), ScenarioError> {
+    occupancy.make(&InSubject { session: subject.caller(0).enter(), book }, nslabs)
+}
+
+/// The book of an allocator whose default pool has `nslabs` slots.
+fn book(nslabs: u64) -> Book {
+    Book::new(POOL, nslabs << IO_TLB_SHIFT)
 }
 
 /// Round trips; maps that fail are counted like the others.
-fn round_trips(caller: &dyn Caller, request: &MapRequest, ops: u64) -> Result<(), ScenarioError> {
-    let session = InSubject(caller.enter());
+fn round_trips(
+    caller: &dyn Caller,
+    request: &MapRequest,
+    ops: u64,
+    book: &Book,
+) -> Result<(), ScenarioError> {
+    let session = InSubject { session: caller.enter(), book };
     for _ in 0..ops {
         if let Ok(addr) = session.map(request) {
             session.unmap(addr, request)?;
@@ -81,9 +103,11 @@ fn round_trips(caller: &dyn Caller, request: &MapRequest, ops: u64) -> Result<()
 
 fn slot_search(build: Build, cell: &SlotSearch) -> Result<Counts, ScenarioError> {
     let subject = subject(build, cell.nslabs, false)?;
-    occupy(&*subject, cell.occupancy, cell.nslabs)?;
+    let book = book(cell.nslabs);
+    occupy(&*subject, cell.occupancy, cell.nslabs, &book)?;
     let caller = subject.caller(0);
-    round_trips(&*caller, &request(cell.slots), OPS)?;
+    round_trips(&*caller, &request(cell.slots), OPS, &book)?;
+    book.close()?;
     let counts = caller.counts();
     Ok(if cell.copy { counts } else { Counts { bytes_copied: 0, ..counts } })
 }
@@ -95,7 +119,7 @@ fn lookups(build: Build, cell: &FindPool) -> Result<Counts, ScenarioError> {
         first.insert_pool(base, find_pool::NSLABS, 1)?;
     }
     if cell.address != Address::Unflagged {
-        round_trips(&*first, &request(1), 1)?;
+        round_trips(&*first, &request(1), 1, &book(find_pool::NSLABS))?;
     }
     let caller = subject.caller(0);
     let session = caller.enter();
@@ -110,11 +134,13 @@ fn lookups(build: Build, cell: &FindPool) -> Result<Counts, ScenarioError> {
 
 fn fallbacks(build: Build, cell: &Fallback) -> Result<Counts, ScenarioError> {
     let subject = subject(build, fallback::NSLABS, true)?;
-    occupy(&*subject, Occupancy::Taken(100), fallback::NSLABS)?;
+    let book = book(fallback::NSLABS);
+    occupy(&*subject, Occupancy::Taken(100), fallback::NSLABS, &book)?;
     let mut caller = subject.caller(0);
     for _ in 0..OPS / SECTION {
-        round_trips(&*caller, &request(cell.slots), SECTION)?;
+        round_trips(&*caller, &request(cell.slots), SECTION, &book)?;
         caller.quiesce();
     }
+    book.close()?;
     Ok(caller.counts())
 }

@@ -7,6 +7,7 @@
 //! Invariant: a batch either did exactly the operations that it was asked for, with the outcome that the
 //! scenario promises, or there is no number: `run` says what went wrong instead.
 
+mod book;
 pub mod cells;
 mod churn;
 mod control;
