@@ -1,49 +1,15 @@
 //! The measuring command line as a user meets it: whole runs of fast cells, killed, stopped, resumed.
 #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
 
+mod fast_suite;
+
+use fast_suite::{SUITE, out, program, run, suite_file, text};
 use reports::store;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-const SUITE: &str = r#"
-name = "fast"
-title = "Cells that take next to nothing"
-analysis = "A stand-in."
-scenario = "dummy"
-[parameters]
-operations = 200
-[axes]
-service = ["1us", "2us", "3us"]
-"#;
-
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
-    command.args(arguments).env_clear();
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    program(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn suite_file(folder: &Path, content: &str) -> String {
-    let path = folder.join("fast.toml");
-    std::fs::write(&path, content).unwrap();
-    path.to_str().unwrap().to_owned()
-}
-
-fn out(folder: &Path) -> (PathBuf, String) {
-    let out = folder.join("out");
-    let name = out.to_str().unwrap().to_owned();
-    (out, name)
-}
 
 /// Starts a run and waits until it has kept `records` records, on whatever takes as long as it takes.
 fn started(suite: &str, out: &(PathBuf, String), records: usize) -> Child {

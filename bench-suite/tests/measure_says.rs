@@ -1,46 +1,12 @@
 //! What `measure` tells about a run: before it begins, of one that is to go on, and of what it kept.
 #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
 
+mod fast_suite;
+
+use fast_suite::{SUITE, out, program, run, suite_file, text};
 use reports::store;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-
-const SUITE: &str = r#"
-name = "fast"
-title = "Cells that take next to nothing"
-analysis = "A stand-in."
-scenario = "dummy"
-[parameters]
-operations = 200
-[axes]
-service = ["1us", "2us", "3us"]
-"#;
-
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
-    command.args(arguments).env_clear();
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    program(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn suite_file(folder: &Path, content: &str) -> String {
-    let path = folder.join("fast.toml");
-    std::fs::write(&path, content).unwrap();
-    path.to_str().unwrap().to_owned()
-}
-
-fn out(folder: &Path) -> (PathBuf, String) {
-    let out = folder.join("out");
-    let name = out.to_str().unwrap().to_owned();
-    (out, name)
-}
 
 /// Launches with a usable record.
 fn launches(out: &Path) -> usize {
