@@ -81,7 +81,7 @@ mod modelled {
 
     /// A wait that lets another thread of the model act: loom runs one that spins for ever.
     #[derive(Default)]
-    pub(crate) struct Spin;
+    pub(crate) struct Spin(());
 
     impl Spin {
         #[expect(clippy::unused_self, reason = "as the type that it stands for")]
