@@ -13,5 +13,6 @@ mod locks;
 mod publication;
 mod reclamation;
 mod removal;
+mod retirement;
 mod twin_locks;
 mod twin_reclaim;
