@@ -161,6 +161,17 @@ impl<P: Policy> Pool<P> {
         inside && self.areas[area.0 as usize].claim_at(&self.slots, self.range(area), first.0, req)
     }
 
+    /// Whether more slots of `area` are in use than were allowed.
+    #[inline]
+    pub(crate) fn is_over(&self, area: AreaIndex) -> bool {
+        self.areas[area.0 as usize].is_over()
+    }
+
+    /// The areas, first to last.
+    pub(crate) fn areas(&self) -> impl Iterator<Item = &P::Area> {
+        self.areas.iter()
+    }
+
     /// Slots in use in `area`.
     pub fn area_used(&self, area: AreaIndex) -> u64 {
         self.areas[area.0 as usize].used()

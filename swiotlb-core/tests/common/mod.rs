@@ -71,7 +71,7 @@ macro_rules! for_every_policy {
             use swiotlb_core::area::{Locked, Padded};
             use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
             use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
-            use swiotlb_core::policy::{Kernel, With};
+            use swiotlb_core::policy::{Fast, Kernel, With};
             use swiotlb_core::publish::{NoFlag, ReleaseFence};
             use swiotlb_core::reclaim::{Quiescent, RefCounted, RwLocked};
             use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
@@ -80,6 +80,7 @@ macro_rules! for_every_policy {
             use swiotlb_core::trip::EachStep;
             use swiotlb_core::walk::{HomeOnly, PoolMajor};
             $test::<$crate::common::Tested<Kernel>>();
+            $test::<$crate::common::Tested<Fast>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<Ticket, FreeRunList>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<StdMutex, FreeRunList>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<ParkingLot, FreeRunList>>>>();
