@@ -6,14 +6,14 @@ use crate::reclaim::Epoch;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-struct Range {
+pub(super) struct Range {
     start: u64,
     bytes: u64,
     link: AtomicPtr<Range>,
 }
 
 impl Range {
-    fn new(start: u64, bytes: u64) -> Box<Self> {
+    pub(super) fn new(start: u64, bytes: u64) -> Box<Self> {
         Box::new(Self { start, bytes, link: AtomicPtr::new(core::ptr::null_mut()) })
     }
 }
@@ -118,6 +118,8 @@ fn readers_never_miss_what_stays<L: PoolLookup>() {
 fn every_lookup_finds_what_it_holds() {
     finds_what_it_holds::<RcuList>();
     finds_what_it_holds::<SortedArray>();
+    finds_what_it_holds::<ArcSwapArray>();
+    finds_what_it_holds::<LeftRight>();
     finds_what_it_holds::<RwLockMap>();
     finds_what_it_holds::<MutexMap>();
     finds_what_it_holds::<SkipList>();
@@ -128,6 +130,8 @@ fn every_lookup_finds_what_it_holds() {
 fn no_reader_misses_a_pool_that_stays() {
     readers_never_miss_what_stays::<RcuList>();
     readers_never_miss_what_stays::<SortedArray>();
+    readers_never_miss_what_stays::<ArcSwapArray>();
+    readers_never_miss_what_stays::<LeftRight>();
     readers_never_miss_what_stays::<RwLockMap>();
     readers_never_miss_what_stays::<MutexMap>();
     readers_never_miss_what_stays::<SkipList>();
