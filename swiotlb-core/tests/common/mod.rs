@@ -72,7 +72,7 @@ macro_rules! for_every_policy {
             use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
             use swiotlb_core::lookup::{ArcSwapArray, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
             use swiotlb_core::policy::{Kernel, With};
-            use swiotlb_core::reclaim::{Quiescent, RefCounted, RwLocked};
+            use swiotlb_core::reclaim::{Delayed, Epoch, Quiescent, RefCounted, RwLocked};
             use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
             use swiotlb_core::slot::FirstSlot;
             use swiotlb_core::stats::Sharded;
@@ -104,6 +104,7 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Reclaim<Quiescent>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Reclaim<RefCounted>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Reclaim<RwLocked>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Reclaim<Delayed<Epoch, 10>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Stats<Sharded>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Walk<HomeOnly>>>();
         }
