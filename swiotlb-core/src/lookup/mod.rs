@@ -6,6 +6,7 @@
 //! | [`SortedArray`] | many pools that seldom change: a binary search, paid for by copying at each change |
 //! | [`ArcSwapArray`] | the same where read sections are long: an old array goes when the last lookup in it ends |
 //! | [`LeftRight`] | the same where pools change too often to copy all of them; writers wait for lookups |
+//! | [`GranuleHash`] | one pool to very many: the list's cost for the newest, then a line of a hash table; little memory |
 //! | [`RwLockMap`], [`MutexMap`] | the price of a lock on the read side; simplest to get right |
 //! | [`SkipList`] | many pools that come and go on many threads |
 //! | [`PageDirectory`] | very many pools: three loads however many there are, paid for per page at insertion |
@@ -13,6 +14,7 @@
 //! An index holds pools that somebody else owns. `T` is generic so that tests can index something small.
 
 mod arc_swap_array;
+mod granule_hash;
 mod indexed;
 mod left_right;
 mod locked_map;
@@ -25,6 +27,7 @@ mod sorted_array;
 mod tests;
 
 pub use arc_swap_array::ArcSwapArray;
+pub use granule_hash::GranuleHash;
 pub use indexed::{AddressIndex, Indexed};
 pub use left_right::LeftRight;
 pub use locked_map::{MutexMap, RwLockMap};

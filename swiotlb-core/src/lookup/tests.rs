@@ -124,6 +124,7 @@ fn every_lookup_finds_what_it_holds() {
     finds_what_it_holds::<MutexMap>();
     finds_what_it_holds::<SkipList>();
     finds_what_it_holds::<PageDirectory>();
+    finds_what_it_holds::<GranuleHash>();
 }
 
 #[test]
@@ -136,4 +137,5 @@ fn no_reader_misses_a_pool_that_stays() {
     readers_never_miss_what_stays::<MutexMap>();
     readers_never_miss_what_stays::<SkipList>();
     readers_never_miss_what_stays::<PageDirectory>();
+    readers_never_miss_what_stays::<GranuleHash>();
 }

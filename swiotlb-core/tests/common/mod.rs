@@ -70,7 +70,7 @@ macro_rules! for_every_policy {
         fn $name() {
             use swiotlb_core::area::{Locked, Padded};
             use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
-            use swiotlb_core::lookup::{ArcSwapArray, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
+            use swiotlb_core::lookup::{ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
             use swiotlb_core::policy::{Kernel, With};
             use swiotlb_core::reclaim::{Delayed, Epoch, Quiescent, RefCounted, RwLocked};
             use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
@@ -92,6 +92,7 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<SortedArray>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<ArcSwapArray>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<LeftRight>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<GranuleHash>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Trip<EachStep>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Walk<PoolMajor>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<TestAndSet, FreeRunList>>>>();
