@@ -252,6 +252,26 @@ impl<T: PoolRange, R: Reclaim> Hash<T, R> {
         unsafe { &*new }
     }
 
+    /// [`PoolIndex::find`] past the newest pool.
+    // A call of its own, so that the look at the newest pool stays as small as the list's.
+    #[inline(never)]
+    fn find_older<'g, C: Probe>(
+        &'g self,
+        guard: &'g R::Guard<'_>,
+        addr: PhysAddr,
+        probe: &C,
+    ) -> Option<&'g T> {
+        let mut visited = 1;
+        let found = self.table(guard)?.candidates(addr, |pool| {
+            visited += 1;
+            // SAFETY: a pool in the table is valid for as long as the guard (`insert`).
+            let pool: &'g T = unsafe { pool.as_ref() };
+            if holds(pool, addr) { ControlFlow::Break(pool) } else { ControlFlow::Continue(()) }
+        });
+        probe.pools_visited(visited);
+        found
+    }
+
     fn enter(&self, guard: &R::Guard<'_>, pool: NonNull<T>, range: &T) {
         let mut counts = self.writer.lock();
         let table = self.with_room(guard, &mut counts, keys(range).count());
@@ -295,22 +315,16 @@ impl<T: PoolRange, R: Reclaim> PoolIndex<T, R> for Hash<T, R> {
     #[inline]
     fn find<'g, C: Probe>(&'g self, guard: &'g R::Guard<'_>, addr: PhysAddr, probe: &C) -> Option<&'g T> {
         let newest = self.list.iter(guard).next()?;
-        let mut visited = 1;
-        let found = if holds(newest, addr) {
-            Some(newest)
-        } else if newest.link().load(Ordering::Acquire).is_null() {
-            // The walk along the list would end here, too (Acquire as there).
-            None
-        } else {
-            self.table(guard)?.candidates(addr, |pool| {
-                visited += 1;
-                // SAFETY: a pool in the table is valid for as long as the guard (`insert`).
-                let pool: &'g T = unsafe { pool.as_ref() };
-                if holds(pool, addr) { ControlFlow::Break(pool) } else { ControlFlow::Continue(()) }
-            })
-        };
-        probe.pools_visited(visited);
-        found
+        if holds(newest, addr) {
+            probe.pools_visited(1);
+            return Some(newest);
+        }
+        // The walk along the list would end here, too (Acquire as there).
+        if newest.link().load(Ordering::Acquire).is_null() {
+            probe.pools_visited(1);
+            return None;
+        }
+        self.find_older(guard, addr, probe)
     }
 
     #[inline]
