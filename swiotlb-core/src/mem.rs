@@ -11,6 +11,7 @@ use crate::caller::Caller;
 use crate::device::DeviceLimits;
 use crate::error::{DeviceError, InitError};
 use crate::grow::Growth;
+use crate::held_back::HeldBack;
 use crate::lookup::{PoolIndex, PoolLookup};
 use crate::phys::{PageSource, PhysMemory, PoolMemory};
 use crate::policy::Policy;
@@ -193,6 +194,22 @@ impl<P: Policy> IoTlbMem<P> {
     #[cold]
     pub(crate) fn settle(&self, guard: &GuardOf<'_, P>) {
         self.stats.settle(&mut self.areas(guard));
+    }
+
+    /// The memory that unlinked pools hold back, now and at most.
+    pub fn held_back(&self) -> HeldBack {
+        self.retired.held_back()
+    }
+
+    /// Starts the high-water marks of [`IoTlbMem::held_back`] again from what is held back now.
+    pub fn reset_most_held_back(&self) {
+        self.retired.reset_most_held_back();
+    }
+
+    /// Tells the reclaimer the time, in milliseconds since an origin of the caller's choice, the same for all who tell
+    /// it: see [`crate::reclaim::Delayed`]. What falls due is freed by the next [`Caller::free_expired`].
+    pub fn set_now_ms(&self, ms: u64) {
+        self.reclaim.set_now_ms(ms);
     }
 
     /// Publishes a pool that stays (`add_mem_pool`): at the head of the list, counted in `nslabs`.

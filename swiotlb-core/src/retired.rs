@@ -4,6 +4,7 @@
 //! Nothing is freed, encrypted or unmapped inside a reader's section: the reclaimer only moves a pool to
 //! `expired`; whoever drains that list (the worker, or [`crate::caller::Caller::quiesce`]) frees it.
 
+use crate::held_back::{Held, HeldBack};
 use crate::phys::{PageSource, PhysMemory};
 use crate::policy::Policy;
 use crate::pool::Pool;
@@ -20,6 +21,7 @@ pub(crate) struct Retired<P: Policy> {
     retired: AtomicU64,
     /// Pools whose grace period is over, freed or not.
     past_grace: AtomicU64,
+    held: Held,
 }
 
 /// An unlinked pool on its way to `expired`.
@@ -37,7 +39,8 @@ impl<P: Policy> Unlinked<P> {
 
 impl<P: Policy> Default for Retired<P> {
     fn default() -> Self {
-        Self { expired: Mutex::default(), retired: AtomicU64::new(0), past_grace: AtomicU64::new(0) }
+        let (retired, past_grace) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { expired: Mutex::default(), retired, past_grace, held: Held::default() }
     }
 }
 
@@ -57,6 +60,8 @@ impl<P: Policy> Retired<P> {
         // had settled and wake it.
         let number = self.retired.fetch_add(1, Ordering::SeqCst);
         let idle = self.past_grace.load(Ordering::SeqCst) == number;
+        // SAFETY: the caller hands the pool over, so nobody frees it meanwhile.
+        self.held.retire(unsafe { pool.as_ref() }.memory_bytes());
         let (sink, pool) = (Arc::clone(self), Unlinked::<P>(pool));
         // SAFETY: the closure owns a share of the list and the pool; both live until it has run.
         unsafe { P::Reclaim::defer(guard, move || sink.expire(number, pool)) };
@@ -64,7 +69,9 @@ impl<P: Policy> Retired<P> {
     }
 
     fn expire(&self, number: u64, pool: Unlinked<P>) {
-        self.expired.lock().push((number, pool.into_box()));
+        let pool = pool.into_box();
+        self.held.expire(pool.memory_bytes());
+        self.expired.lock().push((number, pool));
         // SeqCst: Release, so that whoever sees the count finds the pool in the list; and in the one order with
         // the loads of `retire` and `settled`.
         self.past_grace.fetch_add(1, Ordering::SeqCst);
@@ -86,13 +93,25 @@ impl<P: Policy> Retired<P> {
         self.past_grace.load(Ordering::Acquire)
     }
 
+    /// The memory that unlinked pools hold back.
+    pub(crate) fn held_back(&self) -> HeldBack {
+        self.held.now()
+    }
+
+    /// Starts the high-water marks of [`Retired::held_back`] again.
+    pub(crate) fn reset_most_held_back(&self) {
+        self.held.reset_most();
+    }
+
     /// Frees every expired pool, oldest retirement first; how many.
     pub(crate) fn drain(&self, memory: &PhysMemory, pages: &P::Pages) -> usize {
         let mut expired = core::mem::take(&mut *self.expired.lock());
         expired.sort_unstable_by_key(|&(number, _)| number);
         let freed = expired.len();
         for (_, pool) in expired {
+            let bytes = pool.memory_bytes();
             pages.free(memory, pool.into_memory());
+            self.held.free(bytes);
         }
         freed
     }
