@@ -74,7 +74,7 @@ fn names() -> Table {
     let columns = ["policy", "what it changes", "label"].map(Column::text).to_vec();
     let mut table = Table::new("Policies", columns);
     for entry in policies::ALL {
-        let texts = [entry.name.to_owned(), entry.changes.to_owned(), (entry.label)()];
+        let texts = [entry.name.to_owned(), entry.changes.to_owned(), entry.label()];
         table.push(texts.map(Value::Text).to_vec());
     }
     table

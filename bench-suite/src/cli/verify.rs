@@ -77,7 +77,9 @@ fn table(policies: &[&Entry], results: &[PolicyResult]) -> Table {
             Value::Count(result.operations),
             Value::Count(result.mismatches.len() as u64),
             Value::Count(result.not_comparable),
-            Value::Text(left_out(policy.reproduces).unwrap_or_else(|| "nothing".to_owned())),
+            Value::Text(
+                left_out(policy.reproduces, policy.build.abilities()).unwrap_or_else(|| "nothing".to_owned()),
+            ),
         ]);
     }
     table
