@@ -1,6 +1,7 @@
 //! `swiotlb-bench replay TRACE…`.
 
 use super::{Exit, Failure};
+use crate::external;
 use crate::policies::{self, Entry};
 use crate::replay::{self, Overrides, ReplayClock, ReplayError, ReplayJob, Replayed, Script, placed};
 use plots::latency::{Series, by_quantile};
@@ -150,6 +151,10 @@ fn replay_one(
         let job = ReplayJob { script: &script, clock, check: args.check };
         let mut replayed = entry.replay(&job).map_err(fault)?;
         replayed.record.parameters.insert("policy".to_owned(), entry.name.to_owned());
+        if let Some(cost) = external::cost_of(entry.name) {
+            replayed.record.metrics.insert("interface_ns".to_owned(), cost.round_trip_ns());
+            replayed.record.notes.push(cost.note());
+        }
         output.show(&script, entry, &replayed)?;
         output.keep(&script, entry, &replayed).map_err(Stop::Output)?;
     }

@@ -187,3 +187,7 @@ pub type Get = unsafe extern "C" fn(u32) -> *const Ops;
 pub const fn size<T>() -> u32 {
     size_of::<T>() as u32
 }
+
+#[cfg(test)]
+#[path = "abi_tests.rs"]
+mod tests;

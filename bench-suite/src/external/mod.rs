@@ -10,6 +10,7 @@
 //! | `codes.rs` | error numbers as errors |
 //! | `subject.rs`, `book.rs` | an allocator of a library as a subject, and what is mapped in it |
 //! | `target.rs`, `calls.rs` | an allocator of a library under a plan, and under the other loops with a clock |
+//! | `overhead.rs` | what the interface itself costs |
 //! | `entry.rs` | a library as an entry of the registry |
 //!
 //! Invariant: what crosses the interface is checked by the compiler on neither side, so every call is made in one
@@ -24,6 +25,7 @@ mod host;
 mod instance;
 mod library;
 mod ops;
+mod overhead;
 mod section;
 mod subject;
 mod target;
@@ -31,3 +33,12 @@ mod target;
 pub use entry::{entry, name};
 pub use library::{Library, LoadError};
 pub use ops::TableError;
+pub use overhead::{Interface, interface};
+
+use crate::policies::EXTERNAL;
+
+/// What the interface costs, if `policy` comes from outside: what stands beside its numbers.
+#[must_use]
+pub fn cost_of(policy: &str) -> Option<Interface> {
+    if policy.starts_with(EXTERNAL) { interface() } else { None }
+}

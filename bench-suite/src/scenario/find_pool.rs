@@ -118,7 +118,8 @@ impl<M: Mem> State<M> {
         let all = if cell.address == Address::Unflagged { Vec::new() } else { one_each(&rig, cell.pools)? };
         let targets = match cell.address {
             Address::Head => all.last().copied().into_iter().collect(),
-            Address::Tail => all.first().copied().into_iter().collect(),
+            // The default pool is searched first; the oldest of the others is at the list's tail.
+            Address::Tail => all.get(1).or(all.first()).copied().into_iter().collect(),
             Address::Miss | Address::Unflagged => targets(cell),
             Address::Random => {
                 let mut seed = Seeded::new(3);
