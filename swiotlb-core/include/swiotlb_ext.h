@@ -330,10 +330,10 @@ struct swiotlb_ext_ops {
 	/** The statistics now. */
 	void (*stats)(void *mem, struct swiotlb_ext_stats *stats);
 
-	/* Optional: NULL where the library has no use for them. */
+	/* Optional: NULL where the library has no use for them. Of enter and exit there are both or none. */
 
 	/** A thread begins to use the allocator; stores what belongs to it in *thread. SWIOTLB_EXT_OK or
-	 * SWIOTLB_EXT_NO_MEMORY, which ends the process. */
+	 * SWIOTLB_EXT_NO_MEMORY, which ends the run. */
 	int (*thread_enter)(void *mem, uint32_t cpu, void **thread);
 
 	/** It uses it no more. Comes once for every thread_enter(), by the same thread. */

@@ -77,5 +77,6 @@ fn names() -> Table {
         let texts = [entry.name.to_owned(), entry.changes.to_owned(), entry.label()];
         table.push(texts.map(Value::Text).to_vec());
     }
+    table.notes.push("ext:PATH.so is an allocator in a shared library: see docs/EXTERNAL.md.".to_owned());
     table
 }

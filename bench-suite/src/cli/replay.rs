@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// Traces: JSON Lines or raw ftrace text, gzip or plain.
     #[arg(required = true)]
     traces: Vec<PathBuf>,
-    /// Policy to replay under; give it several times for several.
+    /// Policy to replay under, `ext:PATH.so` for one in a shared library; give it several times for several.
     #[arg(long = "policy", value_name = "NAME", default_value = "kernel", env = "SWIOTLB_BENCH_POLICY")]
     policies: Vec<String>,
     /// Compare every map with the address that the kernel recorded.

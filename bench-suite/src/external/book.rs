@@ -48,9 +48,13 @@ impl Book {
         self.live().insert(addr.0, Live { device, offset, bytes });
     }
 
-    /// The mapping at `addr` has ended.
-    pub fn leave(&self, addr: PhysAddr) {
-        self.live().remove(&addr.0);
+    /// The mapping at `addr` ends while `end` runs, unless that fails. It is out of the book before: another thread
+    /// may have its slots the moment that they are free.
+    pub fn leave<E>(&self, addr: PhysAddr, end: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        let left = self.live().remove(&addr.0);
+        end().inspect_err(|_| {
+            self.live().extend(left.map(|live| (addr.0, live)));
+        })
     }
 
     /// The addresses of a device's live mappings.
@@ -129,7 +133,9 @@ mod tests {
         assert!(book.addresses(2).is_empty());
         assert!(book.mapping(addr, abi::Pool { end: 0x14_1000, ..pool }).is_none(), "it leaves such a pool");
         assert!(book.mapping(addr, abi::Pool { start: 0x14_0800, ..pool }).is_none());
-        book.leave(addr);
+        assert_eq!(book.leave(addr, || Err(1)), Err(1));
+        assert!(book.mapping(addr, pool).is_some(), "it was not ended");
+        assert_eq!(book.leave(addr, || Ok::<_, ()>(())), Ok(()));
         assert!(book.mapping(addr, pool).is_none());
     }
 }

@@ -185,9 +185,9 @@ impl Session for InSection<'_> {
         dir: Direction,
         attrs: Attrs,
     ) -> Result<(), UnmapError> {
-        // Before the slots are free: another thread may have them the moment that they are.
-        self.of.book.leave(addr);
-        self.counted(|section| section.unmap(self.device(device), addr, bytes, dir, attrs))
+        let device = self.device(device);
+        let unmap = || self.counted(|section| section.unmap(device, addr, bytes, dir, attrs));
+        self.of.book.leave(addr, unmap)
     }
 
     fn sync_for_cpu(
