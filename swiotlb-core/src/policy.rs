@@ -172,6 +172,10 @@ impl Reproduces {
     pub const ALL: Self =
         Self { placement: true, statistics: true, page_events: true, reclaim_order: true, flag: true };
 
+    /// None of it: what is said of an allocator that declares nothing.
+    pub const NOTHING: Self =
+        Self { placement: false, statistics: false, page_events: false, reclaim_order: false, flag: false };
+
     /// What it is, in words, and whether it is reproduced.
     #[must_use]
     pub const fn words(self) -> [(&'static str, bool); 5] {
