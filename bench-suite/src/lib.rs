@@ -1,8 +1,10 @@
 //! The runner behind `swiotlb-bench`: verification, replay, measuring.
 
 pub mod bridge;
+pub(crate) mod calls;
 pub mod cell;
 pub mod cli;
+pub mod external;
 pub mod measure;
 pub mod policies;
 pub mod replay;

@@ -1,19 +1,21 @@
 //! The registry: every policy that can be named on a command line, in one table.
 //!
 //! A policy is the kernel's with axes changed; each is compiled once for every kind of run. The functions
-//! in an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
-//! and one line here.
+//! behind an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
+//! and one line here. A name that begins with [`EXTERNAL`] is no line here: it is a shared library (`external/`).
 
-use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed};
+use crate::external;
+use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed, Timings};
 use crate::run::{HostPages, Outcome, RunError, Settings, real};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::subject::{self, Build};
+use core::marker::PhantomData;
 use reports::record::PolicyName;
 use swiotlb_core::area::{Locked, Padded};
 use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
 use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
-use swiotlb_core::policy::{Axes, Fast, Kernel, Reproduces, Warm, With, axes, label, reproduces};
+use swiotlb_core::policy::{Fast, Kernel, Reproduces, Warm, With, axes, label, reproduces};
 use swiotlb_core::publish::{NoFlag, ReleaseFence};
 use swiotlb_core::reclaim::{Leak, Quiescent, RefCounted, RwLocked};
 use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary};
@@ -29,28 +31,49 @@ pub struct Entry {
     pub name: &'static str,
     /// What it changes of the kernel's policy, in words.
     pub changes: &'static str,
-    /// Every axis with its strategy.
-    pub axes: fn() -> Axes,
-    /// The label composed of every axis.
-    pub label: fn() -> String,
     /// What it declares to reproduce.
     pub reproduces: Reproduces,
     /// Makes an allocator whose every step is counted: for whatever no clock watches.
     pub build: Build,
+    /// Runs it where a clock watches.
+    pub runs: &'static dyn Runs,
+}
+
+/// The kinds of run that a clock watches, each compiled for the policy: one indirect call per run.
+pub trait Runs: Sync {
+    /// What records call the policy.
+    fn policy_name(&self) -> PolicyName;
+
     /// Times one trace.
-    pub time: replay::Time,
-    /// Runs a plan on real threads, compiled for the policy; with or without copying.
-    pub measure: fn(bool, &Plan, &Settings) -> Result<Outcome, RunError>,
+    ///
+    /// # Errors
+    /// The first pool or a device cannot be built, or the host has no memory.
+    fn time(&self, job: &ReplayJob<'_>) -> Result<Timings, ReplayError>;
+
+    /// Runs a plan on real threads, with or without copying.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    fn measure(&self, copy: bool, plan: &Plan, settings: &Settings) -> Result<Outcome, RunError>;
+
     /// Prepares a measured scenario.
-    pub prepare: fn(&Scenario) -> Result<Box<dyn Prepared>, ScenarioError>,
+    ///
+    /// # Errors
+    /// The state cannot be built.
+    fn prepare(&self, scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError>;
 }
 
 impl Entry {
     /// What records call it.
     #[must_use]
     pub fn policy_name(&self) -> PolicyName {
-        let axes = (self.axes)().map(|(axis, name)| (axis.to_owned(), name.to_owned()));
-        PolicyName { label: (self.label)(), axes: axes.into() }
+        self.runs.policy_name()
+    }
+
+    /// The label composed of every axis.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.policy_name().label
     }
 
     /// Replays a trace under the policy.
@@ -58,33 +81,47 @@ impl Entry {
     /// # Errors
     /// The first pool or a device cannot be built, or the host has no memory.
     pub fn replay(&self, job: &ReplayJob<'_>) -> Result<Replayed, ReplayError> {
-        replay::run(self.policy_name(), self.build, self.time, job)
+        replay::run(self, job)
+    }
+}
+
+/// A policy of ours, compiled for every kind of run.
+struct Compiled<P>(PhantomData<fn() -> P>);
+
+impl<P: With + Replayable> Runs for Compiled<P> {
+    fn policy_name(&self) -> PolicyName {
+        let axes = axes::<P>().map(|(axis, name)| (axis.to_owned(), name.to_owned()));
+        PolicyName { label: label::<P>(), axes: axes.into() }
+    }
+
+    fn time(&self, job: &ReplayJob<'_>) -> Result<Timings, ReplayError> {
+        replay::time::<P>(job)
+    }
+
+    fn measure(&self, copy: bool, plan: &Plan, settings: &Settings) -> Result<Outcome, RunError> {
+        if copy {
+            real::<Timed<P>>(plan, settings)
+        } else {
+            real::<Timed<<P as With>::Bounce<NoCopy>>>(plan, settings)
+        }
+    }
+
+    fn prepare(&self, scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
+        scenario::prepare::<P>(scenario)
     }
 }
 
 /// `P` as it is timed: no steps are counted.
 type Timed<P> = <<P as With>::Pages<HostPages> as With>::Probe<()>;
 
-fn measure<P: With>(copy: bool, plan: &Plan, settings: &Settings) -> Result<Outcome, RunError> {
-    if copy {
-        real::<Timed<P>>(plan, settings)
-    } else {
-        real::<Timed<<P as With>::Bounce<NoCopy>>>(plan, settings)
-    }
-}
-
 /// The entry of policy `P`, compiled for every kind of run.
 const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
     Entry {
         name,
         changes,
-        axes: axes::<P>,
-        label: label::<P>,
         reproduces: reproduces::<P>(),
         build: subject::build::<P>(),
-        time: replay::time::<P>,
-        measure: measure::<P>,
-        prepare: scenario::prepare::<P>,
+        runs: &Compiled::<P>(PhantomData),
     }
 }
 
@@ -171,11 +208,33 @@ pub fn chosen(names: &[String]) -> Result<Vec<&'static Entry>, String> {
     names.iter().map(|name| by_name(name)).collect()
 }
 
+/// What the name of a policy from outside begins with; the path of its library follows.
+pub const EXTERNAL: &str = "ext:";
+
+/// The names that suites and flags may use: those of every policy here, and of those among `mentioned` that come
+/// from outside, with absolute paths. These are loaded, so that what cannot be used is told before anything runs.
+///
+/// # Errors
+/// A library that cannot be used.
+pub fn names<'a>(mentioned: impl IntoIterator<Item = &'a str>) -> Result<Vec<&'static str>, String> {
+    let mut names: Vec<&str> = ALL.iter().map(|entry| entry.name).collect();
+    for name in mentioned.into_iter().filter(|name| name.starts_with(EXTERNAL)) {
+        let name = by_name(name)?.name;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
 /// The entry called `name`.
 ///
 /// # Errors
-/// An unknown name, with the nearest known ones.
+/// An unknown name, with the nearest known ones, or a library that cannot be used.
 pub fn by_name(name: &str) -> Result<&'static Entry, String> {
+    if let Some(path) = name.strip_prefix(EXTERNAL) {
+        return external::entry(path);
+    }
     let known = ALL.iter().map(|entry| entry.name);
     ALL.iter().find(|entry| entry.name == name).ok_or_else(|| unknown("policy", name, known))
 }
@@ -188,7 +247,7 @@ mod tests {
     #[test]
     fn no_two_policies_share_a_name_or_a_label() {
         let names: BTreeSet<_> = ALL.iter().map(|entry| entry.name).collect();
-        let labels: BTreeSet<_> = ALL.iter().map(|entry| (entry.label)()).collect();
+        let labels: BTreeSet<_> = ALL.iter().map(Entry::label).collect();
         assert_eq!((names.len(), labels.len()), (ALL.len(), ALL.len()));
     }
 

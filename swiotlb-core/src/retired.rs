@@ -4,6 +4,7 @@
 //! Nothing is freed, encrypted or unmapped inside a reader's section: the reclaimer only moves a pool to
 //! `expired`; whoever drains that list (the worker, or [`crate::caller::Caller::quiesce`]) frees it.
 
+use crate::held_back::{Held, HeldBack};
 use crate::phys::{PageSource, PhysMemory};
 use crate::policy::Policy;
 use crate::pool::Pool;
@@ -49,6 +50,7 @@ impl Counts {
 pub(crate) struct Retired<P: Policy> {
     expired: Mutex<Vec<(u64, Box<Pool<P>>)>>,
     counts: Counts,
+    held: Held,
 }
 
 /// An unlinked pool on its way to `expired`.
@@ -66,7 +68,7 @@ impl<P: Policy> Unlinked<P> {
 
 impl<P: Policy> Default for Retired<P> {
     fn default() -> Self {
-        Self { expired: Mutex::default(), counts: Counts::default() }
+        Self { expired: Mutex::default(), counts: Counts::default(), held: Held::default() }
     }
 }
 
@@ -82,6 +84,8 @@ impl<P: Policy> Retired<P> {
         pool: NonNull<Pool<P>>,
     ) -> bool {
         let (number, idle) = self.counts.retire();
+        // SAFETY: the caller hands the pool over, so nobody frees it meanwhile.
+        self.held.retire(unsafe { pool.as_ref() }.memory_bytes());
         let (sink, pool) = (Arc::clone(self), Unlinked::<P>(pool));
         // SAFETY: the closure owns a share of the list and the pool; both live until it has run.
         unsafe { P::Reclaim::defer(guard, move || sink.expire(number, pool)) };
@@ -89,7 +93,9 @@ impl<P: Policy> Retired<P> {
     }
 
     fn expire(&self, number: u64, pool: Unlinked<P>) {
-        self.expired.lock().push((number, pool.into_box()));
+        let pool = pool.into_box();
+        self.held.expire(pool.memory_bytes());
+        self.expired.lock().push((number, pool));
         self.counts.expire();
     }
 
@@ -108,13 +114,25 @@ impl<P: Policy> Retired<P> {
         self.counts.past_grace.load(Ordering::Acquire)
     }
 
+    /// The memory that unlinked pools hold back.
+    pub(crate) fn held_back(&self) -> HeldBack {
+        self.held.now()
+    }
+
+    /// Starts the high-water marks of [`Retired::held_back`] again.
+    pub(crate) fn reset_most_held_back(&self) {
+        self.held.reset_most();
+    }
+
     /// Frees every expired pool, oldest retirement first; how many.
     pub(crate) fn drain(&self, memory: &PhysMemory, pages: &P::Pages) -> usize {
         let mut expired = core::mem::take(&mut *self.expired.lock());
         expired.sort_unstable_by_key(|&(number, _)| number);
         let freed = expired.len();
         for (_, pool) in expired {
+            let bytes = pool.memory_bytes();
             pages.free(memory, pool.into_memory());
+            self.held.free(bytes);
         }
         freed
     }

@@ -25,7 +25,7 @@ use workloads::suite::keys::Sort;
 /// A state that there is not, or that cannot be made.
 pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, CellError> {
     let scenario = scenario(spec, sort)?;
-    let mut prepared = (entry.prepare)(&scenario).map_err(in_words)?;
+    let mut prepared = entry.runs.prepare(&scenario).map_err(in_words)?;
     let effort = effort(spec.quick, &scenario);
     let mut meter = Meter::new(effort);
     let warmed_up = meter.warm_up(&mut *prepared);
@@ -45,8 +45,8 @@ pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, Ce
     };
     outcome.metrics.extend(prepared.more().into_iter().map(|(name, number)| (name.to_owned(), number)));
     match count_steps(entry.build, &scenario) {
-        Ok(Some((counts, ops))) => add_counters(&counts, ops, &mut outcome),
-        Ok(None) => {}
+        Ok(Some((counts, ops))) if entry.build.abilities().steps => add_counters(&counts, ops, &mut outcome),
+        Ok(_) => {}
         // Two mappings held one slot: whatever was timed is of a broken allocator.
         Err(ScenarioError::Unverified { wrong, ops }) => return Ok(violated(wrong, ops)),
         Err(error) => return Err(in_words(error)),

@@ -58,7 +58,7 @@ impl<P: Policy<Pages = HostPages>> Allocator<P> {
 }
 
 /// What an allocator is set up on, whichever way it is compiled.
-pub(super) struct Ground {
+pub(crate) struct Ground {
     pub geometry: Geometry,
     pub permissions: Permissions,
     /// With the originals in place, and some of the zones if it may grow.

@@ -8,14 +8,14 @@
 use super::find_pool::{dependent, same_address};
 use super::ground::{ATTRS, MORE_POOLS, request};
 use super::pin::{cores, pin_to};
-use super::rig::Rig;
+use super::rig::{Make, Rig};
 use super::seed::Seeded;
-use super::{Address, Measurable, PER_SECTION, Prepared, ScenarioError};
+use super::{Address, PER_SECTION, Prepared, ScenarioError};
+use crate::calls::{Caller, Mem, Session};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::caller::Caller;
 use swiotlb_core::error::MapError;
 
 /// Slots of the default pool and of every mapping.
@@ -35,8 +35,8 @@ pub struct Churn {
 }
 
 /// The device with its pools.
-pub(super) struct State<P: Measurable> {
-    rig: Rig<P>,
+pub(super) struct State<M: Mem> {
+    rig: Rig<M>,
     cell: Churn,
     targets: Vec<PhysAddr>,
     cores: Vec<usize>,
@@ -44,14 +44,14 @@ pub(super) struct State<P: Measurable> {
     done: (u64, Duration),
 }
 
-impl<P: Measurable> State<P> {
-    pub(super) fn new(cell: &Churn) -> Result<Self, ScenarioError> {
+impl<M: Mem> State<M> {
+    pub(super) fn new(make: Make<'_, M>, cell: &Churn) -> Result<Self, ScenarioError> {
         let cores = cores();
         let wanted = if cell.pairs_per_s > 0 { 2 } else { 1 };
         if cores.len() < wanted {
             return Err(ScenarioError::TooFewCores { wanted, cores: cores.len() });
         }
-        let rig = Rig::<P>::new(u64::from(SLOTS), 1, true)?;
+        let rig = Rig::new(make, u64::from(SLOTS), 1, true)?;
         rig.touch(u64::from(SLOTS), SLOTS)?;
         let all = {
             let caller = rig.mem.caller(0);
@@ -66,7 +66,7 @@ impl<P: Measurable> State<P> {
     }
 
     /// One batch of lookups; how many were not as expected.
-    fn batch(&self, caller: &Caller<'_, P>, ops: u64) -> u64 {
+    fn batch(&self, caller: &M::Caller<'_>, ops: u64) -> u64 {
         let device = &self.rig.device;
         let (mut found, mut left) = (0, ops);
         while left > 0 {
@@ -145,7 +145,7 @@ fn targets(address: Address, all: &[PhysAddr]) -> Vec<PhysAddr> {
     }
 }
 
-impl<P: Measurable> Prepared for State<P> {
+impl<M: Mem> Prepared for State<M> {
     fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let (stop, going) = (AtomicBool::new(false), AtomicBool::new(self.cell.pairs_per_s == 0));
         let (this, stop, going) = (&*self, &stop, &going);

@@ -30,6 +30,8 @@ const SECTION: u64 = 64;
 pub fn count_steps(build: Build, scenario: &Scenario) -> Result<Option<(Counts, u64)>, ScenarioError> {
     let counts = match scenario {
         Scenario::SlotSearch(cell) => slot_search(build, cell)?,
+        // Its pools are put at places.
+        Scenario::FindPool(_) if !build.abilities().inside => return Ok(None),
         Scenario::FindPool(cell) => lookups(build, cell)?,
         Scenario::Fallback(cell) => fallbacks(build, cell)?,
         Scenario::TwoThreads(_) | Scenario::SharedWord | Scenario::Churn(_) | Scenario::Floor(_) => {
@@ -49,7 +51,7 @@ fn subject(build: Build, nslabs: u64, can_grow: bool) -> Result<Box<dyn Subject>
         memory: Arc::new(PhysMemory::new()),
         blocks: Blocks::Zones(blocks()),
     };
-    let mut subject = build(parts)?.subject;
+    let mut subject = build.build(parts)?.subject;
     subject.add_device(DeviceLimits::default())?;
     Ok(subject)
 }

@@ -9,14 +9,15 @@
 //! noise. A difference below zero counts as zero.
 
 use super::ground::request;
-use super::rig::Rig;
+use super::rig::{Make, Rig};
 use super::slot_search::{map, round_trips, unmap};
-use super::{Bookkeeping, Occupancy, OnKernelPages, PER_SECTION, Prepared, ScenarioError};
+use super::{Occupancy, PER_SECTION, Prepared, ScenarioError};
+use crate::calls::{Caller as _, Mem, Session as _};
 use crate::run::clock::HostClock;
 use std::time::{Duration, Instant};
 use swiotlb_core::device::MapRequest;
-use swiotlb_core::policy::With;
-use swiotlb_core::stages::{Partial, Stage};
+use swiotlb_core::error::MapError;
+use swiotlb_core::stages::Stage;
 
 /// Slots of the one pool: small, so that the search that fails first is short (see the failing search
 /// for a long one).
@@ -76,23 +77,38 @@ pub struct Fallback {
 }
 
 /// Two full pools: of an allocator that copies, and of one that does not.
-pub(super) struct State<P: With> {
-    whole: Rig<OnKernelPages<P>>,
-    bare: Rig<Bookkeeping<P>>,
+pub(super) struct State<W: Mem, B: Mem> {
+    whole: Rig<W>,
+    bare: Rig<B>,
     request: MapRequest,
     part: FallbackPart,
     /// What a fallback had made, until it is taken apart; never longer than a section.
-    partial: Vec<Partial<Bookkeeping<P>>>,
+    partial: Vec<B::Partial>,
     /// A reading of the clock.
     reading: Duration,
 }
 
 /// A full pool with its originals in place.
-fn full<P: super::Measurable>(slots: u32) -> Result<Rig<P>, ScenarioError> {
-    let rig = Rig::new(NSLABS, 1, true)?;
+fn full<M: Mem>(make: Make<'_, M>, slots: u32) -> Result<Rig<M>, ScenarioError> {
+    let rig = Rig::new(make, NSLABS, 1, true)?;
     rig.touch(NSLABS, slots)?;
     rig.occupy(Occupancy::Taken(100), NSLABS)?;
     Ok(rig)
+}
+
+/// What an allocator has to be able to for the parts of a map.
+const STAGES: &str = "a fallback that can be cut short after each of its parts";
+
+/// Whether there is a fallback at all: an outside allocator may have none.
+fn falls_back<M: Mem>(rig: &Rig<M>, slots: u32) -> Result<(), ScenarioError> {
+    let caller = rig.mem.caller(0);
+    let session = caller.enter();
+    match session.map(&rig.device, &request(slots)) {
+        Err(MapError::Full { .. }) => {
+            Err(ScenarioError::Unable { what: "transient pools, for what the default pool has no room for" })
+        }
+        mapped => Ok(unmap(&session, &rig.device, mapped?, &request(slots))?),
+    }
 }
 
 /// How many of `ops` failed: none, or there is no number.
@@ -100,12 +116,14 @@ fn all_succeeded(failed: u64, ops: u64) -> Result<(), ScenarioError> {
     if failed == 0 { Ok(()) } else { Err(ScenarioError::Unverified { wrong: failed, ops }) }
 }
 
-impl<P: With> State<P> {
-    pub(super) fn new(cell: &Fallback) -> Result<Self, ScenarioError> {
+impl<W: Mem, B: Mem> State<W, B> {
+    pub(super) fn new(whole: Make<'_, W>, bare: Make<'_, B>, cell: &Fallback) -> Result<Self, ScenarioError> {
         let clock = HostClock::get().facts();
+        let whole = full(whole, cell.slots)?;
+        falls_back(&whole, cell.slots)?;
         Ok(Self {
-            whole: full(cell.slots)?,
-            bare: full(cell.slots)?,
+            whole,
+            bare: full(bare, cell.slots)?,
             request: request(cell.slots),
             part: cell.part,
             partial: Vec::with_capacity(64),
@@ -149,7 +167,8 @@ impl<P: With> State<P> {
             let start = Instant::now();
             let session = caller.enter();
             for _ in 0..round {
-                self.partial.push(session.fallback_until(&self.bare.device, &self.request, stage)?);
+                let partial = session.fallback_until(&self.bare.device, &self.request, stage);
+                self.partial.push(partial.ok_or(ScenarioError::Unable { what: STAGES })??);
             }
             drop(session);
             let middle = Instant::now();
@@ -187,8 +206,8 @@ impl<P: With> State<P> {
 }
 
 /// `ops` fallbacks in rounds of [`PER_SECTION`]: the time of the round trips and of their reclaim.
-fn trips<P: super::Measurable>(
-    rig: &Rig<P>,
+fn trips<M: Mem>(
+    rig: &Rig<M>,
     request: &MapRequest,
     ops: u64,
 ) -> Result<(Duration, Duration), ScenarioError> {
@@ -207,7 +226,7 @@ fn trips<P: super::Measurable>(
     all_succeeded(failed, ops).map(|()| (trips, reclaim))
 }
 
-impl<P: With> Prepared for State<P> {
+impl<W: Mem, B: Mem> Prepared for State<W, B> {
     fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let used = |state: &Self| state.whole.mem.stats().used + state.bare.mem.stats().used;
         let before = used(self);

@@ -1,15 +1,15 @@
 //! `find_pool` among many pools.
 
 use super::ground::{MORE_POOLS, POOL, request};
-use super::rig::Rig;
+use super::rig::{Make, Rig};
 use super::seed::Seeded;
 use super::slot_search::round_trips;
-use super::{Measurable, Prepared, ScenarioError};
+use super::{Prepared, ScenarioError};
+use crate::calls::{Caller, Mem, Session};
 use core::hint::black_box;
 use std::time::{Duration, Instant};
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::caller::Caller;
-use swiotlb_core::mem::Device;
+use swiotlb_core::error::MapError;
 use swiotlb_core::rules::IO_TLB_SHIFT;
 
 /// Slots of every pool: two, a page. What is measured is the walk from pool to pool; with no tables of slots
@@ -61,8 +61,8 @@ pub struct FindPool {
 }
 
 /// The prepared pools.
-pub(super) struct State<P: Measurable> {
-    rig: Rig<P>,
+pub(super) struct State<M: Mem> {
+    rig: Rig<M>,
     section: Section,
     hits: bool,
     targets: Vec<PhysAddr>,
@@ -91,9 +91,12 @@ pub(super) fn targets(cell: &FindPool) -> Vec<PhysAddr> {
     }
 }
 
-impl<P: Measurable> State<P> {
-    pub(super) fn new(cell: &FindPool) -> Result<Self, ScenarioError> {
-        let rig = Rig::<P>::new(NSLABS, 1, false)?;
+impl<M: Mem> State<M> {
+    pub(super) fn new(make: Make<'_, M>, cell: &FindPool) -> Result<Self, ScenarioError> {
+        if !M::PLACES_POOLS {
+            return Self::mapped(make, cell);
+        }
+        let rig = Rig::new(make, NSLABS, 1, false)?;
         {
             let caller = rig.mem.caller(0);
             for base in more_pools(cell.pools) {
@@ -106,16 +109,44 @@ impl<P: Measurable> State<P> {
         }
         Ok(Self { rig, section: cell.section, hits: cell.address.hits(), targets: targets(cell) })
     }
+
+    /// For an allocator that cannot be told where its pools lie: the default pool is full, and every further pool is
+    /// a transient one of a mapping that stays.
+    fn mapped(make: Make<'_, M>, cell: &FindPool) -> Result<Self, ScenarioError> {
+        let rig = Rig::new(make, NSLABS, 1, true)?;
+        rig.touch(NSLABS, 2)?;
+        let all = if cell.address == Address::Unflagged { Vec::new() } else { one_each(&rig, cell.pools)? };
+        let targets = match cell.address {
+            Address::Head => all.last().copied().into_iter().collect(),
+            // The default pool is searched first; the oldest of the others is at the list's tail.
+            Address::Tail => all.get(1).or(all.first()).copied().into_iter().collect(),
+            Address::Miss | Address::Unflagged => targets(cell),
+            Address::Random => {
+                let mut seed = Seeded::new(3);
+                (0..TARGETS).map(|_| all[seed.below(all.len())]).collect()
+            }
+        };
+        Ok(Self { rig, section: cell.section, hits: cell.address.hits(), targets })
+    }
+}
+
+/// A mapping in each of `pools` pools.
+fn one_each<M: Mem>(rig: &Rig<M>, pools: u32) -> Result<Vec<PhysAddr>, ScenarioError> {
+    let caller = rig.mem.caller(0);
+    let session = caller.enter();
+    let mapped = (0..pools).map(|_| session.map(&rig.device, &request(2)));
+    let no_pool = |error| match error {
+        MapError::Full { .. } | MapError::OutOfPages { .. } => ScenarioError::Unable {
+            what: "transient pools, one for each mapping once the default pool is full",
+        },
+        error => ScenarioError::Fill(error),
+    };
+    mapped.map(|addr| addr.map_err(no_pool)).collect()
 }
 
 /// `ops` lookups of one address in one read section; how many found a pool.
 #[inline(never)]
-pub(super) fn same_address<P: Measurable>(
-    caller: &Caller<'_, P>,
-    device: &Device<P>,
-    addr: PhysAddr,
-    ops: u64,
-) -> u64 {
+pub(super) fn same_address<C: Caller>(caller: &C, device: &C::Device, addr: PhysAddr, ops: u64) -> u64 {
     let session = caller.enter();
     let mut found = 0;
     for _ in 0..ops {
@@ -126,7 +157,7 @@ pub(super) fn same_address<P: Measurable>(
 
 /// The same with a read section for each.
 #[inline(never)]
-fn section_each<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr: PhysAddr, ops: u64) -> u64 {
+fn section_each<C: Caller>(caller: &C, device: &C::Device, addr: PhysAddr, ops: u64) -> u64 {
     let mut found = 0;
     for _ in 0..ops {
         let session = caller.enter();
@@ -137,12 +168,7 @@ fn section_each<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr:
 
 /// `ops` lookups, each of an address that depends on what the one before found.
 #[inline(never)]
-pub(super) fn dependent<P: Measurable>(
-    caller: &Caller<'_, P>,
-    device: &Device<P>,
-    targets: &[PhysAddr],
-    ops: u64,
-) -> u64 {
+pub(super) fn dependent<C: Caller>(caller: &C, device: &C::Device, targets: &[PhysAddr], ops: u64) -> u64 {
     let session = caller.enter();
     let mut found = 0;
     let mut at = 0;
@@ -155,7 +181,7 @@ pub(super) fn dependent<P: Measurable>(
     found
 }
 
-impl<P: Measurable> Prepared for State<P> {
+impl<M: Mem> Prepared for State<M> {
     fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let caller = self.rig.mem.caller(0);
         let (device, targets) = (&self.rig.device, &self.targets[..]);

@@ -35,9 +35,12 @@ pub use floor::Floor;
 pub use median::{Effort, Measured, Meter};
 pub use occupancy::Occupancy;
 pub use rig::KernelPages;
+pub(crate) use rig::{Make, Site};
 pub use slot_search::{NSLABS, SlotSearch};
 pub use two_threads::TwoThreads;
 
+use crate::calls::Mem;
+use rig::early;
 use std::time::Duration;
 use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::policy::{Policy, With};
@@ -94,17 +97,29 @@ type Bookkeeping<P> = OnKernelPages<<P as With>::Bounce<NoCopy>>;
 /// # Errors
 /// [`ScenarioError`] if the state cannot be built.
 pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
+    prepare_on(&early::<OnKernelPages<P>>, &early::<Bookkeeping<P>>, scenario)
+}
+
+/// Prepares `scenario` on an allocator that `whole` makes, or one without copying that `bare` makes.
+///
+/// # Errors
+/// [`ScenarioError`] if the state cannot be built.
+pub(crate) fn prepare_on<W: Mem, B: Mem>(
+    whole: Make<'_, W>,
+    bare: Make<'_, B>,
+    scenario: &Scenario,
+) -> Result<Box<dyn Prepared>, ScenarioError> {
     match scenario {
-        Scenario::SlotSearch(cell) if cell.copy => boxed(slot_search::State::<OnKernelPages<P>>::new(cell)?),
-        Scenario::SlotSearch(cell) => boxed(slot_search::State::<Bookkeeping<P>>::new(cell)?),
+        Scenario::SlotSearch(cell) if cell.copy => boxed(slot_search::State::new(whole, cell)?),
+        Scenario::SlotSearch(cell) => boxed(slot_search::State::new(bare, cell)?),
         Scenario::TwoThreads(cell) => {
-            boxed(two_threads::State::<two_threads::RoundTrips<Bookkeeping<P>>>::new(cell)?)
+            boxed(two_threads::State::<two_threads::RoundTrips<B>>::new(bare, cell)?)
         }
         Scenario::SharedWord => boxed(two_threads::State::shared_word()?),
-        Scenario::FindPool(cell) => boxed(find_pool::State::<Bookkeeping<P>>::new(cell)?),
-        Scenario::Churn(cell) => boxed(churn::State::<Bookkeeping<P>>::new(cell)?),
+        Scenario::FindPool(cell) => boxed(find_pool::State::new(bare, cell)?),
+        Scenario::Churn(cell) => boxed(churn::State::new(bare, cell)?),
         Scenario::Floor(floor) => boxed(floor::State::new(*floor)),
-        Scenario::Fallback(cell) => boxed(fallback::State::<P>::new(cell)?),
+        Scenario::Fallback(cell) => boxed(fallback::State::new(whole, bare, cell)?),
     }
 }
 

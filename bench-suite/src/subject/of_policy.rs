@@ -1,6 +1,9 @@
 //! A subject of one policy: the only code here that is compiled for each of them.
 
-use super::{AreaFacts, Blocks, Build, Built, Caller, How, MappingFacts, Parts, PoolFacts, Session, Subject};
+use super::{
+    AreaFacts, Blocks, Build, Built, Caller, How, Maker, MappingFacts, Parts, PoolFacts, Session, Subject,
+};
+use core::marker::PhantomData;
 use std::sync::Arc;
 use swiotlb_core::addr::{AreaIndex, PhysAddr, SlotIndex};
 use swiotlb_core::boot::Geometry;
@@ -25,10 +28,19 @@ type Counted<P> = <<P as With>::Pages<Pages> as With>::Probe<Counters>;
 pub trait Counting: Policy<Pages = Pages, Probe = Counters> {}
 impl<P: Policy<Pages = Pages, Probe = Counters>> Counting for P {}
 
+/// Makes subjects of policy `P`.
+struct Makes<P>(PhantomData<fn() -> P>);
+
+impl<P: Counting> Maker for Makes<P> {
+    fn build(&self, parts: Parts<'_>) -> Result<Built, InitError> {
+        OfPolicy::<P>::build(parts)
+    }
+}
+
 /// What makes subjects of policy `P`.
 #[must_use]
 pub const fn build<P: With>() -> Build {
-    OfPolicy::<Counted<P>>::build
+    &Makes::<Counted<P>>(PhantomData)
 }
 
 /// An allocator of policy `P` with its devices. Fields drop in this order.

@@ -7,13 +7,16 @@
 //! |---|---|
 //! | [`Locked`] | Linux's: one lock around a slot search |
 //! | [`Padded`] | many CPUs: the same on cache lines of its own |
+//! | [`Metered`] | exact statistics without a shared counter: an area that knows how much it may use |
 
 mod locked;
+mod metered;
 mod padded;
 #[cfg(test)]
 mod tests;
 
 pub use locked::Locked;
+pub use metered::{Hold, Metered};
 pub use padded::Padded;
 
 use crate::probe::Probe;
@@ -39,6 +42,8 @@ pub trait AreaSlots: Send + Sync + 'static {
     type Table: SlotTable;
     /// Whether every answer equals Linux's whenever calls do not overlap in time.
     const KEEPS_PLACEMENT: bool;
+    /// Whether it has an allowance ([`AreaSlots::allow`]).
+    const METERED: bool = false;
 
     /// The parts of the policy label.
     fn names() -> AreaNames;
@@ -76,4 +81,16 @@ pub trait AreaSlots: Send + Sync + 'static {
 
     /// Moves the start of the next search (for replay and tests); an index past the end becomes 0.
     fn set_index(&self, range: AreaRange, index: u32);
+
+    /// Whether more slots are in use than were allowed.
+    #[inline]
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    /// Holds the area still, asks `allowance` with the slots in use, and allows so many from now on. An area
+    /// without an allowance only asks.
+    fn allow(&self, allowance: &mut dyn FnMut(u64) -> u64) {
+        allowance(self.used());
+    }
 }

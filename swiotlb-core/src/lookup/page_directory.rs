@@ -174,4 +174,10 @@ impl<T: PoolRange, R: Reclaim> AddressIndex<T, R> for Directory<T> {
         probe.pools_visited(1);
         if pool.start() <= addr && addr < pool.end() { Some(pool) } else { None }
     }
+    fn bytes(&self) -> usize {
+        let Some(top) = table(&self.top) else { return 0 };
+        let blocks: Vec<&Blocks<T>> = top.0.iter().filter_map(table).collect();
+        let pages = blocks.iter().flat_map(|blocks| &blocks.0).filter_map(table).count();
+        size_of::<Regions<T>>() + blocks.len() * size_of::<Blocks<T>>() + pages * size_of::<Pages<T>>()
+    }
 }

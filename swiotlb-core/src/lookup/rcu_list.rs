@@ -101,4 +101,8 @@ impl<T: PoolRange, R: Reclaim> PoolIndex<T, R> for List<T, R> {
     fn iter<'g>(&'g self, guard: &'g R::Guard<'_>) -> impl Iterator<Item = &'g T> {
         self.walk(guard)
     }
+    fn bytes(&self) -> usize {
+        // The links lie in the pools.
+        size_of::<Self>()
+    }
 }

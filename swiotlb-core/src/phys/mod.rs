@@ -4,7 +4,7 @@
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | [`memory`], `space`, `window`, `bytes` | the bytes behind made-up addresses, mapped window by window on first use |
+//! | [`memory`], `space`, `window`, `bytes`, `pointer` | the bytes behind made-up addresses, mapped window by window on first use |
 //! | [`block`] | the seam: who hands out power-of-two page blocks |
 //! | [`buddy`], `extent` | such a one: a buddy allocator over zones |
 //! | [`fault`] | another: fails on demand, keeps the balance |
@@ -27,6 +27,7 @@ mod extent;
 pub mod fault;
 mod flush;
 pub mod memory;
+mod pointer;
 pub mod source;
 mod space;
 mod window;

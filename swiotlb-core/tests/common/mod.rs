@@ -70,16 +70,17 @@ macro_rules! for_every_policy {
         fn $name() {
             use swiotlb_core::area::{Locked, Padded};
             use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
-            use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
-            use swiotlb_core::policy::{Kernel, With};
+            use swiotlb_core::policy::{Fast, Kernel, With};
             use swiotlb_core::publish::{NoFlag, ReleaseFence};
-            use swiotlb_core::reclaim::{Quiescent, RefCounted, RwLocked};
+            use swiotlb_core::lookup::{ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
+            use swiotlb_core::reclaim::{Delayed, Epoch, Quiescent, RefCounted, RwLocked};
             use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
             use swiotlb_core::slot::FirstSlot;
             use swiotlb_core::stats::Sharded;
             use swiotlb_core::trip::EachStep;
             use swiotlb_core::walk::{HomeOnly, PoolMajor};
             $test::<$crate::common::Tested<Kernel>>();
+            $test::<$crate::common::Tested<Fast>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<Ticket, FreeRunList>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<StdMutex, FreeRunList>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<ParkingLot, FreeRunList>>>>();
@@ -93,6 +94,9 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<SortedArray>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Publish<ReleaseFence>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Publish<NoFlag>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<ArcSwapArray>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<LeftRight>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<GranuleHash>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Trip<EachStep>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Walk<PoolMajor>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<TestAndSet, FreeRunList>>>>();
@@ -105,6 +109,7 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Reclaim<Quiescent>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Reclaim<RefCounted>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Reclaim<RwLocked>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Reclaim<Delayed<Epoch, 10>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Stats<Sharded>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Walk<HomeOnly>>>();
         }
