@@ -68,13 +68,13 @@ macro_rules! for_every_policy {
     ($($name:ident => $test:ident;)*) => { $(
         #[test]
         fn $name() {
-            use swiotlb_core::area::{Locked, Padded};
+            use swiotlb_core::area::{LockFree, Locked, Padded, Spread};
             use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
             use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
             use swiotlb_core::policy::{Kernel, With};
             use swiotlb_core::reclaim::{Quiescent, RefCounted, RwLocked};
             use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
-            use swiotlb_core::slot::FirstSlot;
+            use swiotlb_core::slot::{EachSlot, FirstSlot};
             use swiotlb_core::stats::Sharded;
             use swiotlb_core::trip::EachStep;
             use swiotlb_core::walk::{HomeOnly, PoolMajor};
@@ -89,6 +89,9 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Warm<FirstSlot>>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Lifo>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Offset>>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Area<LockFree>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Area<LockFree<EachSlot>>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Area<LockFree<FirstSlot, Spread>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<SortedArray>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Trip<EachStep>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Walk<PoolMajor>>>();
