@@ -5,6 +5,12 @@
     reason = "shared by several test binaries; a test fails by panicking"
 )]
 
+pub mod crowd;
+pub mod lifetime;
+pub mod owners;
+pub mod sharing;
+pub mod violation;
+
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::Geometry;
@@ -62,12 +68,16 @@ pub fn unmap<P: Testable>(session: &Session<'_, P>, dev: &Device<P>, addr: PhysA
     session.unmap(dev, addr, size, Direction::Bidirectional, Attrs::default()).unwrap();
 }
 
-/// Runs `$test::<P>()` for every policy in the list, by name in the panic's back trace.
+/// Runs the suite `$test::<P>()` for every policy in the list, by name in the panic's back trace.
 #[macro_export]
 macro_rules! for_every_policy {
     ($($name:ident => $test:ident;)*) => { $(
         #[test]
         fn $name() {
+            /// The suite of that name in the module, whose outcome is settled.
+            fn $test<P: $crate::common::Testable>() {
+                $crate::common::violation::settle(self::$test::<P>());
+            }
             use swiotlb_core::area::{LockFree, Locked, Padded, Spread};
             use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
             use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
