@@ -28,14 +28,14 @@ const LINE: usize = 8;
 struct Line([AtomicU64; LINE]);
 
 /// The free slots of an area, by their place in it.
-pub(super) struct FreeBits {
+pub(crate) struct FreeBits {
     lines: Box<[Line]>,
     len: u32,
 }
 
 impl FreeBits {
     /// `len` free slots.
-    pub(super) fn new(len: u32) -> Self {
+    pub(crate) fn new(len: u32) -> Self {
         let segments = len.div_ceil(IO_TLB_SEGSIZE);
         let lines = (0..(segments as usize * 2).div_ceil(LINE)).map(|_| Line::default()).collect();
         let this = Self { lines, len };
@@ -56,27 +56,27 @@ impl FreeBits {
 
     /// The free bits of the half segment that holds slot `within`, as some moment had them.
     #[inline]
-    pub(super) fn half(&self, within: u32) -> u64 {
+    pub(crate) fn half(&self, within: u32) -> u64 {
         // Relaxed, here and in `segment`: a look only advises. The claim that follows compares again.
         self.word(within / u64::BITS).load(Ordering::Relaxed)
     }
 
     /// The free bits of `segment`; the two halves may be of different moments.
     #[inline]
-    pub(super) fn segment(&self, segment: u32) -> u128 {
+    pub(crate) fn segment(&self, segment: u32) -> u128 {
         let half = |upper| self.half(segment * IO_TLB_SEGSIZE + upper);
         whole(half(0), half(u64::BITS))
     }
 
     /// Slots that are not free. Exact if no call is under way.
-    pub(super) fn used(&self) -> u32 {
+    pub(crate) fn used(&self) -> u32 {
         let words = self.lines.iter().flat_map(|line| &line.0);
         self.len - words.map(|word| word.load(Ordering::Relaxed).count_ones()).sum::<u32>()
     }
 
     /// Claims the slots `[within, within + n)` of one segment if all of them are free; the words written.
     #[inline]
-    pub(super) fn claim<C: Probe>(&self, within: u32, n: u32, probe: &C) -> Option<u32> {
+    pub(crate) fn claim<C: Probe>(&self, within: u32, n: u32, probe: &C) -> Option<u32> {
         let (word, at) = (within / u64::BITS, within % u64::BITS);
         if at + n <= u64::BITS {
             return claim_in(self.word(word), span_of_half(at, n), probe).then_some(1);
@@ -96,7 +96,7 @@ impl FreeBits {
 
     /// Gives the claimed slots `[within, within + n)` of one segment back; the words written.
     #[inline]
-    pub(super) fn give(&self, within: u32, n: u32) -> u32 {
+    pub(crate) fn give(&self, within: u32, n: u32) -> u32 {
         let (word, at) = (within / u64::BITS, within % u64::BITS);
         // Release, both: pairs with the Acquire in `claim_in`. What was written in the slots and their descriptors
         // comes before what their next owner does. Without it that one's descriptor could be forgotten by us.

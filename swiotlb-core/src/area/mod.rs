@@ -10,7 +10,7 @@
 //! | [`LockFree`] | CPUs that share an area: none waits for another; a failing search looks at every word twice |
 //! | [`LockFree`] with [`Spread`] | the same, each CPU in segments of its own; gives Linux's placement up |
 
-mod free_bits;
+pub(crate) mod free_bits;
 mod lock_free;
 mod locked;
 mod padded;
