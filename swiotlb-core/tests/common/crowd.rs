@@ -49,11 +49,11 @@ impl<P: Testable> Crowd<P> {
         match session.map(dev, &request) {
             Ok(addr) => {
                 let live = Live { end: addr.0 + size, size, orig, device };
-                self.owners.take(addr.0, live)?;
                 lies_well(session, dev, addr, &live)?;
                 let stamp = addr.0.to_le_bytes();
                 dev.mem().memory().write(addr, &stamp[..stamp_len(size)]).unwrap();
-                Ok(())
+                // From here on any thread may unmap it.
+                self.owners.take(addr.0, live)
             }
             Err(MapError::Full { .. } | MapError::TransientUnusable { .. } | MapError::OutOfPages { .. }) => {
                 Ok(())
