@@ -57,6 +57,8 @@ pub mod lock;
 pub mod lookup;
 mod map;
 pub mod mem;
+#[cfg(all(test, loom))]
+mod model;
 pub mod phys;
 pub mod policy;
 pub mod pool;

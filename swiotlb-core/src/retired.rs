@@ -8,9 +8,8 @@ use crate::phys::{PageSource, PhysMemory};
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::reclaim::Reclaim;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use core::ptr::NonNull;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Unlinked pools of one allocator.

@@ -7,10 +7,9 @@ use super::{PoolIndex, PoolLookup, PoolRange};
 use crate::addr::PhysAddr;
 use crate::probe::Probe;
 use crate::reclaim::Reclaim;
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, Mutex, Ordering};
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
-use parking_lot::Mutex;
 
 /// The RCU list (`list_add_rcu`, `list_for_each_entry_rcu`).
 pub struct RcuList;

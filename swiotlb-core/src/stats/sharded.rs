@@ -6,10 +6,9 @@
 //! [`STRIDE`] slots since it last looked, so the mark lags by less than that per caller.
 
 use super::Stats;
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Mutex, Ordering::Relaxed};
 use core::cell::Cell;
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Slots by which a shard grows before its caller looks at the sum.
