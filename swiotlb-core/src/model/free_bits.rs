@@ -1,9 +1,14 @@
 //! The bitmap of the area without a lock: no slot has two owners, what its last owner wrote is there for the next, and
 //! none is lost, a claim of two words that is rolled back included.
 
-use super::harness::{fails, holds};
+use super::harness::{fails, holds, preemptions};
 use super::twin_bits::{Orders, TwinBits};
+use crate::addr::PhysAddr;
 use crate::area::free_bits::FreeBits;
+use crate::area::{AreaSlots, LockFree};
+use crate::device::DeviceLimits;
+use crate::search::{AreaRange, SlotRequest};
+use crate::slot::{FirstSlot, SlotTable};
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use loom::cell::UnsafeCell;
 use loom::thread;
@@ -100,7 +105,7 @@ const SOUND: Orders = Orders { claim: Acquire, give: Release, rolls_back: true }
 fn a_slot_has_one_owner() {
     holds("free bits, a slot, 2 threads", None, free_bits(&ONE_SLOT[..2], 2));
     holds("free bits, a slot, 3 threads", None, free_bits(ONE_SLOT, 1));
-    holds("free bits, a neighbour changes the word, 3 threads", None, free_bits(NEIGHBOUR, 1));
+    holds("free bits, a neighbour changes the word, 3 threads", preemptions(3), free_bits(NEIGHBOUR, 1));
     holds("free bits, the twin without a fault", None, twin(SOUND, &ONE_SLOT[..2]));
     fails("free bits, Relaxed claim", None, RACE, twin(Orders { claim: Relaxed, ..SOUND }, &ONE_SLOT[..2]));
     fails("free bits, Relaxed release", None, RACE, twin(Orders { give: Relaxed, ..SOUND }, &ONE_SLOT[..2]));
@@ -113,4 +118,35 @@ fn a_claim_of_two_words_takes_all_or_nothing() {
     holds("free bits, the twin without a fault, two words", None, twin(SOUND, &BOTH_WORDS[..2]));
     let stays = Orders { rolls_back: false, ..SOUND };
     fails("free bits, no roll-back", None, LOST, twin(stays, &BOTH_WORDS[..2]));
+}
+
+/// Each of `callers` finds a slot once in an area of `len`, and gives it back.
+fn searches(callers: usize, len: u32) {
+    const START: PhysAddr = PhysAddr(1 << 20);
+    let table = FirstSlot::new(len);
+    let range = AreaRange { first: 0, len };
+    let shared = Arc::new((LockFree::<FirstSlot>::new(&table, range), table));
+    let call = move |(area, table): &(LockFree<FirstSlot>, FirstSlot)| {
+        let req = SlotRequest::new(&DeviceLimits::default(), START, 2_048, 0, 0);
+        let first = area.find_slots(table, range, req.in_window(START), &req, &());
+        area.release_slots(table, range, first.expect("a search missed room"), 1, &());
+    };
+    let others: Vec<_> = (1..callers)
+        .map(|_| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || call(&shared))
+        })
+        .collect();
+    call(&shared);
+    for other in others {
+        other.join().expect("a search does not panic");
+    }
+    assert!(shared.0.used() == 0 && shared.0.index() < len, "{LOST}");
+}
+
+#[test]
+fn a_search_finds_the_room_that_there_is() {
+    holds("area without a lock, 2 searches, 2 slots", None, || searches(2, 2));
+    holds("area without a lock, 3 searches, 3 slots", preemptions(1), || searches(3, 3));
+    fails("area without a lock, 2 searches, 1 slot", None, "a search missed room", || searches(2, 1));
 }
