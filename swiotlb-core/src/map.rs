@@ -114,7 +114,7 @@ impl<P: Policy> Session<'_, P> {
         if wanted == 0 {
             return Err(MapError::ZeroLength);
         }
-        Ok(SlotRequest::new(&dev.limits, orig, wanted, mask, offset))
+        Ok(SlotRequest { cpu: self.cpu(), ..SlotRequest::new(&dev.limits, orig, wanted, mask, offset) })
     }
 
     /// Step 3: slots from the pools, else from a transient pool (`swiotlb_find_slots`).

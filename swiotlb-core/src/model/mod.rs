@@ -8,11 +8,13 @@
 //! Addresses travel between threads by Relaxed atomics only. A join, a channel or a lock on the way would
 //! synchronize by itself and hide what is missing.
 
+mod free_bits;
 mod harness;
 mod locks;
 mod publication;
 mod reclamation;
 mod removal;
 mod retirement;
+mod twin_bits;
 mod twin_locks;
 mod twin_reclaim;
