@@ -138,17 +138,56 @@ fn the_toy_agrees_with_the_vectors_and_a_broken_one_does_not() {
 #[test]
 fn statistics_that_are_declared_have_to_be_right() {
     let folder = tempfile::tempdir().unwrap();
-    let change = "table.stats = wrong";
-    let wrong = "-DWRONG=1";
     let file = folder.path().join("wrong.c");
     let text = std::fs::read_to_string(source("tests/external/changed.c")).unwrap();
     let stats = "static void wrong(void *mem, struct swiotlb_ext_stats *stats)\n\
         { toy_stats(mem, stats); stats->used += stats->used > 2; }\n#undef swiotlb_ext_get\n";
     std::fs::write(&file, text.replace("#undef swiotlb_ext_get\n", stats)).unwrap();
-    let flags = [&*format!("-DCHANGE={change}"), wrong];
+    let flags = ["-DCHANGE=table.stats = wrong"];
     let Some(library) = compiled(folder.path(), "wrong.so", &file, &flags) else { return };
     let (code, out, _) = bench(&["verify", "--policy", &policy(&library), &golden("tiny")]);
     assert!(code == 4 && out.contains("slots are in use, and live mappings take"), "{out}");
+}
+
+#[test]
+fn placement_that_is_declared_is_held_to_the_kernel_s() {
+    let folder = tempfile::tempdir().unwrap();
+    let source_file = source("tests/external/next_fit.c");
+    let Some(library) = compiled(folder.path(), "next.so", &source_file, &[]) else { return };
+    // It has no transient pools: what is left are the vectors that need none.
+    let without_growth =
+        ["01", "03", "04", "05", "07", "09", "10", "11", "12", "18", "29", "32", "35", "36", "37", "38"];
+    let tiny = std::fs::read_dir(golden("tiny")).unwrap().map(|file| file.unwrap().path());
+    let named = |path: &PathBuf| {
+        without_growth.iter().any(|n| path.file_name().unwrap().to_str().unwrap().starts_with(n))
+    };
+    let mut files: Vec<String> = tiny.filter(named).map(|path| path.to_str().unwrap().to_owned()).collect();
+    assert_eq!(files.len(), without_growth.len());
+    files.push(golden("random/r28-n8192-a64-fixed-bimodal-f10.jsonl.gz"));
+    files.push(golden("random/r64-n2048-a16-fixed-large-f95.jsonl.gz"));
+    let verify = |library: &Path| {
+        let policy = policy(library);
+        let files = files.iter().map(String::as_str);
+        bench(&["verify", "--policy", &policy].into_iter().chain(files).collect::<Vec<_>>())
+    };
+    let (code, out, err) = verify(&library);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(
+        out.contains("| areas, pools that come and go, page events, reclaim order, notes; late"),
+        "{out}"
+    );
+    // The toy keeps no placement; where it says so, every slot is a mismatch.
+    let Some(liar) = changed(folder.path(), "liar.so", "table.declares = 3") else { return };
+    let (code, out, _) = verify(&liar);
+    assert!(
+        code == 4 && out.contains("01-next-fit.jsonl.gz:8: op 6 (map): slot: expected 3, got 0"),
+        "{out}"
+    );
+    let trace = source("../workloads/data/traces/boot_probe.jsonl.gz");
+    let (code, out, err) =
+        bench(&["replay", "--check", "--policy", &policy(&library), trace.to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("placement: 5840 of 5840 identical"), "{out}");
 }
 
 #[test]

@@ -59,7 +59,8 @@ unsafe impl Send for Opaque {}
 // SAFETY: as above.
 unsafe impl Sync for Opaque {}
 
-/// A device, which lives as long as its allocator.
+/// A device, which the library keeps as long as its allocator. Whoever holds one holds the allocator beside it (a
+/// subject, a plan's target, a rig, a replay's machine), so none outlives it.
 pub struct Device {
     raw: Opaque,
     /// The allocator that it belongs to.

@@ -10,7 +10,7 @@ use super::section::Section;
 use crate::run::clock::{Clock, HostClock};
 use core::ffi::{c_int, c_void};
 use core::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::Geometry;
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
@@ -54,7 +54,8 @@ impl Interface {
 /// Measures the interface on the calling thread, in some milliseconds. `None` if the host has no memory for it.
 #[must_use]
 pub fn interface() -> Option<Interface> {
-    let library: &'static Library = Box::leak(Box::new(Library::built_in("no-op", NOTHING)));
+    static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::built_in("no-op", NOTHING));
+    let library: &'static Library = &LIBRARY;
     let setup = Setup {
         base: PhysAddr(0x1000),
         geometry: Geometry { nslabs: 128, nareas: 1 },
