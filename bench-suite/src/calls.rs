@@ -4,11 +4,13 @@
 //! The layers are the allocator's own: a [`Mem`] is shared, a [`Caller`] belongs to a thread, a [`Session`] is one
 //! read section of it.
 
+use crate::tick;
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::caller as ours;
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
 use swiotlb_core::error::{DeviceError, InitError, MapError, SyncError, UnmapError};
+use swiotlb_core::held_back::HeldBack;
 use swiotlb_core::mem::{Device, IoTlbMem, MemStats};
 use swiotlb_core::policy::Policy;
 use swiotlb_core::pool::Pool;
@@ -36,6 +38,11 @@ pub trait Mem: Send + Sync + Sized + 'static {
 
     /// The statistics.
     fn stats(&self) -> MemStats;
+
+    /// What unlinked pools hold back; `None` if that is not known.
+    fn held_back(&self) -> Option<HeldBack> {
+        None
+    }
 }
 
 /// One thread's access.
@@ -157,6 +164,10 @@ impl<P: Policy> Mem for Arc<IoTlbMem<P>> {
     fn stats(&self) -> MemStats {
         IoTlbMem::stats(self)
     }
+
+    fn held_back(&self) -> Option<HeldBack> {
+        Some(IoTlbMem::held_back(self))
+    }
 }
 
 impl<P: Policy> Caller for ours::Caller<'_, P> {
@@ -182,7 +193,7 @@ impl<P: Policy> Caller for ours::Caller<'_, P> {
     }
 
     fn free_expired(&self) -> usize {
-        ours::Caller::free_expired(self)
+        tick::free_expired(self)
     }
 
     fn quiesce(&mut self) -> usize {

@@ -11,4 +11,5 @@ pub mod replay;
 pub mod run;
 pub mod scenario;
 pub mod subject;
+pub mod tick;
 pub mod verify;

@@ -11,14 +11,18 @@ use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::subject::{self, Build};
 use core::marker::PhantomData;
 use reports::record::PolicyName;
-use swiotlb_core::area::{Locked, Padded};
+use swiotlb_core::area::{LockFree, Locked, Padded, Shared, Spread};
 use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
-use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
+use swiotlb_core::lookup::{
+    ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray,
+};
+use swiotlb_core::policy::Policy;
 use swiotlb_core::policy::{Fast, Kernel, Reproduces, Warm, With, axes, label, reproduces};
 use swiotlb_core::publish::{NoFlag, ReleaseFence};
-use swiotlb_core::reclaim::{Leak, Quiescent, RefCounted, RwLocked};
+use swiotlb_core::reclaim::{Delayed, Epoch, Leak, Quiescent, RefCounted, RwLocked};
 use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary};
+use swiotlb_core::slot::{EachSlot, FirstSlot};
 use swiotlb_core::stats::{Off, Sharded};
 use swiotlb_core::trip::EachStep;
 use swiotlb_core::walk::{HomeOnly, PoolMajor};
@@ -136,6 +140,12 @@ type Reclaim<X> = <Kernel as With>::Reclaim<X>;
 type Lock<L> = Area<Locked<L, FreeRunList>>;
 /// Another search under the kernel's lock.
 type Search<S> = Area<Locked<QueuedSpin, S>>;
+/// The kernel's reclamation with memory that returns at ticks only.
+type Delay<const MS: u64> = Reclaim<Delayed<Epoch, MS>>;
+/// `P` with counters of each caller's own.
+type Apart<P> = <P as With>::Stats<Sharded>;
+/// Areas without a lock, one word per mapping, nothing written that can be left unwritten.
+type Free<S> = Apart<<Area<LockFree<FirstSlot, S>> as With>::Publish<ReleaseFence>>;
 
 /// Linux 6.12.
 pub const KERNEL: Entry = entry::<Kernel>("kernel", "Linux 6.12, in decisions and in data layout");
@@ -161,6 +171,7 @@ pub static ALL: &[Entry] = &[
     entry::<Lock<Mcs>>("lock-mcs", "MCS lock per area"),
     LOCK_STD,
     LOCK_PARKING,
+    entry::<Area<LockFree<EachSlot, Shared>>>("lock-none", "no lock: slots are claimed by compare-and-swap"),
     entry::<Area<Padded<Locked<QueuedSpin, FreeRunList>>>>(
         "layout-padded",
         "areas on cache lines of their own",
@@ -170,6 +181,12 @@ pub static ALL: &[Entry] = &[
     entry::<Search<Lifo>>("search-lifo", "free list of slots, freed last given out first"),
     entry::<Search<Offset>>("search-offset", "the crate offset-allocator, a bitmap where that finds nothing"),
     LOOKUP_SORTED,
+    entry::<Lookup<ArcSwapArray>>("lookup-arc-swap", "find_pool in a sorted array that arc-swap exchanges"),
+    entry::<Lookup<LeftRight>>("lookup-left-right", "find_pool in the one of two arrays that nobody writes"),
+    entry::<Lookup<GranuleHash>>(
+        "lookup-granule",
+        "find_pool in the newest pool, then in a hash of granules",
+    ),
     entry::<Lookup<PageDirectory>>("lookup-directory", "find_pool in a page directory"),
     entry::<Lookup<SkipList>>("lookup-skip-list", "find_pool in crossbeam's skip list"),
     entry::<Lookup<RwLockMap>>("lookup-rwlock", "find_pool in an ordered map behind a reader-writer lock"),
@@ -186,9 +203,24 @@ pub static ALL: &[Entry] = &[
     entry::<Reclaim<RefCounted>>("reclaim-ref-count", "readers counted instead of epochs"),
     entry::<Reclaim<RwLocked>>("reclaim-rwlock", "a reader-writer lock instead of epochs"),
     entry::<Reclaim<Leak>>("reclaim-leak", "nothing is freed: what reclamation costs at most"),
+    entry::<Delay<1>>("reclaim-1ms", "memory returns in batches, at ticks of 1 ms"),
+    entry::<Delay<10>>("reclaim-10ms", "memory returns in batches, at ticks of 10 ms"),
+    entry::<Delay<50>>("reclaim-50ms", "memory returns in batches, at ticks of 50 ms"),
     entry::<<Kernel as With>::Stats<Sharded>>("stats-sharded", "a line of counters per caller"),
     entry::<<Kernel as With>::Stats<Off>>("stats-off", "no counters"),
-    entry::<<Fast as With>::Stats<Sharded>>("fast-sharded", "fast, with a line of counters per caller"),
+    entry::<Apart<Area<Padded<<Kernel as Policy>::Area>>>>(
+        "padded-sharded",
+        "areas on cache lines of their own and a line of counters per caller",
+    ),
+    entry::<<Fast as With>::Area<Padded<<Fast as Policy>::Area>>>(
+        "fast-padded",
+        "fast, with areas on lines of their own",
+    ),
+    entry::<Free<Shared>>(
+        "free",
+        "no lock, a line of counters per caller, one word per mapping; the kernel's placement",
+    ),
+    entry::<Free<Spread>>("spread", "the same, each CPU in segments of its own"),
     entry::<<Kernel as With>::Trip<EachStep>>("trip-each-step", "six pool lookups per round trip, as in 6.6"),
     entry::<<Kernel as With>::Walk<PoolMajor>>(
         "walk-pool-major",

@@ -162,11 +162,18 @@ fn find_pool(spec: &CellSpec) -> Result<Scenario, CellError> {
         _ => Address::Tail,
     };
     let pools = spec.number_or("pools", 1)?;
+    let stalled = spec.text("section") == Some("stalled");
+    if stalled && spec.text("churn").is_none() {
+        return Err(CellError::Spec(
+            "a stalled reader is for pools that come and go: give `churn`".to_owned(),
+        ));
+    }
     if spec.text("churn").is_some() {
         if address == Address::Unflagged {
             return Err(CellError::Spec("pools come and go for devices that bounce".to_owned()));
         }
-        return Ok(Scenario::Churn(Churn { pools, address, pairs_per_s: spec.number_or("churn", 0)? }));
+        let pairs_per_s = spec.number_or("churn", 0)?;
+        return Ok(Scenario::Churn(Churn { pools, address, pairs_per_s, stalled }));
     }
     let per_lookup = spec.text("section") == Some("per-lookup");
     let section = if per_lookup { Section::PerLookup } else { Section::PerBatch };

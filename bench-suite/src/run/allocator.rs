@@ -6,6 +6,7 @@ use super::RunError;
 use super::reason::Reason;
 use super::settings::Settings;
 use super::target::{Caller, Placed, ReadProbe, Section, Target};
+use crate::tick;
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::{BootParam, Geometry};
@@ -126,7 +127,7 @@ impl<P: Policy> Work for caller::Caller<'_, P> {
     }
 
     fn free_expired(&self) -> usize {
-        self.free_expired()
+        tick::free_expired(self)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     AreaFacts, Blocks, Build, Built, Caller, How, Maker, MappingFacts, Parts, PoolFacts, Session, Subject,
 };
+use crate::tick;
 use core::marker::PhantomData;
 use std::sync::Arc;
 use swiotlb_core::addr::{AreaIndex, PhysAddr, SlotIndex};
@@ -123,7 +124,7 @@ impl<P: Counting> Caller for OnThread<'_, P> {
     }
 
     fn free_expired(&self) -> usize {
-        self.caller.free_expired()
+        tick::free_expired(&self.caller)
     }
 
     fn quiesce(&mut self) -> usize {

@@ -106,6 +106,7 @@ impl<R: Reclaim, const MS: u64> Reclaim for Delayed<R, MS> {
         Err(_) => panic!("made of whole strings"),
     };
     const FREES: bool = R::FREES;
+    const NEEDS_TIME: bool = true;
 
     fn register(&self) -> Reader<R> {
         Reader { local: self.readers.register(), shared: Arc::clone(&self.shared) }

@@ -38,6 +38,8 @@ pub trait Reclaim: Default + Send + Sync + 'static {
     const NAME: &'static str;
     /// Whether what is deferred ever runs.
     const FREES: bool;
+    /// Whether memory returns only once somebody told the time ([`Reclaim::set_now_ms`]).
+    const NEEDS_TIME: bool = false;
 
     /// Registers the calling thread.
     fn register(&self) -> Self::Local;
