@@ -70,7 +70,7 @@ fn in_words(error: ScenarioError) -> CellError {
 /// How much is measured: what one batch costs differs by the sort.
 fn effort(quick: bool, scenario: &Scenario) -> Effort {
     let ops = match scenario {
-        Scenario::Fallback(_) => 64,
+        Scenario::Fallback(_) | Scenario::FindPool(FindPool { section: Section::AfterCopy, .. }) => 64,
         // Long enough for pools to come and go meanwhile.
         Scenario::Churn(_) => 4_096,
         _ => 512,
@@ -163,6 +163,9 @@ fn find_pool(spec: &CellSpec) -> Result<Scenario, CellError> {
     };
     let pools = spec.number_or("pools", 1)?;
     let stalled = spec.text("section") == Some("stalled");
+    if spec.text("position") == Some("insert-remove") {
+        return Ok(Scenario::Index { pools });
+    }
     if stalled && spec.text("churn").is_none() {
         return Err(CellError::Spec(
             "a stalled reader is for pools that come and go: give `churn`".to_owned(),
@@ -175,8 +178,11 @@ fn find_pool(spec: &CellSpec) -> Result<Scenario, CellError> {
         let pairs_per_s = spec.number_or("churn", 0)?;
         return Ok(Scenario::Churn(Churn { pools, address, pairs_per_s, stalled }));
     }
-    let per_lookup = spec.text("section") == Some("per-lookup");
-    let section = if per_lookup { Section::PerLookup } else { Section::PerBatch };
+    let section = match spec.text("section") {
+        Some("per-lookup") => Section::PerLookup,
+        Some("after-copy") => Section::AfterCopy,
+        _ => Section::PerBatch,
+    };
     Ok(Scenario::FindPool(FindPool { pools, address, section }))
 }
 

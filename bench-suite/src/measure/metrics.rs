@@ -28,6 +28,7 @@ const METRICS: &[&str] = &[
     // Models on threads and in virtual time.
     "failed_share",
     // Pools that come and go.
+    "index_bytes_per_pool",
     "held_back_pools",
     "held_back_kib",
     "churn_failed_share",

@@ -34,9 +34,11 @@ pub fn count_steps(build: Build, scenario: &Scenario) -> Result<Option<(Counts, 
         Scenario::FindPool(_) if !build.abilities().inside => return Ok(None),
         Scenario::FindPool(cell) => lookups(build, cell)?,
         Scenario::Fallback(cell) => fallbacks(build, cell)?,
-        Scenario::TwoThreads(_) | Scenario::SharedWord | Scenario::Churn(_) | Scenario::Floor(_) => {
-            return Ok(None);
-        }
+        Scenario::Index { .. }
+        | Scenario::TwoThreads(_)
+        | Scenario::SharedWord
+        | Scenario::Churn(_)
+        | Scenario::Floor(_) => return Ok(None),
     };
     Ok(Some((counts, OPS)))
 }

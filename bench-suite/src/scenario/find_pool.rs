@@ -6,6 +6,7 @@ use super::seed::Seeded;
 use super::slot_search::round_trips;
 use super::{Prepared, ScenarioError};
 use crate::calls::{Caller, Mem, Session};
+use crate::run::clock::{Clock as _, HostClock};
 use core::hint::black_box;
 use std::time::{Duration, Instant};
 use swiotlb_core::addr::PhysAddr;
@@ -47,6 +48,8 @@ pub enum Section {
     PerBatch,
     /// One for each lookup: its price is the difference.
     PerLookup,
+    /// One for each lookup, which comes after a copy of [`COPIED`] bytes: what a real round trip leaves in the cache.
+    AfterCopy,
 }
 
 /// A cell of the lookup table.
@@ -66,7 +69,24 @@ pub(super) struct State<M: Mem> {
     section: Section,
     hits: bool,
     targets: Vec<PhysAddr>,
+    copied: Copied,
 }
+
+/// Two buffers, of which one is copied to the other; empty where nothing is copied.
+struct Copied {
+    from: Vec<u8>,
+    to: Vec<u8>,
+}
+
+impl Copied {
+    fn new(section: Section) -> Self {
+        let bytes = if section == Section::AfterCopy { COPIED } else { 0 };
+        Self { from: vec![1; bytes], to: vec![2; bytes] }
+    }
+}
+
+/// Bytes of the greatest buffer that a map copies.
+const COPIED: usize = 256 << 10;
 
 /// Bytes of a pool.
 const BYTES: u64 = NSLABS << IO_TLB_SHIFT;
@@ -107,7 +127,8 @@ impl<M: Mem> State<M> {
                 round_trips(&caller, &rig.device, &request(1), 1);
             }
         }
-        Ok(Self { rig, section: cell.section, hits: cell.address.hits(), targets: targets(cell) })
+        let (hits, copied) = (cell.address.hits(), Copied::new(cell.section));
+        Ok(Self { rig, section: cell.section, hits, targets: targets(cell), copied })
     }
 
     /// For an allocator that cannot be told where its pools lie: the default pool is full, and every further pool is
@@ -126,7 +147,8 @@ impl<M: Mem> State<M> {
                 (0..TARGETS).map(|_| all[seed.below(all.len())]).collect()
             }
         };
-        Ok(Self { rig, section: cell.section, hits: cell.address.hits(), targets })
+        let (hits, copied) = (cell.address.hits(), Copied::new(cell.section));
+        Ok(Self { rig, section: cell.section, hits, targets, copied })
     }
 }
 
@@ -181,18 +203,49 @@ pub(super) fn dependent<C: Caller>(caller: &C, device: &C::Device, targets: &[Ph
     found
 }
 
+/// `ops` lookups, each after a copy; how many found a pool, and the time of the lookups alone, less that of reading
+/// the clock.
+#[inline(never)]
+fn after_copies<C: Caller>(
+    caller: &C,
+    device: &C::Device,
+    targets: &[PhysAddr],
+    copied: &mut Copied,
+    ops: u64,
+) -> (u64, Duration) {
+    let clock = HostClock::get();
+    let (mut found, mut ticks, mut at) = (0, 0, 0);
+    for _ in 0..ops {
+        black_box(&mut copied.to).copy_from_slice(black_box(&copied.from));
+        let session = caller.enter();
+        let addr = black_box(targets[at]);
+        at = (at + 1) % targets.len();
+        let start = clock.now();
+        found += u64::from(black_box(session.find_pool(device, addr)).is_some());
+        ticks += clock.now().saturating_sub(start);
+    }
+    let reading = clock.facts().overhead_ns * ops as f64;
+    (found, Duration::from_secs_f64((clock.ns(ticks) as f64 - reading).max(0.0) / 1e9))
+}
+
 impl<M: Mem> Prepared for State<M> {
     fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let caller = self.rig.mem.caller(0);
         let (device, targets) = (&self.rig.device, &self.targets[..]);
         for _ in 0..batches {
             let start = Instant::now();
+            let mut alone = None;
             let found = match (targets, self.section) {
+                (targets, Section::AfterCopy) => {
+                    let (found, took) = after_copies(&caller, device, targets, &mut self.copied, ops);
+                    alone = Some(took);
+                    found
+                }
                 (&[addr], Section::PerBatch) => same_address(&caller, device, addr, ops),
                 (&[addr], Section::PerLookup) => section_each(&caller, device, addr, ops),
                 (targets, _) => dependent(&caller, device, targets, ops),
             };
-            let took = start.elapsed();
+            let took = alone.unwrap_or_else(|| start.elapsed());
             let expected = if self.hits { ops } else { 0 };
             if found != expected {
                 return Err(ScenarioError::Unverified { wrong: found.abs_diff(expected), ops });

@@ -17,6 +17,7 @@ mod fallback;
 mod find_pool;
 mod floor;
 mod ground;
+mod index;
 mod median;
 mod occupancy;
 mod pin;
@@ -59,6 +60,11 @@ pub enum Scenario {
     SharedWord,
     /// `find_pool` among many pools.
     FindPool(FindPool),
+    /// A pool that comes and goes in an index of `pools`.
+    Index {
+        /// Pools that stay, at least 1.
+        pools: u32,
+    },
     /// `find_pool` while pools come and go.
     Churn(Churn),
     /// A map that finds the pool full, and its unmap.
@@ -97,6 +103,9 @@ type Bookkeeping<P> = OnKernelPages<<P as With>::Bounce<NoCopy>>;
 /// # Errors
 /// [`ScenarioError`] if the state cannot be built.
 pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
+    if let Scenario::Index { pools } = *scenario {
+        return boxed(index::State::<Bookkeeping<P>>::new(pools));
+    }
     prepare_on(&early::<OnKernelPages<P>>, &early::<Bookkeeping<P>>, scenario)
 }
 
@@ -117,6 +126,7 @@ pub(crate) fn prepare_on<W: Mem, B: Mem>(
         }
         Scenario::SharedWord => boxed(two_threads::State::shared_word()?),
         Scenario::FindPool(cell) => boxed(find_pool::State::new(bare, cell)?),
+        Scenario::Index { .. } => Err(ScenarioError::Unable { what: "an index of pools that stands alone" }),
         Scenario::Churn(cell) => boxed(churn::State::new(bare, cell)?),
         Scenario::Floor(floor) => boxed(floor::State::new(*floor)),
         Scenario::Fallback(cell) => boxed(fallback::State::new(whole, bare, cell)?),

@@ -163,8 +163,8 @@ fn own(scenario: &Scenario) -> Vec<(&'static str, Kind)> {
         ],
         Sort::FindPool => vec![
             ("pools", Kind::Count(1, 65_536)),
-            ("position", Kind::Word(&["head", "tail", "miss", "random", "never-bounced"])),
-            ("section", Kind::Word(&["per-batch", "per-lookup", "stalled"])),
+            ("position", Kind::Word(&["head", "tail", "miss", "random", "never-bounced", "insert-remove"])),
+            ("section", Kind::Word(&["per-batch", "per-lookup", "after-copy", "stalled"])),
             ("churn", Kind::Rate),
         ],
         Sort::Fallback => vec![("slots", SLOTS), ("part", Kind::Word(&PARTS))],
