@@ -18,6 +18,8 @@ macro_rules! shipped {
 }
 
 shipped![
+    "aims-lookup",
+    "aims-search",
     "areas",
     "claims-n1",
     "claims-n2",
@@ -36,6 +38,7 @@ shipped![
     "find-pool",
     "growth-threads",
     "growth",
+    "held-back",
     "locks",
     "quick-fallback",
     "quick-find-pool",
@@ -48,6 +51,7 @@ shipped![
     "storm",
     "traces-fitted",
     "traces-parallel",
+    "two-threads",
 ];
 
 /// The largest suite file that is read, bytes.
