@@ -44,6 +44,11 @@
 //! # }
 //! ```
 
+/// The worked example of CONTRIBUTING.md is true.
+#[cfg(doctest)]
+#[doc = include_str!("../../CONTRIBUTING.md")]
+mod contributing {}
+
 pub mod addr;
 pub mod area;
 pub mod boot;
