@@ -14,6 +14,7 @@ use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
 use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
 use swiotlb_core::policy::{Axes, Fast, Kernel, Reproduces, Warm, With, axes, label, reproduces};
+use swiotlb_core::publish::{NoFlag, ReleaseFence};
 use swiotlb_core::reclaim::{Leak, Quiescent, RefCounted, RwLocked};
 use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary};
 use swiotlb_core::stats::{Off, Sharded};
@@ -136,6 +137,14 @@ pub static ALL: &[Entry] = &[
     entry::<Lookup<SkipList>>("lookup-skip-list", "find_pool in crossbeam's skip list"),
     entry::<Lookup<RwLockMap>>("lookup-rwlock", "find_pool in an ordered map behind a reader-writer lock"),
     entry::<Lookup<MutexMap>>("lookup-mutex", "find_pool in an ordered map behind a mutex"),
+    entry::<<Kernel as With>::Publish<ReleaseFence>>(
+        "publish-release",
+        "a release fence per map, no full barrier",
+    ),
+    entry::<<Kernel as With>::Publish<NoFlag>>(
+        "publish-no-flag",
+        "lookups do not ask whether the device ever bounced",
+    ),
     entry::<Reclaim<Quiescent>>("reclaim-quiescent", "quiescent states instead of epochs"),
     entry::<Reclaim<RefCounted>>("reclaim-ref-count", "readers counted instead of epochs"),
     entry::<Reclaim<RwLocked>>("reclaim-rwlock", "a reader-writer lock instead of epochs"),

@@ -5,12 +5,7 @@
 //! read section, as a softirq is: all operations happen in one, and one may span many operations, which
 //! then share the cost of entering. While a session lives, no unlinked pool expires.
 //!
-//! Publication, the rule that everything else rests on: once a map has returned an address, any CPU that
-//! obtains it finds its pool. The map publishes the pool (Release), then sets the device's
-//! `uses_io_tlb`, then passes a full fence, then returns; a lookup passes an Acquire fence, then reads
-//! the flag, then the indices. If the address travelled from the map to the lookup by any atomic at all,
-//! even Relaxed, the two fences synchronize, and the lookup sees flag and pool. A pool that a third CPU
-//! added is covered too: the map saw it (Acquire), so it happens before the map's fence.
+//! That any CPU which obtains a map's address finds its pool is settled by [`crate::publish`].
 
 use crate::addr::PhysAddr;
 use crate::grow::{self, Grown};
@@ -19,9 +14,9 @@ use crate::mem::{Device, GuardOf, IoTlbMem};
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::probe::Probe;
+use crate::publish::Publish;
 use crate::reclaim::Reclaim;
 use crate::stats::Stats;
-use crate::sync::{Ordering, fence};
 use core::cell::Cell;
 
 /// One thread's access to an allocator.
@@ -141,8 +136,8 @@ impl<P: Policy> Session<'_, P> {
         core::ptr::eq(&raw const *dev.mem, self.caller.mem)
     }
 
-    /// The pool that holds `addr` for `dev` (`swiotlb_find_pool`): none without a search if the device
-    /// never had a bounce buffer; else the allocator's pools first, then the device's transient ones.
+    /// The pool that holds `addr` for `dev` (`swiotlb_find_pool`): mostly none without a search if the
+    /// device never had a bounce buffer ([`Publish::ASKS_FLAG`]); else the allocator's pools first, then the device's transient ones.
     /// None for a device of another allocator: this session guards nothing of that one.
     #[inline]
     pub fn find_pool<'a>(&'a self, dev: &'a Device<P>, addr: PhysAddr) -> Option<&'a Pool<P>> {
@@ -154,13 +149,7 @@ impl<P: Policy> Session<'_, P> {
     pub(crate) fn find_own_pool<'a>(&'a self, dev: &'a Device<P>, addr: PhysAddr) -> Option<&'a Pool<P>> {
         debug_assert!(self.is_mine(dev));
         self.probe().lookup();
-        // Acquire fence: pairs with the SeqCst fence in `published`. Whoever passed `addr` on with any
-        // atomic makes the two synchronize; without it the two reads below could be older than `addr`.
-        fence(Ordering::Acquire);
-        if !dev.uses_io_tlb.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.look_up(dev, addr)
+        if P::Publish::may_have_pools(&dev.uses_io_tlb) { self.look_up(dev, addr) } else { None }
     }
 
     /// A later look-up of the same round trip, counted like the first.
@@ -185,17 +174,6 @@ impl<P: Policy> Session<'_, P> {
     #[inline]
     pub fn is_swiotlb_buffer(&self, dev: &Device<P>, addr: PhysAddr) -> bool {
         self.find_pool(dev, addr).is_some()
-    }
-
-    /// The publication fence of a map: from here on its address may be handed to anybody.
-    #[inline]
-    pub(crate) fn published(&self, dev: &Device<P>) {
-        // Relaxed, then the fence: see the head of this file. The kernel stores it at every map, too.
-        dev.uses_io_tlb.store(true, Ordering::Relaxed);
-        // SeqCst, the kernel's `smp_mb`: orders the insertion of the pool and the flag before whatever
-        // the caller does with the address. Release would do for the protocol above; the full barrier is
-        // the reference's and is kept so that its cost is measured.
-        fence(Ordering::SeqCst);
     }
 
     /// The allocator's pools, newest first.

@@ -5,8 +5,8 @@
 //!
 //! - [`rules`], [`addr`], [`device`], [`boot`], [`error`]: plain arithmetic and data;
 //! - [`phys`]: memory behind made-up physical addresses, page sources, decryption;
-//! - [`probe`], [`slot`], [`lock`], [`search`], [`area`], [`walk`], [`reclaim`], [`lookup`], [`stats`],
-//!   [`trip`], [`bounce`]: the strategies, chosen by a [`policy`];
+//! - [`probe`], [`slot`], [`lock`], [`search`], [`area`], [`walk`], [`reclaim`], [`lookup`], [`publish`],
+//!   [`stats`], [`trip`], [`bounce`]: the strategies, chosen by a [`policy`];
 //! - [`pool`], [`mem`], [`setup`], [`grow`], [`caller`]: the allocator. The operations are methods of
 //!   [`caller::Session`].
 //!
@@ -61,6 +61,7 @@ pub mod phys;
 pub mod policy;
 pub mod pool;
 pub mod probe;
+pub mod publish;
 pub mod reclaim;
 mod recorded;
 mod restricted;

@@ -12,6 +12,7 @@ use crate::phys::{Context, PageSource, PhysMemory};
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::probe::{Note, Probe};
+use crate::publish::Publish;
 use crate::rules::{IO_TLB_MAX_BYTES, IO_TLB_SHIFT, PAGE_SIZE, align_offset, alloc_size, nr_slots};
 use crate::search::SlotRequest;
 use crate::slot::MappingStart;
@@ -136,7 +137,7 @@ impl<P: Policy> Session<'_, P> {
             None => self.find_slots_slow(dev, search)?,
         };
         self.add_used(u64::from(search.nslots));
-        self.published(dev);
+        P::Publish::publish(&dev.uses_io_tlb);
         Ok(found)
     }
 

@@ -16,6 +16,7 @@ use crate::lock::QueuedSpin;
 use crate::lookup::{PoolLookup, RcuList};
 use crate::phys::{BuddyZones, NoEncryption, PageSource, PoolPages};
 use crate::probe::Probe;
+use crate::publish::{FullBarrier, Publish};
 use crate::reclaim::{Epoch, Reclaim};
 use crate::search::{self, FreeRunList, Summary};
 use crate::slot::FirstSlot;
@@ -32,6 +33,8 @@ pub trait Policy: Sized + Send + Sync + 'static {
     type Walk: Walk;
     /// `find_pool`.
     type Lookup: PoolLookup;
+    /// How a map makes its pool known to lookups.
+    type Publish: Publish;
     /// How long unlinked pools are kept.
     type Reclaim: Reclaim;
     /// Where the memory of grown and transient pools comes from, decryption included.
@@ -48,15 +51,16 @@ pub trait Policy: Sized + Send + Sync + 'static {
 
 /// The policy that is made of these types.
 #[expect(clippy::type_complexity, reason = "a list of names, not a type that anyone writes")]
-pub struct Bundle<Area, Walk, Lookup, Reclaim, Pages, Stats, Trip, Bounce, Probe>(
-    PhantomData<fn(Area, Walk, Lookup, Reclaim, Pages, Stats, Trip, Bounce, Probe)>,
+pub struct Bundle<Area, Walk, Lookup, Publish, Reclaim, Pages, Stats, Trip, Bounce, Probe>(
+    PhantomData<fn(Area, Walk, Lookup, Publish, Reclaim, Pages, Stats, Trip, Bounce, Probe)>,
 );
 
-impl<A, W, L, R, G, S, T, B, C> Policy for Bundle<A, W, L, R, G, S, T, B, C>
+impl<A, W, L, U, R, G, S, T, B, C> Policy for Bundle<A, W, L, U, R, G, S, T, B, C>
 where
     A: AreaSlots,
     W: Walk,
     L: PoolLookup,
+    U: Publish,
     R: Reclaim,
     G: PageSource + 'static,
     S: Stats,
@@ -67,6 +71,7 @@ where
     type Area = A;
     type Walk = W;
     type Lookup = L;
+    type Publish = U;
     type Reclaim = R;
     type Pages = G;
     type Stats = S;
@@ -83,6 +88,8 @@ pub trait With: Policy {
     type Walk<X: Walk>: With;
     /// With another lookup.
     type Lookup<X: PoolLookup>: With;
+    /// With another publication.
+    type Publish<X: Publish>: With;
     /// With another reclamation.
     type Reclaim<X: Reclaim>: With;
     /// With another page source.
@@ -97,11 +104,12 @@ pub trait With: Policy {
     type Probe<X: Probe + 'static>: With + Policy<Probe = X, Pages = <Self as Policy>::Pages>;
 }
 
-impl<A, W, L, R, G, S, T, B, C> With for Bundle<A, W, L, R, G, S, T, B, C>
+impl<A, W, L, U, R, G, S, T, B, C> With for Bundle<A, W, L, U, R, G, S, T, B, C>
 where
     A: AreaSlots,
     W: Walk,
     L: PoolLookup,
+    U: Publish,
     R: Reclaim,
     G: PageSource + 'static,
     S: Stats,
@@ -109,15 +117,16 @@ where
     B: Bounce,
     C: Probe + 'static,
 {
-    type Area<X: AreaSlots> = Bundle<X, W, L, R, G, S, T, B, C>;
-    type Walk<X: Walk> = Bundle<A, X, L, R, G, S, T, B, C>;
-    type Lookup<X: PoolLookup> = Bundle<A, W, X, R, G, S, T, B, C>;
-    type Reclaim<X: Reclaim> = Bundle<A, W, L, X, G, S, T, B, C>;
-    type Pages<X: PageSource + 'static> = Bundle<A, W, L, R, X, S, T, B, C>;
-    type Stats<X: Stats> = Bundle<A, W, L, R, G, X, T, B, C>;
-    type Trip<X: Trip> = Bundle<A, W, L, R, G, S, X, B, C>;
-    type Bounce<X: Bounce> = Bundle<A, W, L, R, G, S, T, X, C>;
-    type Probe<X: Probe + 'static> = Bundle<A, W, L, R, G, S, T, B, X>;
+    type Area<X: AreaSlots> = Bundle<X, W, L, U, R, G, S, T, B, C>;
+    type Walk<X: Walk> = Bundle<A, X, L, U, R, G, S, T, B, C>;
+    type Lookup<X: PoolLookup> = Bundle<A, W, X, U, R, G, S, T, B, C>;
+    type Publish<X: Publish> = Bundle<A, W, L, X, R, G, S, T, B, C>;
+    type Reclaim<X: Reclaim> = Bundle<A, W, L, U, X, G, S, T, B, C>;
+    type Pages<X: PageSource + 'static> = Bundle<A, W, L, U, R, X, S, T, B, C>;
+    type Stats<X: Stats> = Bundle<A, W, L, U, R, G, X, T, B, C>;
+    type Trip<X: Trip> = Bundle<A, W, L, U, R, G, S, X, B, C>;
+    type Bounce<X: Bounce> = Bundle<A, W, L, U, R, G, S, T, X, C>;
+    type Probe<X: Probe + 'static> = Bundle<A, W, L, U, R, G, S, T, B, X>;
 }
 
 /// Linux 6.12, in decisions and in data layout.
@@ -125,6 +134,7 @@ pub type Kernel = Bundle<
     Locked<QueuedSpin, FreeRunList>,
     AreaMajor,
     RcuList,
+    FullBarrier,
     Epoch,
     PoolPages<BuddyZones, NoEncryption>,
     Global,
@@ -147,20 +157,50 @@ pub struct Reproduces {
     pub placement: bool,
     /// Used slots and high-water mark, exact at any moment.
     pub statistics: bool,
+    /// Which page blocks are taken and given back, and when.
+    pub page_events: bool,
+    /// Which pools are freed after a grace period, and in which order.
+    pub reclaim_order: bool,
+    /// That lookups of a device which never bounced find nothing, whatever address they ask for.
+    pub flag: bool,
+}
+
+impl Reproduces {
+    /// All of it, as [`Kernel`] does.
+    pub const ALL: Self =
+        Self { placement: true, statistics: true, page_events: true, reclaim_order: true, flag: true };
+
+    /// What it is, in words, and whether it is reproduced.
+    #[must_use]
+    pub const fn words(self) -> [(&'static str, bool); 5] {
+        [
+            ("placement", self.placement),
+            ("statistics", self.statistics),
+            ("page events", self.page_events),
+            ("reclaim order", self.reclaim_order),
+            ("flag of devices", self.flag),
+        ]
+    }
 }
 
 /// What `P` declares to reproduce, from its axes.
 #[must_use]
 pub const fn reproduces<P: Policy>() -> Reproduces {
+    // Where nothing is freed, pages run out that Linux has again.
+    let frees = P::Reclaim::FREES;
+    let placement = P::Area::KEEPS_PLACEMENT && P::Walk::KEEPS_PLACEMENT && frees;
     Reproduces {
-        // Where nothing is freed, pages run out that Linux has again.
-        placement: P::Area::KEEPS_PLACEMENT && P::Walk::KEEPS_PLACEMENT && P::Reclaim::FREES,
+        placement,
         statistics: P::Stats::EXACT,
+        // Another placement fills pools in other moments.
+        page_events: placement,
+        reclaim_order: frees,
+        flag: P::Publish::ASKS_FLAG,
     }
 }
 
 /// Every axis of a policy with the name of its strategy.
-pub type Axes = [(&'static str, &'static str); 10];
+pub type Axes = [(&'static str, &'static str); 11];
 
 /// The axes of `P`. Copying and counting are how a policy is measured, not what it is; pages are named by
 /// their source.
@@ -174,6 +214,7 @@ pub fn axes<P: Policy>() -> Axes {
         ("layout", layout),
         ("walk", P::Walk::NAME),
         ("lookup", P::Lookup::NAME),
+        ("publish", P::Publish::NAME),
         ("reclaim", P::Reclaim::NAME),
         ("stats", P::Stats::NAME),
         ("trip", P::Trip::NAME),
@@ -207,7 +248,7 @@ mod tests {
         assert_eq!(
             text,
             "lock=queued search=list slots=each-slot layout=packed walk=area-major lookup=rcu-list \
-             reclaim=epoch stats=global trip=pass-along copy=on"
+             publish=full-barrier reclaim=epoch stats=global trip=pass-along copy=on"
         );
     }
 

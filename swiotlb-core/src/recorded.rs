@@ -11,6 +11,7 @@ use crate::mem::{Device, IoTlbMem};
 use crate::phys::PhysMemory;
 use crate::policy::Policy;
 use crate::pool::Pool;
+use crate::publish::Publish;
 use crate::reclaim::Reclaim;
 use crate::rules::{IO_TLB_SEGSIZE, IO_TLB_SHIFT, align_offset};
 use crate::setup::reserved;
@@ -69,7 +70,7 @@ impl<P: Policy> Session<'_, P> {
         let area = pool.area_of(first);
         pool.set_area_index(area, first.0 + search.nslots - area.0 * pool.area_nslabs());
         self.add_used(u64::from(search.nslots));
-        self.published(dev);
+        P::Publish::publish(&dev.uses_io_tlb);
         let mapped = self.remember(dev, req, &search, &Found { pool, first });
         self.bounce_whole(pool, req.orig, mapped, req.size, CopyTo::Device);
         Ok(true)

@@ -3,8 +3,10 @@
 use super::choice::{Choice, chosen};
 use super::out::say;
 use super::{Exit, Failure};
-use crate::{measure::shipped, policies};
+use crate::measure::shipped;
+use crate::policies::{self, Entry};
 use reports::table::{Column, Table, Unit, Value};
+use swiotlb_core::policy::Reproduces;
 use workloads::suite::{Changes, Limits, cells};
 
 /// What to list.
@@ -71,11 +73,37 @@ fn suites() -> Result<Table, Failure> {
 }
 
 fn names() -> Table {
-    let columns = ["policy", "what it changes", "label"].map(Column::text).to_vec();
+    let columns = ["policy", "what it changes", "axes", "reproduces"].map(Column::text).to_vec();
     let mut table = Table::new("Policies", columns);
     for entry in policies::ALL {
-        let texts = [entry.name.to_owned(), entry.changes.to_owned(), (entry.label)()];
+        let texts = [entry.name.to_owned(), entry.changes.to_owned(), changed(entry), kept(entry.reproduces)];
         table.push(texts.map(Value::Text).to_vec());
     }
+    table.notes.push(
+        "Reproduces: what `verify` compares with Linux 6.12. All policies keep the rules: no overlap, masks, \
+         boundaries, data."
+            .to_owned(),
+    );
     table
+}
+
+/// The axes that differ from the kernel's; all of them for the kernel's own.
+fn changed(entry: &Entry) -> String {
+    let own = (policies::KERNEL.axes)();
+    let axes = (entry.axes)().into_iter().zip(own);
+    let changed: Vec<_> = axes
+        .filter(|(axis, kernel)| axis != kernel || entry.name == policies::KERNEL.name)
+        .map(|((axis, strategy), _)| format!("{axis}={strategy}"))
+        .collect();
+    changed.join(" ")
+}
+
+/// What is reproduced, in words.
+fn kept(reproduces: Reproduces) -> String {
+    if reproduces == Reproduces::ALL {
+        return "all".to_owned();
+    }
+    let kept: Vec<_> =
+        reproduces.words().into_iter().filter(|&(_, kept)| kept).map(|(what, _)| what).collect();
+    kept.join(", ")
 }

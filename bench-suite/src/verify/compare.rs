@@ -23,29 +23,37 @@ enum Kind {
     Placement,
     /// Follows from exact statistics (and from placement, where requests fail or not).
     Statistics,
+    /// Follows from which pages are taken and given back.
+    Pages,
+    /// Follows from what is freed after a grace period.
+    Reclaim,
+    /// Follows from placement and from the device's flag.
+    Lookup,
     /// A CRC of data, which no policy may lose.
     Data,
 }
 
 /// The groups of fields that a policy is not compared on, in words.
 pub fn left_out(reproduces: Reproduces) -> Option<String> {
-    let mut groups = Vec::new();
+    let mut groups: Vec<_> =
+        reproduces.words().into_iter().filter(|&(_, kept)| !kept).map(|(what, _)| what).collect();
     if !reproduces.placement {
-        groups.push("placement, page events, reclaim order, and what follows from them");
+        groups.push("what follows from placement");
     }
-    if !reproduces.statistics {
-        groups.push("statistics");
-    }
-    if groups.is_empty() { None } else { Some(groups.join("; ")) }
+    if groups.is_empty() { None } else { Some(groups.join(", ")) }
 }
 
 fn compared(kind: Kind, op: &Op, reproduces: Reproduces) -> bool {
+    let Reproduces { placement, statistics, page_events, reclaim_order, flag } = reproduces;
     match kind {
         Kind::Data => true,
         // Set-up and declarations do not depend on what came before.
-        Kind::Rule => reproduces.placement || matches!(op, Op::Init(_) | Op::Device(_) | Op::Restricted(_)),
-        Kind::Placement => reproduces.placement,
-        Kind::Statistics => reproduces.placement && reproduces.statistics,
+        Kind::Rule => placement || matches!(op, Op::Init(_) | Op::Device(_) | Op::Restricted(_)),
+        Kind::Placement => placement,
+        Kind::Statistics => placement && statistics,
+        Kind::Pages => placement && page_events,
+        Kind::Reclaim => placement && reclaim_order,
+        Kind::Lookup => placement && flag,
     }
 }
 
@@ -72,8 +80,11 @@ pub fn compare(op: &Op, reproduces: Reproduces, expected: &Out, got: &Out) -> Ve
     let mut differences = differences!(op, reproduces, expected, got,
         Rule: nslabs nareas area_nslabs base default_nslabs default_nareas can_grow phys_limit rc
             max_mapping_size active force_bounce for_alloc notes ok err bug;
-        Placement: pages pools_added pools_removed work_scheduled rcu_queued pool transient off slot
-            pad_slots first nslots alloc_left area paddr found pools ran callbacks;
+        Placement: pools_added pools_removed work_scheduled pool transient off slot pad_slots first
+            nslots alloc_left area paddr pools ran;
+        Pages: pages;
+        Reclaim: rcu_queued callbacks;
+        Lookup: found;
         Statistics: total_used used_hiwater transient_nslabs;
         Data: dev_crc cpu_crc;
     );
@@ -100,7 +111,7 @@ fn shown<T: core::fmt::Debug>(value: &T) -> String {
 mod tests {
     use super::*;
 
-    const ALL: Reproduces = Reproduces { placement: true, statistics: true };
+    const ALL: Reproduces = Reproduces::ALL;
 
     #[test]
     fn every_differing_field_is_named() {

@@ -54,7 +54,7 @@ pub trait PoolLookup: Send + Sync + 'static {
 ///
 /// Publication: what happened before `insert` happens before what a reader does with the pool that it
 /// then finds. Whether a reader *must* already find it is settled by the caller's barriers
-/// (`uses_io_tlb`, see [`crate::caller`]).
+/// ([`crate::publish`]).
 pub trait PoolIndex<T: PoolRange, R: Reclaim>: Default + Send + Sync {
     /// Adds a pool; it becomes the newest.
     ///

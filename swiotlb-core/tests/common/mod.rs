@@ -72,6 +72,7 @@ macro_rules! for_every_policy {
             use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
             use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
             use swiotlb_core::policy::{Kernel, With};
+            use swiotlb_core::publish::{NoFlag, ReleaseFence};
             use swiotlb_core::reclaim::{Quiescent, RefCounted, RwLocked};
             use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
             use swiotlb_core::slot::FirstSlot;
@@ -90,6 +91,8 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Lifo>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Offset>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<SortedArray>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Publish<ReleaseFence>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Publish<NoFlag>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Trip<EachStep>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Walk<PoolMajor>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<TestAndSet, FreeRunList>>>>();
