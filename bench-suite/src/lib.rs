@@ -4,6 +4,7 @@ pub mod bridge;
 pub mod cell;
 pub mod cli;
 pub mod measure;
+pub mod pages;
 pub mod policies;
 pub mod replay;
 pub mod run;

@@ -4,8 +4,9 @@
 //! in an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
 //! and one line here.
 
+use crate::pages::OnHost;
 use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed};
-use crate::run::{HostPages, Outcome, RunError, Settings, real};
+use crate::run::{Outcome, RunError, Settings, real};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::subject::{self, Build};
 use reports::record::PolicyName;
@@ -13,7 +14,8 @@ use swiotlb_core::area::{Locked, Padded};
 use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
 use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
-use swiotlb_core::policy::{Axes, Fast, Kernel, Reproduces, Warm, With, axes, label, reproduces};
+use swiotlb_core::phys::{Atomic, Cached, Mapping, System};
+use swiotlb_core::policy::{Axes, Fast, Kernel, PagesFrom, Reproduces, Warm, With, axes, label, reproduces};
 use swiotlb_core::publish::{NoFlag, ReleaseFence};
 use swiotlb_core::reclaim::{Leak, Quiescent, RefCounted, RwLocked};
 use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary};
@@ -63,7 +65,7 @@ impl Entry {
 }
 
 /// `P` as it is timed: no steps are counted.
-type Timed<P> = <<P as With>::Pages<HostPages> as With>::Probe<()>;
+type Timed<P> = <OnHost<P> as With>::Probe<()>;
 
 fn measure<P: With>(copy: bool, plan: &Plan, settings: &Settings) -> Result<Outcome, RunError> {
     if copy {
@@ -95,6 +97,7 @@ const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) 
 type Area<X> = <Kernel as With>::Area<X>;
 type Lookup<X> = <Kernel as With>::Lookup<X>;
 type Reclaim<X> = <Kernel as With>::Reclaim<X>;
+type Pages<S> = <Kernel as With>::Pages<PagesFrom<S>>;
 /// The kernel's list under another lock.
 type Lock<L> = Area<Locked<L, FreeRunList>>;
 /// Another search under the kernel's lock.
@@ -149,6 +152,10 @@ pub static ALL: &[Entry] = &[
     entry::<Reclaim<RefCounted>>("reclaim-ref-count", "readers counted instead of epochs"),
     entry::<Reclaim<RwLocked>>("reclaim-rwlock", "a reader-writer lock instead of epochs"),
     entry::<Reclaim<Leak>>("reclaim-leak", "nothing is freed: what reclamation costs at most"),
+    entry::<Pages<Atomic>>("pages-atomic", "transient pools from the atomic pool, blocks when it is empty"),
+    entry::<Pages<System>>("pages-system", "pools from the process's allocator"),
+    entry::<Pages<Mapping>>("pages-mmap", "a mapping of its own for each pool"),
+    entry::<Pages<Cached>>("pages-cached", "memory of freed pools is kept ready, decrypted and warm"),
     entry::<<Kernel as With>::Stats<Sharded>>("stats-sharded", "a line of counters per caller"),
     entry::<<Kernel as With>::Stats<Off>>("stats-off", "no counters"),
     entry::<<Fast as With>::Stats<Sharded>>("fast-sharded", "fast, with a line of counters per caller"),

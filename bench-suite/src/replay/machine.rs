@@ -5,20 +5,18 @@
 
 use super::ReplayError;
 use super::script::Script;
+use crate::pages::{On, pages, touch};
 use crate::subject::{Blocks, Build, How, Parts, Subject};
 use std::path::PathBuf;
 use std::sync::Arc;
 use swiotlb_core::error::{InitError, PageError};
 use swiotlb_core::mem::{Device, IoTlbMem, Permissions};
-use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages, WINDOW};
+use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, WINDOW};
 use swiotlb_core::policy::Policy;
 
-/// Where a replay's pools get their memory.
-pub type Pages = PoolPages<BuddyZones, NoEncryption>;
-
 /// A policy that a trace can be replayed under.
-pub trait Replayable: Policy<Pages = Pages> {}
-impl<P: Policy<Pages = Pages>> Replayable for P {}
+pub trait Replayable: On<BuddyZones, NoEncryption> {}
+impl<P: On<BuddyZones, NoEncryption>> Replayable for P {}
 
 /// A subject as the machine was when the trace began; its devices have the script's numbers.
 pub(super) fn subject(build: Build, script: &Script) -> Result<Box<dyn Subject>, ReplayError> {
@@ -57,7 +55,7 @@ impl<P: Replayable> Machine<P> {
         let path = || script.path.clone();
         let first = script.first;
         let memory = Arc::new(PhysMemory::new());
-        let pages = PoolPages::new(script.layout.blocks(), NoEncryption, None);
+        let pages = pages(script.layout.blocks(), NoEncryption);
         let reserve = &mut |_bytes| Some(first.base);
         let setup = IoTlbMem::<P>::early(first.geometry, permissions(script), None, memory, pages, reserve)
             .map_err(|source| refused(path(), source))?;
@@ -80,6 +78,9 @@ impl<P: Replayable> Machine<P> {
             .chain(later.map(|(start, bytes)| (start, bytes.min(WINDOW))));
         for (start, bytes) in ranges {
             memory.touch(start, bytes).map_err(|source| no_memory(script.path.clone(), source))?;
+        }
+        if script.first.can_grow {
+            touch(self.mem.pages(), memory).map_err(|source| no_memory(script.path.clone(), source))?;
         }
         Ok(())
     }

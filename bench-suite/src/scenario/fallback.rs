@@ -11,7 +11,8 @@
 use super::ground::request;
 use super::rig::Rig;
 use super::slot_search::{map, round_trips, unmap};
-use super::{Bookkeeping, Occupancy, OnKernelPages, PER_SECTION, Prepared, ScenarioError};
+use super::{Bookkeeping, Occupancy, PER_SECTION, Prepared, ScenarioError};
+use crate::pages::OnHost;
 use crate::run::clock::HostClock;
 use std::time::{Duration, Instant};
 use swiotlb_core::device::MapRequest;
@@ -77,7 +78,7 @@ pub struct Fallback {
 
 /// Two full pools: of an allocator that copies, and of one that does not.
 pub(super) struct State<P: With> {
-    whole: Rig<OnKernelPages<P>>,
+    whole: Rig<OnHost<P>>,
     bare: Rig<Bookkeeping<P>>,
     request: MapRequest,
     part: FallbackPart,

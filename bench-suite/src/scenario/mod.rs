@@ -34,13 +34,14 @@ pub use find_pool::{Address, FindPool, Section};
 pub use floor::Floor;
 pub use median::{Effort, Measured, Meter};
 pub use occupancy::Occupancy;
-pub use rig::KernelPages;
 pub use slot_search::{NSLABS, SlotSearch};
 pub use two_threads::TwoThreads;
 
+use crate::pages::OnHost;
+use crate::run::Measurable;
 use std::time::Duration;
 use swiotlb_core::bounce::NoCopy;
-use swiotlb_core::policy::{Policy, With};
+use swiotlb_core::policy::With;
 
 /// Operations that share one read section, as the buffers of one softirq do.
 pub const PER_SECTION: u64 = 64;
@@ -84,10 +85,8 @@ pub trait Prepared {
     }
 }
 
-/// `P` with the pages that all scenarios use.
-type OnKernelPages<P> = <P as With>::Pages<KernelPages>;
-/// The same without copying.
-type Bookkeeping<P> = OnKernelPages<<P as With>::Bounce<NoCopy>>;
+/// `P` without copying, on the machine of all scenarios.
+type Bookkeeping<P> = OnHost<<P as With>::Bounce<NoCopy>>;
 
 /// Prepares `scenario` for `P`.
 ///
@@ -95,7 +94,7 @@ type Bookkeeping<P> = OnKernelPages<<P as With>::Bounce<NoCopy>>;
 /// [`ScenarioError`] if the state cannot be built.
 pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
     match scenario {
-        Scenario::SlotSearch(cell) if cell.copy => boxed(slot_search::State::<OnKernelPages<P>>::new(cell)?),
+        Scenario::SlotSearch(cell) if cell.copy => boxed(slot_search::State::<OnHost<P>>::new(cell)?),
         Scenario::SlotSearch(cell) => boxed(slot_search::State::<Bookkeeping<P>>::new(cell)?),
         Scenario::TwoThreads(cell) => {
             boxed(two_threads::State::<two_threads::RoundTrips<Bookkeeping<P>>>::new(cell)?)
@@ -112,10 +111,6 @@ pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, Scenar
 fn boxed(state: impl Prepared + 'static) -> Result<Box<dyn Prepared>, ScenarioError> {
     Ok(Box::new(state))
 }
-
-/// What the loops ask of a policy.
-pub(crate) trait Measurable: Policy<Pages = KernelPages> {}
-impl<P: Policy<Pages = KernelPages>> Measurable for P {}
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::ground::{ATTRS, ORIGINALS, POOL, blocks};
 use super::occupancy::Buffers;
 use super::{Measurable, Occupancy, ScenarioError};
+use crate::pages::{pages, touch};
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::Geometry;
@@ -10,14 +11,12 @@ use swiotlb_core::caller::Session;
 use swiotlb_core::device::{DeviceLimits, MapRequest};
 use swiotlb_core::error::{MapError, UnmapError};
 use swiotlb_core::mem::{Device, IoTlbMem, Permissions};
-use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages};
+use swiotlb_core::phys::{NoEncryption, PhysMemory};
+use swiotlb_core::policy::Policy;
 use swiotlb_core::rules::IO_TLB_SIZE;
 
-/// The page source of all scenarios.
-pub type KernelPages = PoolPages<BuddyZones, NoEncryption>;
-
 /// An allocator with one device.
-pub struct Rig<P: Measurable> {
+pub struct Rig<P: Policy> {
     /// The bytes.
     pub memory: Arc<PhysMemory>,
     /// The allocator.
@@ -29,8 +28,16 @@ pub struct Rig<P: Measurable> {
 impl<P: Measurable> Rig<P> {
     /// A pool of `nslabs` slots in `nareas` areas, all free. No worker runs.
     pub fn new(nslabs: u64, nareas: u32, can_grow: bool) -> Result<Self, ScenarioError> {
+        let rig = Self::on(pages(blocks(), NoEncryption), nslabs, nareas, can_grow)?;
+        touch(rig.mem.pages(), &rig.memory)?;
+        Ok(rig)
+    }
+}
+
+impl<P: Policy> Rig<P> {
+    /// As [`Rig::new`], with these pages, which are not touched.
+    pub fn on(pages: P::Pages, nslabs: u64, nareas: u32, can_grow: bool) -> Result<Self, ScenarioError> {
         let memory = Arc::new(PhysMemory::new());
-        let pages = PoolPages::new(blocks(), NoEncryption, None);
         let permissions = Permissions { can_grow, ..Permissions::default() };
         let geometry = Geometry { nslabs, nareas };
         let reserve = &mut |_bytes| Some(POOL);
@@ -53,12 +60,12 @@ impl<P: Measurable> Rig<P> {
     }
 }
 
-struct InRig<'a, P: Measurable> {
+struct InRig<'a, P: Policy> {
     session: Session<'a, P>,
     device: &'a Device<P>,
 }
 
-impl<P: Measurable> Buffers for InRig<'_, P> {
+impl<P: Policy> Buffers for InRig<'_, P> {
     fn map(&self, request: &MapRequest) -> Result<PhysAddr, MapError> {
         self.session.map(self.device, request)
     }

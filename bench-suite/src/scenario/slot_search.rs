@@ -10,6 +10,7 @@ use swiotlb_core::caller::{Caller, Session};
 use swiotlb_core::device::MapRequest;
 use swiotlb_core::error::{MapError, UnmapError};
 use swiotlb_core::mem::Device;
+use swiotlb_core::policy::Policy;
 
 /// Slots of the one pool in the published tables.
 pub const NSLABS: u64 = 32_768;
@@ -49,7 +50,7 @@ impl<P: Measurable> State<P> {
 
 /// A map as a driver calls it: through the symbol of a function, not inlined into the driver.
 #[inline(never)]
-pub(super) fn map<P: Measurable>(
+pub(super) fn map<P: Policy>(
     session: &Session<'_, P>,
     device: &Device<P>,
     request: &MapRequest,
@@ -59,7 +60,7 @@ pub(super) fn map<P: Measurable>(
 
 /// An unmap as a driver calls it.
 #[inline(never)]
-pub(super) fn unmap<P: Measurable>(
+pub(super) fn unmap<P: Policy>(
     session: &Session<'_, P>,
     device: &Device<P>,
     addr: PhysAddr,
@@ -70,7 +71,7 @@ pub(super) fn unmap<P: Measurable>(
 
 /// `ops` round trips, [`PER_SECTION`] to a read section; how many did not succeed.
 #[inline]
-pub(super) fn round_trips<P: Measurable>(
+pub(super) fn round_trips<P: Policy>(
     caller: &Caller<'_, P>,
     device: &Device<P>,
     request: &MapRequest,
