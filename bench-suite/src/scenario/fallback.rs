@@ -4,6 +4,8 @@
 //! descriptors and publication, every unmap for unlinking and retiring. What happens after the grace
 //! period (freeing the pool and its pages) is measured apart.
 //!
+//! A storm that outruns reclamation (`storm.rs`) has longer rounds, each of which begins with no memory kept ready.
+//!
 //! A part is the difference of two loops that run in turn in one process: the same fallback with the part
 //! and without it. So the parts of a round trip add up to it, and those of the reclaim to that one, but for
 //! noise. A difference below zero counts as zero.
@@ -11,12 +13,13 @@
 use super::ground::request;
 use super::rig::Rig;
 use super::slot_search::{map, round_trips, unmap};
-use super::{Bookkeeping, Occupancy, PER_SECTION, Prepared, ScenarioError};
+use super::{Bookkeeping, Occupancy, Platform, Prepared, ScenarioError, Storm};
 use crate::pages::OnHost;
 use crate::run::clock::HostClock;
 use std::time::{Duration, Instant};
 use swiotlb_core::device::MapRequest;
-use swiotlb_core::policy::With;
+use swiotlb_core::phys::PageSource as _;
+use swiotlb_core::policy::{Policy, With};
 use swiotlb_core::stages::{Partial, Stage};
 
 /// Slots of the one pool: small, so that the search that fails first is short (see the failing search
@@ -48,11 +51,16 @@ pub enum FallbackPart {
     Free,
     /// Of it: all but freeing.
     Grace,
+    /// Decrypting the pages of a buffer and encrypting them again, which no fallback does itself: see
+    /// `encrypted.rs`.
+    Decryption,
+    /// The round trip beside what it is compared with: see `break_even.rs`.
+    BreakEven,
 }
 
 impl FallbackPart {
     /// Every part, with its word in suites.
-    pub const ALL: [(Self, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str); 13] = [
         (Self::RoundTrip, "round-trip"),
         (Self::Search, "search"),
         (Self::Pages, "pages"),
@@ -64,6 +72,8 @@ impl FallbackPart {
         (Self::Reclaim, "reclaim"),
         (Self::Free, "free"),
         (Self::Grace, "grace"),
+        (Self::Decryption, "decryption"),
+        (Self::BreakEven, "break-even"),
     ];
 }
 
@@ -74,6 +84,18 @@ pub struct Fallback {
     pub slots: u32,
     /// Which part is on the clock.
     pub part: FallbackPart,
+    /// How fallbacks follow each other.
+    pub storm: Storm,
+    /// Where it happens.
+    pub platform: Platform,
+}
+
+impl Fallback {
+    /// The part of a fallback on a platform that does not encrypt, reclamation keeping up.
+    #[must_use]
+    pub const fn new(slots: u32, part: FallbackPart) -> Self {
+        Self { slots, part, storm: Storm::KeptUp, platform: Platform::Plain }
+    }
 }
 
 /// Two full pools: of an allocator that copies, and of one that does not.
@@ -82,18 +104,17 @@ pub(super) struct State<P: With> {
     bare: Rig<Bookkeeping<P>>,
     request: MapRequest,
     part: FallbackPart,
-    /// What a fallback had made, until it is taken apart; never longer than a section.
+    storm: Storm,
+    /// What a fallback had made, until it is taken apart; never longer than a round.
     partial: Vec<Partial<Bookkeeping<P>>>,
     /// A reading of the clock.
     reading: Duration,
 }
 
-/// A full pool with its originals in place.
-fn full<P: super::Measurable>(slots: u32) -> Result<Rig<P>, ScenarioError> {
-    let rig = Rig::new(NSLABS, 1, true)?;
+/// Fills a pool, with its originals in place.
+pub(super) fn full<P: Policy>(rig: &Rig<P>, slots: u32) -> Result<(), ScenarioError> {
     rig.touch(NSLABS, slots)?;
-    rig.occupy(Occupancy::Taken(100), NSLABS)?;
-    Ok(rig)
+    rig.occupy(Occupancy::Taken(100), NSLABS)
 }
 
 /// How many of `ops` failed: none, or there is no number.
@@ -104,12 +125,16 @@ fn all_succeeded(failed: u64, ops: u64) -> Result<(), ScenarioError> {
 impl<P: With> State<P> {
     pub(super) fn new(cell: &Fallback) -> Result<Self, ScenarioError> {
         let clock = HostClock::get().facts();
+        let (whole, bare) = (Rig::new(NSLABS, 1, true)?, Rig::new(NSLABS, 1, true)?);
+        full(&whole, cell.slots)?;
+        full(&bare, cell.slots)?;
         Ok(Self {
-            whole: full(cell.slots)?,
-            bare: full(cell.slots)?,
+            whole,
+            bare,
             request: request(cell.slots),
             part: cell.part,
-            partial: Vec::with_capacity(64),
+            storm: cell.storm,
+            partial: Vec::with_capacity(256),
             reading: Duration::from_secs_f64(clock.overhead_ns / 1e9),
         })
     }
@@ -117,35 +142,39 @@ impl<P: With> State<P> {
     /// The part's time in `ops` fallbacks.
     fn batch(&mut self, ops: u64) -> Result<Duration, ScenarioError> {
         Ok(match self.part {
-            FallbackPart::RoundTrip => trips(&self.whole, &self.request, ops)?.0,
+            FallbackPart::RoundTrip => trips(&self.whole, &self.request, ops, self.storm)?.0,
             FallbackPart::Search => self.until(Stage::Searched, ops)?.0,
             FallbackPart::Pages => self.between(Stage::Searched, Stage::Pages, ops)?,
             FallbackPart::Zeroing => self.between(Stage::Pages, Stage::Zeroed, ops)?,
             FallbackPart::Descriptors => self.between(Stage::Zeroed, Stage::Pool, ops)?,
             FallbackPart::Publication => {
                 let made = self.until(Stage::Pool, ops)?.0 + self.unlinking(ops)?;
-                trips(&self.bare, &self.request, ops)?.0.saturating_sub(made)
+                trips(&self.bare, &self.request, ops, self.storm)?.0.saturating_sub(made)
             }
             FallbackPart::Unlink => self.unlinking(ops)?,
             FallbackPart::Copy => {
-                let bare = trips(&self.bare, &self.request, ops)?.0;
-                trips(&self.whole, &self.request, ops)?.0.saturating_sub(bare)
+                let bare = trips(&self.bare, &self.request, ops, self.storm)?.0;
+                trips(&self.whole, &self.request, ops, self.storm)?.0.saturating_sub(bare)
             }
-            FallbackPart::Reclaim => trips(&self.whole, &self.request, ops)?.1,
+            FallbackPart::Reclaim => trips(&self.whole, &self.request, ops, self.storm)?.1,
             FallbackPart::Free => self.until(Stage::Pool, ops)?.1,
             FallbackPart::Grace => {
                 let free = self.until(Stage::Pool, ops)?.1;
-                trips(&self.bare, &self.request, ops)?.1.saturating_sub(free)
+                trips(&self.bare, &self.request, ops, self.storm)?.1.saturating_sub(free)
+            }
+            FallbackPart::Decryption | FallbackPart::BreakEven => {
+                return Err(ScenarioError::NotMeasured { what: "it is a state of its own" });
             }
         })
     }
 
-    /// The time of `ops` fallbacks until `stage`, and of taking them apart again, in rounds of a section.
+    /// The time of `ops` fallbacks until `stage`, and of taking them apart again, in rounds.
     fn until(&mut self, stage: Stage, ops: u64) -> Result<(Duration, Duration), ScenarioError> {
         let caller = self.bare.mem.caller(0);
         let (mut made, mut undone, mut left) = (Duration::ZERO, Duration::ZERO, ops);
+        let round_of = self.storm.round();
         while left > 0 {
-            let round = left.min(PER_SECTION);
+            let round = left.min(round_of);
             left -= round;
             let start = Instant::now();
             let session = caller.enter();
@@ -157,6 +186,7 @@ impl<P: With> State<P> {
             self.partial.drain(..).for_each(|partial| caller.undo(partial));
             undone += middle.elapsed();
             made += middle - start;
+            calm(&self.bare, self.storm);
         }
         Ok((made, undone))
     }
@@ -170,8 +200,9 @@ impl<P: With> State<P> {
     fn unlinking(&self, ops: u64) -> Result<Duration, ScenarioError> {
         let mut caller = self.bare.mem.caller(0);
         let (mut took, mut failed, mut left) = (Duration::ZERO, 0, ops);
+        let round_of = self.storm.round();
         while left > 0 {
-            let round = left.min(PER_SECTION);
+            let round = left.min(round_of);
             left -= round;
             let session = caller.enter();
             for _ in 0..round {
@@ -182,21 +213,31 @@ impl<P: With> State<P> {
             }
             drop(session);
             caller.quiesce();
+            calm(&self.bare, self.storm);
         }
         all_succeeded(failed, ops).map(|()| took)
     }
 }
 
-/// `ops` fallbacks in rounds of [`PER_SECTION`]: the time of the round trips and of their reclaim.
-fn trips<P: super::Measurable>(
+/// What happens between two rounds: if the storm outruns reclamation, the next finds nothing kept ready.
+fn calm<P: Policy>(rig: &Rig<P>, storm: Storm) {
+    if storm == Storm::Outruns {
+        rig.mem.pages().drain(&rig.memory);
+    }
+}
+
+/// `ops` fallbacks in rounds: the time of the round trips and of their reclaim.
+pub(super) fn trips<P: Policy>(
     rig: &Rig<P>,
     request: &MapRequest,
     ops: u64,
+    storm: Storm,
 ) -> Result<(Duration, Duration), ScenarioError> {
     let mut caller = rig.mem.caller(0);
     let (mut trips, mut reclaim, mut failed, mut left) = (Duration::ZERO, Duration::ZERO, 0, ops);
+    let round_of = storm.round();
     while left > 0 {
-        let round = left.min(PER_SECTION);
+        let round = left.min(round_of);
         left -= round;
         let start = Instant::now();
         failed += round_trips(&caller, &rig.device, request, round);
@@ -204,6 +245,7 @@ fn trips<P: super::Measurable>(
         caller.quiesce();
         reclaim += mapped.elapsed();
         trips += mapped - start;
+        calm(rig, storm);
     }
     all_succeeded(failed, ops).map(|()| (trips, reclaim))
 }

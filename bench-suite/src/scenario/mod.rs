@@ -8,10 +8,12 @@
 //! scenario promises, or there is no number: `run` says what went wrong instead.
 
 mod book;
+mod break_even;
 pub mod cells;
 mod churn;
 mod control;
 mod counting;
+mod encrypted;
 mod error;
 mod fallback;
 mod find_pool;
@@ -23,11 +25,13 @@ mod pin;
 mod rig;
 mod seed;
 mod slot_search;
+mod storm;
 mod two_threads;
 
 pub use churn::Churn;
 pub use control::beside_itself;
 pub use counting::count_steps;
+pub use encrypted::Platform;
 pub use error::ScenarioError;
 pub use fallback::{Fallback, FallbackPart};
 pub use find_pool::{Address, FindPool, Section};
@@ -35,6 +39,7 @@ pub use floor::Floor;
 pub use median::{Effort, Measured, Meter};
 pub use occupancy::Occupancy;
 pub use slot_search::{NSLABS, SlotSearch};
+pub use storm::Storm;
 pub use two_threads::TwoThreads;
 
 use crate::pages::OnHost;
@@ -103,6 +108,14 @@ pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, Scenar
         Scenario::FindPool(cell) => boxed(find_pool::State::<Bookkeeping<P>>::new(cell)?),
         Scenario::Churn(cell) => boxed(churn::State::<Bookkeeping<P>>::new(cell)?),
         Scenario::Floor(floor) => boxed(floor::State::new(*floor)),
+        Scenario::Fallback(cell)
+            if cell.platform != Platform::Plain || cell.part == FallbackPart::Decryption =>
+        {
+            boxed(encrypted::State::<P>::new(cell)?)
+        }
+        Scenario::Fallback(cell) if cell.part == FallbackPart::BreakEven => {
+            boxed(break_even::State::<P>::new(cell)?)
+        }
         Scenario::Fallback(cell) => boxed(fallback::State::<P>::new(cell)?),
     }
 }
