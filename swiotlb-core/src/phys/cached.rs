@@ -18,7 +18,6 @@ use super::source::{Context, FromParts, Origin, PageSource, PoolMemory, Source};
 use crate::addr::PhysAddr;
 use crate::error::PageError;
 use crate::rules::PAGE_SHIFT;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What a cache keeps unless told otherwise: 16 MiB, a quarter of the default pool; 64 of the largest transient
 /// pools.
@@ -29,15 +28,13 @@ pub const BUDGET: u64 = (64 * MAX_PAGES) << PAGE_SHIFT;
 pub struct CachedPages<S> {
     inner: S,
     ready: Ready,
-    /// Relaxed: a count, publishes nothing.
-    misses: AtomicU64,
 }
 
 impl<S: PageSource> CachedPages<S> {
     /// An empty cache of at most `budget` bytes before `inner`.
     #[must_use]
     pub fn new(inner: S, budget: u64) -> Self {
-        Self { inner, ready: Ready::new(budget), misses: AtomicU64::new(0) }
+        Self { inner, ready: Ready::new(budget) }
     }
 
     /// The source behind.
@@ -50,12 +47,6 @@ impl<S: PageSource> CachedPages<S> {
     #[must_use]
     pub fn kept_bytes(&self) -> u64 {
         self.ready.kept()
-    }
-
-    /// Requests that went to the source behind.
-    #[must_use]
-    pub fn misses(&self) -> u64 {
-        self.misses.load(Relaxed)
     }
 
     /// Makes `count` pieces of `bytes` bytes at or below `limit` ready, as far as the budget goes: then even the
@@ -80,6 +71,8 @@ impl<S: PageSource> CachedPages<S> {
         Ok(())
     }
 
+    /// The source behind had nothing: once more, with what is kept given back. Only once: others may take
+    /// meanwhile what is given back here.
     #[cold]
     fn alloc_slow(
         &self,
@@ -87,14 +80,13 @@ impl<S: PageSource> CachedPages<S> {
         bytes: u64,
         limit: PhysAddr,
         context: Context,
+        error: PageError,
     ) -> Result<PoolMemory, PageError> {
-        self.misses.fetch_add(1, Relaxed);
-        let first = self.inner.alloc(memory, bytes, limit, context);
-        // Only once: others may take meanwhile what is given back here.
-        if first.is_err() && self.give_back(memory, context) {
-            return self.inner.alloc(memory, bytes, limit, context);
+        if self.give_back(memory, context) {
+            self.inner.alloc(memory, bytes, limit, context)
+        } else {
+            Err(error)
         }
-        first
     }
 
     /// Gives back what is kept, as far as a caller in `context` can; whether that was anything.
@@ -142,9 +134,12 @@ impl<S: PageSource> PageSource for CachedPages<S> {
         limit: PhysAddr,
         context: Context,
     ) -> Result<PoolMemory, PageError> {
-        match self.ready.take(bytes, limit) {
-            Some(pages) => Ok(pages),
-            None => self.alloc_slow(memory, bytes, limit, context),
+        if let Some(pages) = self.ready.take(bytes, limit) {
+            return Ok(pages);
+        }
+        match self.inner.alloc(memory, bytes, limit, context) {
+            Err(error) => self.alloc_slow(memory, bytes, limit, context, error),
+            pages => pages,
         }
     }
 

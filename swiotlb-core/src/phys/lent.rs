@@ -15,6 +15,7 @@ use super::space::{SPACE, WINDOW, WINDOW_SHIFT, length};
 use crate::addr::PhysAddr;
 use crate::error::PageError;
 use crate::rules::PAGE_SIZE;
+use core::num::NonZeroUsize;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use parking_lot::{RwLock, RwLockReadGuard};
@@ -36,7 +37,7 @@ pub(super) struct Lease {
     /// First made-up address.
     base: PhysAddr,
     /// Where the bytes lie in the process: no two live stretches share it, so it tells whose lease this is.
-    host: usize,
+    host: NonZeroUsize,
 }
 
 impl Lease {
@@ -119,7 +120,7 @@ impl PhysMemory {
             book.free.pop();
             book.stretches[index] = stretch;
         }
-        Ok(Lease { base, host: start.addr().get() })
+        Ok(Lease { base, host: start.addr() })
     }
 
     /// Gives a stretch back to its lender. `false`, and nothing changed, for the lease of another memory.
@@ -128,7 +129,7 @@ impl PhysMemory {
         let Some(index) = index_of(lease.base) else { return false };
         let Some(stretch) = book.stretches.get_mut(index) else { return false };
         let Some(start) = NonNull::new(*stretch.start.get_mut()) else { return false };
-        if start.addr().get() != lease.host {
+        if start.addr() != lease.host {
             return false;
         }
         let (bytes, give_back) = (stretch.bytes, stretch.give_back);

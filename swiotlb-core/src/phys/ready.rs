@@ -64,6 +64,10 @@ impl Ready {
     /// was freed last.
     #[inline]
     pub(super) fn take(&self, bytes: u64, limit: PhysAddr) -> Option<PoolMemory> {
+        // A store that is empty is left before the request is looked at.
+        if self.mask.load(Relaxed) == 0 {
+            return None;
+        }
         let bits = bits_for(pages_of(bytes)?);
         if self.mask.load(Relaxed) & bits == 0 {
             return None;
