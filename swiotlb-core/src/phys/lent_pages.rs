@@ -2,8 +2,9 @@
 //!
 //! Lent memory lies beyond the made-up space ([`SPACE`]), so it is only for devices that reach it, which in
 //! practice are those with 64-bit addresses; for any other the answer is [`PageError::AboveLimit`], as from the
-//! zones. Callers that may not block on a platform that encrypts get the atomic pool's memory, as from
-//! [`PoolPages`]: lent memory would have to be decrypted first.
+//! zones. Only set-up and growth, which make pools for all devices, then take blocks instead. Callers that may
+//! not block on a platform that encrypts get the atomic pool's memory, as from [`PoolPages`]: lent memory would
+//! have to be decrypted first.
 //!
 //! Invariant: a loan goes back to its lender once, encrypted again and writable. If it cannot be, it is leaked
 //! and counted.
@@ -23,7 +24,7 @@ use core::marker::PhantomData;
 /// Memory from a lender.
 #[derive(Debug)]
 pub struct LentPages<L, B, D> {
-    /// For the decryption model, the atomic pool, and memory that was reserved. Its blocks are not used.
+    /// For the decryption model, the atomic pool, and memory that was reserved. Its blocks serve where lent memory lies too high.
     pages: PoolPages<B, D>,
     lender: PhantomData<L>,
 }
@@ -86,7 +87,12 @@ impl<L: Lender, B: PageBlocks, D: Decrypt> PageSource for LentPages<L, B, D> {
         if D::ENCRYPTED && context == Context::Atomic {
             return self.pages.alloc_atomic(memory, bytes, limit);
         }
-        let pages = Self::borrow(memory, bytes, limit)?;
+        let pages = match Self::borrow(memory, bytes, limit) {
+            Err(PageError::AboveLimit { .. }) if context == Context::MayBlock => {
+                return self.pages.alloc(memory, bytes, limit, context);
+            }
+            borrowed => borrowed?,
+        };
         match self.pages.show(memory, &pages) {
             Ok(()) => Ok(pages),
             Err(error) => {
