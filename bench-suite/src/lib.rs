@@ -1,8 +1,10 @@
 //! The runner behind `swiotlb-bench`: verification, replay, measuring.
 
 pub mod bridge;
+pub(crate) mod calls;
 pub mod cell;
 pub mod cli;
+pub mod external;
 pub mod measure;
 pub mod pages;
 pub mod policies;
@@ -10,4 +12,5 @@ pub mod replay;
 pub mod run;
 pub mod scenario;
 pub mod subject;
+pub mod tick;
 pub mod verify;

@@ -1,24 +1,31 @@
 //! The registry: every policy that can be named on a command line, in one table.
 //!
 //! A policy is the kernel's with axes changed; each is compiled once for every kind of run. The functions
-//! in an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
-//! and one line here.
+//! behind an [`Entry`] are the only indirect calls, one per run. A new strategy is one file in `swiotlb-core`
+//! and one line here. A name that begins with [`EXTERNAL`] is no line here: it is a shared library (`external/`).
 
+use crate::external;
 use crate::pages::OnHost;
-use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed};
+use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed, Timings};
 use crate::run::{Outcome, RunError, Settings, real};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::subject::{self, Build};
+use core::marker::PhantomData;
 use reports::record::PolicyName;
-use swiotlb_core::area::{Locked, Padded};
+use swiotlb_core::area::{LockFree, Locked, Padded, Shared, Spread};
 use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
-use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
+use swiotlb_core::lookup::{
+    ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray,
+};
 use swiotlb_core::phys::{Atomic, Cached, Mapping, System};
-use swiotlb_core::policy::{Axes, Fast, Kernel, PagesFrom, Reproduces, Warm, With, axes, label, reproduces};
+use swiotlb_core::policy::{
+    Fast, Kernel, PagesFrom, Policy, Reproduces, Warm, With, axes, label, reproduces,
+};
 use swiotlb_core::publish::{NoFlag, ReleaseFence};
-use swiotlb_core::reclaim::{Leak, Quiescent, RefCounted, RwLocked};
+use swiotlb_core::reclaim::{Delayed, Epoch, Leak, Quiescent, RefCounted, RwLocked};
 use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary};
+use swiotlb_core::slot::{EachSlot, FirstSlot};
 use swiotlb_core::stats::{Off, Sharded};
 use swiotlb_core::trip::EachStep;
 use swiotlb_core::walk::{HomeOnly, PoolMajor};
@@ -31,28 +38,49 @@ pub struct Entry {
     pub name: &'static str,
     /// What it changes of the kernel's policy, in words.
     pub changes: &'static str,
-    /// Every axis with its strategy.
-    pub axes: fn() -> Axes,
-    /// The label composed of every axis.
-    pub label: fn() -> String,
     /// What it declares to reproduce.
     pub reproduces: Reproduces,
     /// Makes an allocator whose every step is counted: for whatever no clock watches.
     pub build: Build,
+    /// Runs it where a clock watches.
+    pub runs: &'static dyn Runs,
+}
+
+/// The kinds of run that a clock watches, each compiled for the policy: one indirect call per run.
+pub trait Runs: Sync {
+    /// What records call the policy.
+    fn policy_name(&self) -> PolicyName;
+
     /// Times one trace.
-    pub time: replay::Time,
-    /// Runs a plan on real threads, compiled for the policy; with or without copying.
-    pub measure: fn(bool, &Plan, &Settings) -> Result<Outcome, RunError>,
+    ///
+    /// # Errors
+    /// The first pool or a device cannot be built, or the host has no memory.
+    fn time(&self, job: &ReplayJob<'_>) -> Result<Timings, ReplayError>;
+
+    /// Runs a plan on real threads, with or without copying.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    fn measure(&self, copy: bool, plan: &Plan, settings: &Settings) -> Result<Outcome, RunError>;
+
     /// Prepares a measured scenario.
-    pub prepare: fn(&Scenario) -> Result<Box<dyn Prepared>, ScenarioError>,
+    ///
+    /// # Errors
+    /// The state cannot be built.
+    fn prepare(&self, scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError>;
 }
 
 impl Entry {
     /// What records call it.
     #[must_use]
     pub fn policy_name(&self) -> PolicyName {
-        let axes = (self.axes)().map(|(axis, name)| (axis.to_owned(), name.to_owned()));
-        PolicyName { label: (self.label)(), axes: axes.into() }
+        self.runs.policy_name()
+    }
+
+    /// The label composed of every axis.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.policy_name().label
     }
 
     /// Replays a trace under the policy.
@@ -60,33 +88,47 @@ impl Entry {
     /// # Errors
     /// The first pool or a device cannot be built, or the host has no memory.
     pub fn replay(&self, job: &ReplayJob<'_>) -> Result<Replayed, ReplayError> {
-        replay::run(self.policy_name(), self.build, self.time, job)
+        replay::run(self, job)
+    }
+}
+
+/// A policy of ours, compiled for every kind of run.
+struct Compiled<P>(PhantomData<fn() -> P>);
+
+impl<P: With + Replayable> Runs for Compiled<P> {
+    fn policy_name(&self) -> PolicyName {
+        let axes = axes::<P>().map(|(axis, name)| (axis.to_owned(), name.to_owned()));
+        PolicyName { label: label::<P>(), axes: axes.into() }
+    }
+
+    fn time(&self, job: &ReplayJob<'_>) -> Result<Timings, ReplayError> {
+        replay::time::<P>(job)
+    }
+
+    fn measure(&self, copy: bool, plan: &Plan, settings: &Settings) -> Result<Outcome, RunError> {
+        if copy {
+            real::<Timed<P>>(plan, settings)
+        } else {
+            real::<Timed<<P as With>::Bounce<NoCopy>>>(plan, settings)
+        }
+    }
+
+    fn prepare(&self, scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
+        scenario::prepare::<P>(scenario)
     }
 }
 
 /// `P` as it is timed: no steps are counted.
 type Timed<P> = <OnHost<P> as With>::Probe<()>;
 
-fn measure<P: With>(copy: bool, plan: &Plan, settings: &Settings) -> Result<Outcome, RunError> {
-    if copy {
-        real::<Timed<P>>(plan, settings)
-    } else {
-        real::<Timed<<P as With>::Bounce<NoCopy>>>(plan, settings)
-    }
-}
-
 /// The entry of policy `P`, compiled for every kind of run.
 const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
     Entry {
         name,
         changes,
-        axes: axes::<P>,
-        label: label::<P>,
         reproduces: reproduces::<P>(),
         build: subject::build::<P>(),
-        time: replay::time::<P>,
-        measure: measure::<P>,
-        prepare: scenario::prepare::<P>,
+        runs: &Compiled::<P>(PhantomData),
     }
 }
 
@@ -102,6 +144,12 @@ type Pages<S> = <Kernel as With>::Pages<PagesFrom<S>>;
 type Lock<L> = Area<Locked<L, FreeRunList>>;
 /// Another search under the kernel's lock.
 type Search<S> = Area<Locked<QueuedSpin, S>>;
+/// The kernel's reclamation with memory that returns at ticks only.
+type Delay<const MS: u64> = Reclaim<Delayed<Epoch, MS>>;
+/// `P` with counters of each caller's own.
+type Apart<P> = <P as With>::Stats<Sharded>;
+/// Areas without a lock, one word per mapping, nothing written that can be left unwritten.
+type Free<S> = Apart<<Area<LockFree<FirstSlot, S>> as With>::Publish<ReleaseFence>>;
 
 /// Linux 6.12.
 pub const KERNEL: Entry = entry::<Kernel>("kernel", "Linux 6.12, in decisions and in data layout");
@@ -127,6 +175,7 @@ pub static ALL: &[Entry] = &[
     entry::<Lock<Mcs>>("lock-mcs", "MCS lock per area"),
     LOCK_STD,
     LOCK_PARKING,
+    entry::<Area<LockFree<EachSlot, Shared>>>("lock-none", "no lock: slots are claimed by compare-and-swap"),
     entry::<Area<Padded<Locked<QueuedSpin, FreeRunList>>>>(
         "layout-padded",
         "areas on cache lines of their own",
@@ -136,6 +185,12 @@ pub static ALL: &[Entry] = &[
     entry::<Search<Lifo>>("search-lifo", "free list of slots, freed last given out first"),
     entry::<Search<Offset>>("search-offset", "the crate offset-allocator, a bitmap where that finds nothing"),
     LOOKUP_SORTED,
+    entry::<Lookup<ArcSwapArray>>("lookup-arc-swap", "find_pool in a sorted array that arc-swap exchanges"),
+    entry::<Lookup<LeftRight>>("lookup-left-right", "find_pool in the one of two arrays that nobody writes"),
+    entry::<Lookup<GranuleHash>>(
+        "lookup-granule",
+        "find_pool in the newest pool, then in a hash of granules",
+    ),
     entry::<Lookup<PageDirectory>>("lookup-directory", "find_pool in a page directory"),
     entry::<Lookup<SkipList>>("lookup-skip-list", "find_pool in crossbeam's skip list"),
     entry::<Lookup<RwLockMap>>("lookup-rwlock", "find_pool in an ordered map behind a reader-writer lock"),
@@ -156,9 +211,24 @@ pub static ALL: &[Entry] = &[
     entry::<Pages<System>>("pages-system", "pools from the process's allocator"),
     entry::<Pages<Mapping>>("pages-mmap", "a mapping of its own for each pool"),
     entry::<Pages<Cached>>("pages-cached", "memory of freed pools is kept ready, decrypted and warm"),
+    entry::<Delay<1>>("reclaim-1ms", "memory returns in batches, at ticks of 1 ms"),
+    entry::<Delay<10>>("reclaim-10ms", "memory returns in batches, at ticks of 10 ms"),
+    entry::<Delay<50>>("reclaim-50ms", "memory returns in batches, at ticks of 50 ms"),
     entry::<<Kernel as With>::Stats<Sharded>>("stats-sharded", "a line of counters per caller"),
     entry::<<Kernel as With>::Stats<Off>>("stats-off", "no counters"),
-    entry::<<Fast as With>::Stats<Sharded>>("fast-sharded", "fast, with a line of counters per caller"),
+    entry::<Apart<Area<Padded<<Kernel as Policy>::Area>>>>(
+        "padded-sharded",
+        "areas on cache lines of their own and a line of counters per caller",
+    ),
+    entry::<<Fast as With>::Area<Padded<<Fast as Policy>::Area>>>(
+        "fast-padded",
+        "fast, with areas on lines of their own",
+    ),
+    entry::<Free<Shared>>(
+        "free",
+        "no lock, a line of counters per caller, one word per mapping; the kernel's placement",
+    ),
+    entry::<Free<Spread>>("spread", "the same, each CPU in segments of its own"),
     entry::<<Kernel as With>::Trip<EachStep>>("trip-each-step", "six pool lookups per round trip, as in 6.6"),
     entry::<<Kernel as With>::Walk<PoolMajor>>(
         "walk-pool-major",
@@ -178,11 +248,33 @@ pub fn chosen(names: &[String]) -> Result<Vec<&'static Entry>, String> {
     names.iter().map(|name| by_name(name)).collect()
 }
 
+/// What the name of a policy from outside begins with; the path of its library follows.
+pub const EXTERNAL: &str = "ext:";
+
+/// The names that suites and flags may use: those of every policy here, and of those among `mentioned` that come
+/// from outside, with absolute paths. These are loaded, so that what cannot be used is told before anything runs.
+///
+/// # Errors
+/// A library that cannot be used.
+pub fn names<'a>(mentioned: impl IntoIterator<Item = &'a str>) -> Result<Vec<&'static str>, String> {
+    let mut names: Vec<&str> = ALL.iter().map(|entry| entry.name).collect();
+    for name in mentioned.into_iter().filter(|name| name.starts_with(EXTERNAL)) {
+        let name = by_name(name)?.name;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
 /// The entry called `name`.
 ///
 /// # Errors
-/// An unknown name, with the nearest known ones.
+/// An unknown name, with the nearest known ones, or a library that cannot be used.
 pub fn by_name(name: &str) -> Result<&'static Entry, String> {
+    if let Some(path) = name.strip_prefix(EXTERNAL) {
+        return external::entry(path);
+    }
     let known = ALL.iter().map(|entry| entry.name);
     ALL.iter().find(|entry| entry.name == name).ok_or_else(|| unknown("policy", name, known))
 }
@@ -195,7 +287,7 @@ mod tests {
     #[test]
     fn no_two_policies_share_a_name_or_a_label() {
         let names: BTreeSet<_> = ALL.iter().map(|entry| entry.name).collect();
-        let labels: BTreeSet<_> = ALL.iter().map(|entry| (entry.label)()).collect();
+        let labels: BTreeSet<_> = ALL.iter().map(Entry::label).collect();
         assert_eq!((names.len(), labels.len()), (ALL.len(), ALL.len()));
     }
 

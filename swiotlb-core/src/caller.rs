@@ -66,13 +66,13 @@ impl<'m, P: Policy> Caller<'m, P> {
     }
 
     /// Waits until every pool that was retired before has expired, then frees them in order of
-    /// retirement; how many. Waits for other threads' sessions; that this caller has none is what
-    /// `&mut self` says.
+    /// retirement; how many. Waits for other threads' sessions, but for no tick of a reclaimer that delays; that this
+    /// caller has none is what `&mut self` says.
     pub fn quiesce(&mut self) -> usize {
         let retired = &self.mem.retired;
         let target = retired.retired();
         while P::Reclaim::FREES && retired.past_grace() < target {
-            self.advance();
+            P::Reclaim::expedite(&self.local);
             std::thread::yield_now();
         }
         retired.drain(&self.mem.memory, &self.mem.pages)
@@ -84,7 +84,7 @@ impl<'m, P: Policy> Caller<'m, P> {
         self.mem.retired.drain(&self.mem.memory, &self.mem.pages)
     }
 
-    /// Pools that were unlinked and not yet past their grace period.
+    /// Pools that were unlinked and not yet past their grace period, or their delay.
     pub fn waiting_for_readers(&self) -> u64 {
         self.mem.retired.retired().saturating_sub(self.mem.retired.past_grace())
     }

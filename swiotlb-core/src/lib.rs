@@ -7,7 +7,7 @@
 //! - [`phys`]: memory behind made-up physical addresses, page sources, decryption;
 //! - [`probe`], [`slot`], [`lock`], [`search`], [`area`], [`walk`], [`reclaim`], [`lookup`], [`publish`],
 //!   [`stats`], [`trip`], [`bounce`]: the strategies, chosen by a [`policy`];
-//! - [`pool`], [`mem`], [`setup`], [`grow`], [`caller`]: the allocator. The operations are methods of
+//! - [`pool`], [`held_back`], [`mem`], [`setup`], [`grow`], [`caller`]: the allocator. The operations are methods of
 //!   [`caller::Session`].
 //!
 //! No clock, no input or output, no histogram: those belong to whoever measures.
@@ -52,11 +52,14 @@ pub mod caller;
 pub mod device;
 pub mod error;
 pub mod grow;
+pub mod held_back;
 pub mod inspect;
 pub mod lock;
 pub mod lookup;
 mod map;
 pub mod mem;
+#[cfg(all(test, loom))]
+mod model;
 pub mod phys;
 pub mod policy;
 pub mod pool;

@@ -114,7 +114,7 @@ impl<P: Policy> Session<'_, P> {
         if wanted == 0 {
             return Err(MapError::ZeroLength);
         }
-        Ok(SlotRequest::new(&dev.limits, orig, wanted, mask, offset))
+        Ok(SlotRequest { cpu: self.cpu(), ..SlotRequest::new(&dev.limits, orig, wanted, mask, offset) })
     }
 
     /// Step 3: slots from the pools, else from a transient pool (`swiotlb_find_slots`).
@@ -130,7 +130,14 @@ impl<P: Policy> Session<'_, P> {
             || self.pools(),
             self.cpu(),
             mem.default.nareas,
-            |pool, area| pool.find_in_area(area, search, self.probe()).map(|first| Found { pool, first }),
+            |pool, area| {
+                let first = pool.find_in_area(area, search, self.probe())?;
+                // Read again after the lock: what others gave back meanwhile came before this map.
+                if P::Stats::BY_AREA && pool.is_over(area) {
+                    mem.settle(&self.guard);
+                }
+                Some(Found { pool, first })
+            },
         );
         let found = match found {
             Some(found) => found,
@@ -151,7 +158,7 @@ impl<P: Policy> Session<'_, P> {
         let mem = self.mem();
         let wanted = search.alloc_size;
         if !mem.permissions.can_grow {
-            let stats = mem.stats();
+            let stats = mem.stats_in(&self.guard);
             return Err(MapError::Full { wanted, total: stats.nslabs, used: stats.used });
         }
         if mem.growth.schedule() {
@@ -181,6 +188,7 @@ impl<P: Policy> Session<'_, P> {
         // no other index holds it.
         unsafe { dev.transient.insert(&self.guard, NonNull::from(pool)) };
         self.mem().stats.add_transient(slots);
+        self.mem().settle(&self.guard);
         self.probe().transient_made();
         pool
     }

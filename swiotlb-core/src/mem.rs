@@ -5,11 +5,13 @@
 //! its device's index from the map that made it to the unmap that ends it.
 
 use crate::addr::PhysAddr;
+use crate::area::AreaSlots;
 use crate::boot::Geometry;
 use crate::caller::Caller;
 use crate::device::DeviceLimits;
 use crate::error::{DeviceError, InitError};
 use crate::grow::Growth;
+use crate::held_back::HeldBack;
 use crate::lookup::{PoolIndex, PoolLookup};
 use crate::phys::{PageSource, PhysMemory, PoolMemory};
 use crate::policy::Policy;
@@ -96,7 +98,10 @@ impl<P: Policy> IoTlbMem<P> {
             growth: Growth::default(),
             nslabs: AtomicU64::new(0),
             npools: AtomicU64::new(0),
-            stats: P::Stats::default(),
+            stats: {
+                const { assert!(!P::Stats::BY_AREA || P::Area::METERED, "statistics by area want metered areas") };
+                P::Stats::default()
+            },
         }
     }
 
@@ -148,9 +153,29 @@ impl<P: Policy> IoTlbMem<P> {
 
     /// The statistics now.
     pub fn stats(&self) -> MemStats {
+        self.stats_with(|| self.guarded(|guard| self.areas(guard).map(AreaSlots::used).sum()))
+    }
+
+    /// The same inside a read section.
+    pub(crate) fn stats_in(&self, guard: &GuardOf<'_, P>) -> MemStats {
+        self.stats_with(|| self.areas(guard).map(AreaSlots::used).sum())
+    }
+
+    /// All areas of the allocator's pools.
+    fn areas<'g>(&'g self, guard: &'g GuardOf<'_, P>) -> impl Iterator<Item = &'g P::Area> {
+        self.pools.iter(guard).flat_map(Pool::areas)
+    }
+
+    /// Calls `f` in a read section of its own.
+    fn guarded<T>(&self, f: impl FnOnce(&GuardOf<'_, P>) -> T) -> T {
+        let local = self.reclaim.register();
+        f(&P::Reclaim::enter(&local))
+    }
+
+    fn stats_with(&self, in_areas: impl FnOnce() -> u64) -> MemStats {
         MemStats {
             nslabs: self.nslabs(),
-            used: self.stats.used(),
+            used: self.stats.used(in_areas),
             used_hiwater: self.stats.used_hiwater(),
             transient_nslabs: self.stats.transient_nslabs(),
             pools: self.npools.load(Ordering::Relaxed),
@@ -160,9 +185,31 @@ impl<P: Policy> IoTlbMem<P> {
     /// Sets the high-water mark to 0; `false`, and nothing changed, for any other value.
     pub fn reset_hiwater(&self, value: u64) -> bool {
         if value == 0 {
-            self.stats.reset_hiwater();
+            self.guarded(|guard| self.stats.reset_hiwater(&mut self.areas(guard)));
         }
         value == 0
+    }
+
+    /// A map passed its area's allowance or made a transient pool: the high-water mark is brought up to date.
+    #[cold]
+    pub(crate) fn settle(&self, guard: &GuardOf<'_, P>) {
+        self.stats.settle(&mut self.areas(guard));
+    }
+
+    /// The memory that unlinked pools hold back, now and at most.
+    pub fn held_back(&self) -> HeldBack {
+        self.retired.held_back()
+    }
+
+    /// Starts the high-water marks of [`IoTlbMem::held_back`] again from what is held back now.
+    pub fn reset_most_held_back(&self) {
+        self.retired.reset_most_held_back();
+    }
+
+    /// Tells the reclaimer the time, in milliseconds since an origin of the caller's choice, the same for all who tell
+    /// it: see [`crate::reclaim::Delayed`]. What falls due is freed by the next [`Caller::free_expired`].
+    pub fn set_now_ms(&self, ms: u64) {
+        self.reclaim.set_now_ms(ms);
     }
 
     /// Publishes a pool that stays (`add_mem_pool`): at the head of the list, counted in `nslabs`.

@@ -10,17 +10,17 @@
 //! assert!(label::<Experiment>().contains("lookup=sorted-array"));
 //! ```
 
-use crate::area::{AreaNames, AreaSlots, Locked};
+use crate::area::{AreaNames, AreaSlots, Locked, Metered};
 use crate::bounce::{Bounce, Copying};
 use crate::lock::QueuedSpin;
 use crate::lookup::{PoolLookup, RcuList};
 use crate::phys::{BuddyZones, NoEncryption, PageSource, Source, Zoned};
 use crate::probe::Probe;
-use crate::publish::{FullBarrier, Publish};
+use crate::publish::{FullBarrier, Publish, ReleaseFence};
 use crate::reclaim::{Epoch, Reclaim};
 use crate::search::{self, FreeRunList, Summary};
 use crate::slot::FirstSlot;
-use crate::stats::{Global, Stats};
+use crate::stats::{ByArea, Global, Stats};
 use crate::trip::{PassAlong, Trip};
 use crate::walk::{AreaMajor, Walk};
 use core::marker::PhantomData;
@@ -150,9 +150,11 @@ pub type Kernel = Bundle<
     (),
 >;
 
-/// The kernel's decisions at less cost: segments that cannot serve are passed by masks, and a mapping is remembered
-/// in one word.
-pub type Fast = <Kernel as With>::Area<Locked<QueuedSpin, Summary<FirstSlot>>>;
+/// The kernel's decisions at less cost: segments that cannot serve are passed by masks, a mapping is remembered
+/// in one word, the areas' own counts make the statistics, and publication is no stronger than it must be.
+pub type Fast = <<<Kernel as With>::Area<Metered<Locked<QueuedSpin, Summary<FirstSlot>>>> as With>::Stats<
+    ByArea,
+> as With>::Publish<ReleaseFence>;
 
 /// The kernel's placement given up for warm memory: slots freed last are handed out first.
 pub type Warm = <Kernel as With>::Area<Locked<QueuedSpin, search::Warm<FirstSlot>>>;
@@ -176,6 +178,10 @@ impl Reproduces {
     /// All of it, as [`Kernel`] does.
     pub const ALL: Self =
         Self { placement: true, statistics: true, page_events: true, reclaim_order: true, flag: true };
+
+    /// None of it: what is said of an allocator that declares nothing.
+    pub const NOTHING: Self =
+        Self { placement: false, statistics: false, page_events: false, reclaim_order: false, flag: false };
 
     /// What it is, in words, and whether it is reproduced.
     #[must_use]

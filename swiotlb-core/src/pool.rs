@@ -6,10 +6,10 @@
 use crate::addr::{AreaIndex, PhysAddr, SlotIndex};
 use crate::area::AreaSlots;
 use crate::lookup::PoolRange;
-use crate::phys::PoolMemory;
+use crate::phys::{Origin, PoolMemory};
 use crate::policy::Policy;
 use crate::probe::Probe;
-use crate::rules::{IO_TLB_SEGSIZE, IO_TLB_SHIFT};
+use crate::rules::{IO_TLB_SEGSIZE, IO_TLB_SHIFT, PAGE_SIZE};
 use crate::search::{AreaRange, SlotRequest};
 use crate::slot::{MappingStart, SlotTable};
 use crate::sync::AtomicPtr;
@@ -54,6 +54,14 @@ impl<P: Policy> Pool<P> {
     /// Gives the memory back to whoever frees it.
     pub(crate) fn into_memory(self) -> PoolMemory {
         self.memory
+    }
+
+    /// Bytes that the pool's memory takes from its source: the whole block, or else whole pages.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        match self.memory.origin() {
+            Origin::Blocks(block) => block.bytes(),
+            _ => self.memory.bytes.next_multiple_of(PAGE_SIZE),
+        }
     }
 
     /// Slots of the pool.
@@ -159,6 +167,17 @@ impl<P: Policy> Pool<P> {
         let inside = first.0.checked_add(req.nslots).is_some_and(|end| end <= self.nslabs);
         let area = self.area_of(first);
         inside && self.areas[area.0 as usize].claim_at(&self.slots, self.range(area), first.0, req)
+    }
+
+    /// Whether more slots of `area` are in use than were allowed.
+    #[inline]
+    pub(crate) fn is_over(&self, area: AreaIndex) -> bool {
+        self.areas[area.0 as usize].is_over()
+    }
+
+    /// The areas, first to last.
+    pub(crate) fn areas(&self) -> impl Iterator<Item = &P::Area> {
+        self.areas.iter()
     }
 
     /// Slots in use in `area`.

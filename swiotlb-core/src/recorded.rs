@@ -70,6 +70,7 @@ impl<P: Policy> Session<'_, P> {
         let area = pool.area_of(first);
         pool.set_area_index(area, first.0 + search.nslots - area.0 * pool.area_nslabs());
         self.add_used(u64::from(search.nslots));
+        self.mem().settle(&self.guard);
         P::Publish::publish(&dev.uses_io_tlb);
         let mapped = self.remember(dev, req, &search, &Found { pool, first });
         self.bounce_whole(pool, req.orig, mapped, req.size, CopyTo::Device);

@@ -4,22 +4,53 @@
 //! Nothing is freed, encrypted or unmapped inside a reader's section: the reclaimer only moves a pool to
 //! `expired`; whoever drains that list (the worker, or [`crate::caller::Caller::quiesce`]) frees it.
 
+use crate::held_back::{Held, HeldBack};
 use crate::phys::{PageSource, PhysMemory};
 use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::reclaim::Reclaim;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use core::ptr::NonNull;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// Unlinked pools of one allocator.
-pub(crate) struct Retired<P: Policy> {
-    expired: Mutex<Vec<(u64, Box<Pool<P>>)>>,
+/// How many pools were retired, and how many of them are past their grace period.
+#[derive(Default)]
+pub(crate) struct Counts {
     /// Pools ever retired; the next one's number.
     retired: AtomicU64,
     /// Pools whose grace period is over, freed or not.
     past_grace: AtomicU64,
+}
+
+impl Counts {
+    /// Counts a pool that is retired now: its number, and whether no other was waiting.
+    pub(crate) fn retire(&self) -> (u64, bool) {
+        // SeqCst, as in `settled`: of this increment followed by this load, and the worker's two loads, one
+        // sees the other. Either the worker sees the new number and stays awake, or we see that all before
+        // had settled and wake it.
+        let number = self.retired.fetch_add(1, Ordering::SeqCst);
+        (number, self.past_grace.load(Ordering::SeqCst) == number)
+    }
+
+    /// Counts a pool that is in the list of expired ones now.
+    pub(crate) fn expire(&self) {
+        // SeqCst: Release, so that whoever sees the count finds the pool in the list; and in the one order with
+        // the loads of `retire` and `settled`.
+        self.past_grace.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether the grace period of every retired pool is over.
+    pub(crate) fn settled(&self) -> bool {
+        // SeqCst: see `retire`.
+        self.past_grace.load(Ordering::SeqCst) == self.retired.load(Ordering::SeqCst)
+    }
+}
+
+/// Unlinked pools of one allocator.
+pub(crate) struct Retired<P: Policy> {
+    expired: Mutex<Vec<(u64, Box<Pool<P>>)>>,
+    counts: Counts,
+    held: Held,
 }
 
 /// An unlinked pool on its way to `expired`.
@@ -37,7 +68,7 @@ impl<P: Policy> Unlinked<P> {
 
 impl<P: Policy> Default for Retired<P> {
     fn default() -> Self {
-        Self { expired: Mutex::default(), retired: AtomicU64::new(0), past_grace: AtomicU64::new(0) }
+        Self { expired: Mutex::default(), counts: Counts::default(), held: Held::default() }
     }
 }
 
@@ -52,11 +83,9 @@ impl<P: Policy> Retired<P> {
         guard: &<P::Reclaim as Reclaim>::Guard<'_>,
         pool: NonNull<Pool<P>>,
     ) -> bool {
-        // SeqCst, as in `settled`: of this increment followed by this load, and the worker's two loads, one
-        // sees the other. Either the worker sees the new number and stays awake, or we see that all before
-        // had settled and wake it.
-        let number = self.retired.fetch_add(1, Ordering::SeqCst);
-        let idle = self.past_grace.load(Ordering::SeqCst) == number;
+        let (number, idle) = self.counts.retire();
+        // SAFETY: the caller hands the pool over, so nobody frees it meanwhile.
+        self.held.retire(unsafe { pool.as_ref() }.memory_bytes());
         let (sink, pool) = (Arc::clone(self), Unlinked::<P>(pool));
         // SAFETY: the closure owns a share of the list and the pool; both live until it has run.
         unsafe { P::Reclaim::defer(guard, move || sink.expire(number, pool)) };
@@ -64,26 +93,35 @@ impl<P: Policy> Retired<P> {
     }
 
     fn expire(&self, number: u64, pool: Unlinked<P>) {
-        self.expired.lock().push((number, pool.into_box()));
-        // SeqCst: Release, so that whoever sees the count finds the pool in the list; and in the one order with
-        // the loads of `retire` and `settled`.
-        self.past_grace.fetch_add(1, Ordering::SeqCst);
+        let pool = pool.into_box();
+        self.held.expire(pool.memory_bytes());
+        self.expired.lock().push((number, pool));
+        self.counts.expire();
     }
 
     /// Pools ever retired.
     pub(crate) fn retired(&self) -> u64 {
-        self.retired.load(Ordering::Relaxed)
+        self.counts.retired.load(Ordering::Relaxed)
     }
 
     /// Whether the grace period of every retired pool is over.
     pub(crate) fn settled(&self) -> bool {
-        // SeqCst: see `retire`.
-        self.past_grace.load(Ordering::SeqCst) == self.retired.load(Ordering::SeqCst)
+        self.counts.settled()
     }
 
     /// Pools whose grace period is over.
     pub(crate) fn past_grace(&self) -> u64 {
-        self.past_grace.load(Ordering::Acquire)
+        self.counts.past_grace.load(Ordering::Acquire)
+    }
+
+    /// The memory that unlinked pools hold back.
+    pub(crate) fn held_back(&self) -> HeldBack {
+        self.held.now()
+    }
+
+    /// Starts the high-water marks of [`Retired::held_back`] again.
+    pub(crate) fn reset_most_held_back(&self) {
+        self.held.reset_most();
     }
 
     /// Frees every expired pool, oldest retirement first; how many.
@@ -92,7 +130,9 @@ impl<P: Policy> Retired<P> {
         expired.sort_unstable_by_key(|&(number, _)| number);
         let freed = expired.len();
         for (_, pool) in expired {
+            let bytes = pool.memory_bytes();
             pages.free(memory, pool.into_memory());
+            self.held.free(bytes);
         }
         freed
     }

@@ -63,7 +63,7 @@ impl<P: Policy> Session<'_, P> {
         );
         if let Some((pool, first)) = found {
             pool.release(first, MappingStart { pad_slots: 0, dir: None }, search.nslots, self.probe());
-            let stats = mem.stats();
+            let stats = mem.stats_in(&self.guard);
             return Err(MapError::Full { wanted: search.alloc_size, total: stats.nslabs, used: stats.used });
         }
         self.made(dev, &search, stage).map(Partial)

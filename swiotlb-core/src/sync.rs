@@ -1,14 +1,38 @@
-//! The one place that names atomics, so that a model checker can stand in for them.
+//! The one place that names atomics, so that the model checker can stand in for them: with `--cfg loom` they
+//! are loom's, which explores every interleaving and every value that a load may return (`crate::model`).
+//! Without it they are the standard library's and parking_lot's own types, nothing wrapped.
 
+#[cfg(not(loom))]
 pub(crate) use core::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence,
 };
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence,
+};
+
+#[cfg(loom)]
+pub(crate) use modelled::{Mutex, Spin, per_thread, test_and_set};
+/// The mutex of structures that are modelled. One that is not may name parking_lot's itself.
+#[cfg(not(loom))]
+pub(crate) use parking_lot::Mutex;
+#[cfg(not(loom))]
+pub(crate) use std::thread_local as per_thread;
+
+/// Sets `word` to 1 (Acquire); whether it was 0.
+#[cfg(not(loom))]
+#[inline]
+pub(crate) fn test_and_set(word: &AtomicU32) -> bool {
+    word.swap(1, Ordering::Acquire) == 0
+}
 
 /// Waits for another thread to act: a pause for the core at first, then the rest of the time slice,
 /// because a user thread, unlike the kernel, can be preempted while it holds a lock.
+#[cfg(not(loom))]
 #[derive(Default)]
 pub(crate) struct Spin(u32);
 
+#[cfg(not(loom))]
 impl Spin {
     /// Pauses before a spinner starts to give its time slice away.
     const PAUSES: u32 = 1 << 10;
@@ -20,6 +44,49 @@ impl Spin {
             core::hint::spin_loop();
         } else {
             std::thread::yield_now();
+        }
+    }
+}
+
+/// What loom lacks or spells otherwise.
+#[cfg(loom)]
+mod modelled {
+    /// loom's, of which each thread of the model has its own; it knows no constants.
+    macro_rules! per_thread {
+        (static $name:ident: $type:ty = const $value:block;) => {
+            loom::thread_local! { static $name: $type = $value; }
+        };
+    }
+    pub(crate) use per_thread;
+
+    /// loom's mutex with parking_lot's signature.
+    #[derive(Default)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
+    }
+
+    /// Without writing 1 over 1: loom's modification order is partial, and after such a write it would also
+    /// explore executions in which the unlock never comes to be read.
+    pub(crate) fn test_and_set(word: &super::AtomicU32) -> bool {
+        word.compare_exchange(0, 1, super::Ordering::Acquire, super::Ordering::Relaxed).is_ok()
+    }
+
+    /// A wait that lets another thread of the model act: loom runs one that spins for ever.
+    #[derive(Default)]
+    pub(crate) struct Spin(());
+
+    impl Spin {
+        #[expect(clippy::unused_self, reason = "as the type that it stands for")]
+        pub(crate) fn wait(&mut self) {
+            loom::thread::yield_now();
         }
     }
 }

@@ -8,7 +8,7 @@ use common::{Testable, Tested, mem, orig};
 use proptest::prelude::*;
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::area::{Locked, Padded};
+use swiotlb_core::area::{LockFree, Locked, Padded};
 use swiotlb_core::caller::Caller;
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
 use swiotlb_core::error::{MapError, SyncError, UnmapError};
@@ -16,7 +16,7 @@ use swiotlb_core::lock::QueuedSpin;
 use swiotlb_core::mem::{Device, IoTlbMem, MemStats};
 use swiotlb_core::policy::{Kernel, With};
 use swiotlb_core::search::{Bitmap, Summary};
-use swiotlb_core::slot::FirstSlot;
+use swiotlb_core::slot::{EachSlot, FirstSlot};
 
 const DIRS: [Direction; 3] = [Direction::Bidirectional, Direction::ToDevice, Direction::FromDevice];
 
@@ -194,6 +194,8 @@ proptest! {
     ) {
         in_step::<Tested<Kernel>, Tested<<Kernel as With>::Area<Fast>>>(keeps, &steps);
         in_step::<Tested<Kernel>, Tested<<Kernel as With>::Area<Padded<List>>>>(keeps, &steps);
+        in_step::<Tested<Kernel>, Tested<<Kernel as With>::Area<LockFree>>>(keeps, &steps);
+        in_step::<Tested<Kernel>, Tested<<Kernel as With>::Area<LockFree<EachSlot>>>>(keeps, &steps);
         in_step::<Tested<Kernel>, Tested<<Kernel as With>::Area<Locked<QueuedSpin, Bitmap<FirstSlot>>>>>(keeps, &steps);
     }
 }

@@ -3,46 +3,13 @@
 
 mod common;
 
+use common::lifetime::{fill, lives_from_map_to_grace_period, readers_survive_a_storm};
 use common::{Testable, device, map, mem, orig, unmap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
 use swiotlb_core::error::MapError;
-use swiotlb_core::lookup::PoolRange;
-use swiotlb_core::mem::IoTlbMem;
-
-/// Fills a pool of one segment with one buffer.
-fn fill<P: Testable>(mem: &IoTlbMem<P>, dev: &swiotlb_core::mem::Device<P>) -> PhysAddr {
-    map(&mem.caller(0).enter(), dev, 0, 256 << 10)
-}
-
-fn lives_from_map_to_grace_period<P: Testable>() {
-    let mem = mem::<P>(128, 1, true);
-    let dev = device(&mem);
-    fill(&mem, &dev);
-    let mut caller = mem.caller(0);
-    let session = caller.enter();
-    let addr = map(&session, &dev, 1, 5000);
-    let pool = session.find_pool(&dev, addr).unwrap();
-    assert!(pool.is_transient());
-    assert_eq!((pool.nslabs(), pool.start()), (3, addr));
-    let stats = mem.stats();
-    assert_eq!((stats.used, stats.nslabs, stats.transient_nslabs), (131, 128, 3));
-    assert_eq!(mem.pages().blocks().outstanding(), 1);
-
-    unmap(&session, &dev, addr, 5000);
-    assert!(session.find_pool(&dev, addr).is_none(), "unlinked at once");
-    let stats = mem.stats();
-    assert_eq!((stats.used, stats.transient_nslabs), (128, 0));
-    for _ in 0..10 {
-        caller.free_expired();
-    }
-    assert_eq!(mem.pages().blocks().outstanding(), 1, "a reader that was there keeps it");
-    drop(session);
-    assert_eq!(caller.quiesce(), 1);
-    assert_eq!(mem.pages().blocks().outstanding(), 0);
-}
 
 fn failing_leaves_nothing<P: Testable>() {
     let mem = mem::<P>(128, 1, true);
@@ -114,37 +81,6 @@ fn is_found_by_whoever_gets_the_address<P: Testable>() {
     assert_eq!((mem.stats().used, mem.stats().transient_nslabs), (128, 0));
     assert_eq!(mem.pages().blocks().outstanding(), 0);
     assert_eq!(mem.pages().blocks().inner().bad_frees(), 0);
-}
-
-/// Readers look up a live transient address while a storm makes and drops others.
-fn readers_survive_a_storm<P: Testable>() {
-    let mem = mem::<P>(128, 1, true);
-    let dev = device(&mem);
-    fill(&mem, &dev);
-    let live = map(&mem.caller(0).enter(), &dev, 1, 2048);
-    let done = AtomicBool::new(false);
-    thread::scope(|s| {
-        s.spawn(|| {
-            let caller = mem.caller(1);
-            while !done.load(Ordering::Relaxed) {
-                let session = caller.enter();
-                for _ in 0..16 {
-                    assert!(session.is_swiotlb_buffer(&dev, live));
-                }
-            }
-        });
-        let caller = mem.caller(0);
-        for i in 0..2_000 {
-            let session = caller.enter();
-            let addr = map(&session, &dev, 2 + i % 8, 2048);
-            unmap(&session, &dev, addr, 2048);
-            drop(session);
-            caller.free_expired();
-        }
-        done.store(true, Ordering::Relaxed);
-    });
-    mem.caller(0).quiesce();
-    assert_eq!(mem.stats().transient_nslabs, 1);
 }
 
 for_every_policy! {

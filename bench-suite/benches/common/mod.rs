@@ -90,7 +90,7 @@ pub fn bench(group: &mut BenchmarkGroup<'_, WallTime>, id: &str, entry: &Entry, 
     group.bench_function(criterion::BenchmarkId::new(id, entry.name), |bencher| {
         // Here, so that what a filter leaves out is not prepared.
         let state = prepared.get_or_insert_with(|| {
-            (entry.prepare)(scenario).unwrap_or_else(|error| stop(&error.to_string()))
+            entry.runs.prepare(scenario).unwrap_or_else(|error| stop(&error.to_string()))
         });
         bencher.iter_custom(|ops| {
             let mut took = Duration::ZERO;

@@ -26,7 +26,7 @@ use workloads::suite::keys::Sort;
 /// A state that there is not, or that cannot be made.
 pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, CellError> {
     let scenario = scenario(spec, sort)?;
-    let mut prepared = (entry.prepare)(&scenario).map_err(in_words)?;
+    let mut prepared = entry.runs.prepare(&scenario).map_err(in_words)?;
     let effort = effort(spec.quick, &scenario);
     let mut meter = Meter::new(effort);
     let warmed_up = meter.warm_up(&mut *prepared);
@@ -46,8 +46,8 @@ pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, Ce
     };
     outcome.metrics.extend(prepared.more().into_iter().map(|(name, number)| (name.to_owned(), number)));
     match count_steps(entry.build, &scenario) {
-        Ok(Some((counts, ops))) => add_counters(&counts, ops, &mut outcome),
-        Ok(None) => {}
+        Ok(Some((counts, ops))) if entry.build.abilities().steps => add_counters(&counts, ops, &mut outcome),
+        Ok(_) => {}
         // Two mappings held one slot: whatever was timed is of a broken allocator.
         Err(ScenarioError::Unverified { wrong, ops }) => return Ok(violated(wrong, ops)),
         Err(error) => return Err(in_words(error)),
@@ -73,7 +73,7 @@ fn effort(quick: bool, scenario: &Scenario) -> Effort {
     let ops = match scenario {
         // A storm for each batch.
         Scenario::Fallback(cell) if cell.storm == Storm::Outruns => 256,
-        Scenario::Fallback(_) => 64,
+        Scenario::Fallback(_) | Scenario::FindPool(FindPool { section: Section::AfterCopy, .. }) => 64,
         // Long enough for pools to come and go meanwhile.
         Scenario::Churn(_) => 4_096,
         _ => 512,
@@ -165,14 +165,27 @@ fn find_pool(spec: &CellSpec) -> Result<Scenario, CellError> {
         _ => Address::Tail,
     };
     let pools = spec.number_or("pools", 1)?;
+    let stalled = spec.text("section") == Some("stalled");
+    if spec.text("position") == Some("insert-remove") {
+        return Ok(Scenario::Index { pools });
+    }
+    if stalled && spec.text("churn").is_none() {
+        return Err(CellError::Spec(
+            "a stalled reader is for pools that come and go: give `churn`".to_owned(),
+        ));
+    }
     if spec.text("churn").is_some() {
         if address == Address::Unflagged {
             return Err(CellError::Spec("pools come and go for devices that bounce".to_owned()));
         }
-        return Ok(Scenario::Churn(Churn { pools, address, pairs_per_s: spec.number_or("churn", 0)? }));
+        let pairs_per_s = spec.number_or("churn", 0)?;
+        return Ok(Scenario::Churn(Churn { pools, address, pairs_per_s, stalled }));
     }
-    let per_lookup = spec.text("section") == Some("per-lookup");
-    let section = if per_lookup { Section::PerLookup } else { Section::PerBatch };
+    let section = match spec.text("section") {
+        Some("per-lookup") => Section::PerLookup,
+        Some("after-copy") => Section::AfterCopy,
+        _ => Section::PerBatch,
+    };
     Ok(Scenario::FindPool(FindPool { pools, address, section }))
 }
 

@@ -19,7 +19,7 @@ pub mod threads;
 pub use outcome::{CellError, CellOutcome};
 pub use spec::CellSpec;
 
-use crate::policies;
+use crate::{external, policies};
 use reports::evidence::Place;
 use reports::machine::Machine;
 use reports::record::{Kind, PolicyName, RunRecord};
@@ -44,6 +44,10 @@ pub fn run(spec: &CellSpec) -> RunRecord {
     match done {
         Ok(outcome) => outcome.fill(&mut record),
         Err(error) => record.void = Some(error.to_string()),
+    }
+    if let Some(cost) = external::cost_of(&spec.cell.policy).filter(|_| record.void.is_none()) {
+        record.metrics.insert("interface_ns".to_owned(), cost.round_trip_ns());
+        record.notes.push(cost.note());
     }
     let noise = record.noise.get_or_insert(noise);
     let timed = record.clock.as_ref().is_some_and(|clock| clock.name != VIRTUAL);

@@ -110,10 +110,12 @@ pub fn measured(
         ..settings.clone()
     };
     let counted = counting(entry.build, plan, &once).map_err(failed)?;
-    let timed = (entry.measure)(copy, plan, settings).map_err(failed)?;
+    let timed = entry.runs.measure(copy, plan, settings).map_err(failed)?;
     let mut outcome = threads::outcome(&timed);
     add_distances(spec, plan, &mut outcome)?;
-    threads::add_steps(&counted, copy, &mut outcome);
+    if entry.build.abilities().steps {
+        threads::add_steps(&counted, copy, &mut outcome);
+    }
     outcome.oracle = Some(both_passes(&counted, &timed));
     outcome.void = void(&counted, &timed, settings);
     if plan.threads.len() > 1 {
@@ -153,6 +155,10 @@ pub fn in_virtual_time(entry: &Entry, spec: &CellSpec) -> Result<CellOutcome, Ce
     let (plan, settings) = (plan(spec)?, Settings { oracle: Oracle::Full, ..settings(spec)? });
     let done = virtual_time(entry.build, &plan, &settings);
     let mut outcome = simulated(&done.map_err(|error| CellError::Run(error.to_string()))?);
+    if !entry.build.abilities().steps {
+        outcome.counters.clear();
+        outcome.metrics.retain(|name, _| !name.ends_with("_per_op"));
+    }
     add_distances(spec, &plan, &mut outcome)?;
     Ok(outcome)
 }

@@ -23,7 +23,8 @@ use workloads::suite::{Cell, Limits, Mode};
 /// What to compare.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The base: a policy, `policy:key=value,key=value`, or `swiotlb=SLOTS,AREAS`.
+    /// The base: a policy (`ext:PATH.so` for one in a shared library), `policy:key=value,key=value`, or
+    /// `swiotlb=SLOTS,AREAS`.
     a: String,
     /// What is compared with it; the same one shows the noise alone.
     b: String,

@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 fn table(entry: &Entry, filter: &str, meter: &mut Meter) -> (Table, bool) {
     let ns = || Unit::Named("ns".to_owned());
     let mut table = Table::new(
-        format!("{}: {}", entry.name, (entry.label)()),
+        format!("{}: {}", entry.name, entry.label()),
         vec![
             Column::text("table"),
             Column::text("cell"),
@@ -85,12 +85,12 @@ fn table(entry: &Entry, filter: &str, meter: &mut Meter) -> (Table, bool) {
 fn row(entry: &Entry, cell: &Cell, meter: &mut Meter) -> (Vec<Value>, bool) {
     let mut row = vec![Value::Text(cell.group.to_owned()), Value::Text(cell.name.clone())];
     row.push(cell.linux_ns.map_or(Value::Missing, number));
-    let measured = (entry.prepare)(&cell.scenario).and_then(|mut state| meter.measure(&mut *state));
+    let measured = entry.runs.prepare(&cell.scenario).and_then(|mut state| meter.measure(&mut *state));
     let measured = match measured {
         Ok(measured) => measured,
         Err(error) => {
             row.extend([Value::Missing, Value::Missing, Value::Missing, Value::Text(error.to_string())]);
-            return (row, matches!(error, ScenarioError::TooFewCores { .. }));
+            return (row, matches!(error, ScenarioError::TooFewCores { .. } | ScenarioError::Unable { .. }));
         }
     };
     row.push(number(measured.median));

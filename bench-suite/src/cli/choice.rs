@@ -1,9 +1,10 @@
 //! Which suites and cells: the flags that `measure`, `ab` and `list cells` share.
 
 use super::Failure;
+use crate::external;
 use crate::measure::plan::PlannedSuite;
 use crate::measure::shipped;
-use crate::policies;
+use crate::policies::{self, EXTERNAL};
 use std::collections::HashSet;
 use workloads::suite::filter::Filter;
 use workloads::suite::{Cell, Changes, Limits, Mode, Suite, cells};
@@ -52,12 +53,23 @@ impl Choice {
             let (key, values) = text.split_once('=').ok_or_else(|| {
                 Failure::usage(format!("--set {}: write AXIS=VALUES", reports::text::visible(text)))
             })?;
-            Ok((key.trim().to_owned(), values.trim().to_owned()))
+            let (key, values) = (key.trim(), values.trim());
+            let values = if key == "policy" { whole_names(values)? } else { values.to_owned() };
+            Ok((key.to_owned(), values))
         };
         let set = self.set.iter().map(pair).collect::<Result<Vec<_>, Failure>>()?;
         let filter = Filter::parse(&self.filter).map_err(|e| Failure::usage(format!("--filter: {e}")))?;
         Ok(Changes { set, filter, mode: self.mode(), seed: self.seed })
     }
+}
+
+/// Names of policies, those from outside with their absolute paths.
+fn whole_names(names: &str) -> Result<String, Failure> {
+    let whole = |name: &str| match name.trim().strip_prefix(EXTERNAL) {
+        Some(path) => external::name(path).map_err(Failure::usage),
+        None => Ok(name.trim().to_owned()),
+    };
+    Ok(names.split(',').map(whole).collect::<Result<Vec<_>, _>>()?.join(","))
 }
 
 /// The suites of `choice` with their cells.
@@ -86,8 +98,9 @@ fn twice(all: &[Chosen]) -> Option<&str> {
 /// runs the cells warns of it.
 pub(super) fn one(name: &str, changes: &Changes, limits: Limits) -> Result<Chosen, Failure> {
     let limits = Limits { memory_bytes: None, ..limits };
-    let known: Vec<&str> = policies::ALL.iter().map(|entry| entry.name).collect();
     let (planned, suite) = shipped::find(name).map_err(Failure::usage)?;
+    let set = changes.set.iter().filter(|(key, _)| key == "policy").flat_map(|(_, names)| names.split(','));
+    let known = policies::names(set).map_err(Failure::usage)?;
     let cells = cells(&suite, changes, &known, limits).map_err(Failure::usage)?;
     Ok(Chosen { planned, suite, cells })
 }

@@ -116,7 +116,7 @@ fn imported(args: &Args, saved: &Saved) -> Result<Exit, Failure> {
 
 fn measured(entry: &Entry, options: &Options, ready: &Ready) -> Result<RunRecord, Failure> {
     let machine = Machine::read();
-    let done = (entry.measure)(true, &ready.plan, &ready.settings).map_err(Failure::error)?;
+    let done = entry.runs.measure(true, &ready.plan, &ready.settings).map_err(Failure::error)?;
     let mut record = record::of_run(entry, options, ready, &done);
     record.machine = machine;
     Ok(record)

@@ -84,16 +84,19 @@ fn names() -> Table {
          boundaries, data."
             .to_owned(),
     );
+    table.notes.push("ext:PATH.so is an allocator in a shared library: see docs/EXTERNAL.md.".to_owned());
     table
 }
 
 /// The axes that differ from the kernel's; all of them for the kernel's own.
 fn changed(entry: &Entry) -> String {
-    let own = (policies::KERNEL.axes)();
-    let axes = (entry.axes)().into_iter().zip(own);
+    let kernel = policies::KERNEL.policy_name().axes;
+    let axes = entry.policy_name().axes;
+    let is_kernel = axes == kernel;
     let changed: Vec<_> = axes
-        .filter(|(axis, kernel)| axis != kernel || entry.name == policies::KERNEL.name)
-        .map(|((axis, strategy), _)| format!("{axis}={strategy}"))
+        .iter()
+        .filter(|(axis, strategy)| is_kernel || kernel.get(*axis) != Some(strategy))
+        .map(|(axis, strategy)| format!("{axis}={strategy}"))
         .collect();
     changed.join(" ")
 }

@@ -2,6 +2,7 @@
 
 use super::out::say;
 use super::{Exit, Failure};
+use crate::external::interface;
 use crate::run::clock::HostClock;
 use crate::run::{Bound, Range, Searched, overhead, pacing_limit};
 use reports::quantile::Quantile;
@@ -30,6 +31,15 @@ pub(super) fn run(_: &Args) -> Result<Exit, Failure> {
         ("clock, a reading", clock.overhead_ns),
         ("clock, its step", clock.precision_ns),
     ] {
+        table.push(vec![Value::Text(what.to_owned()), Value::Real(ns, 1)]);
+    }
+    for (what, ns) in interface().iter().flat_map(|cost| {
+        [
+            ("outside policy, a map through the interface", cost.map_ns),
+            ("outside policy, an unmap through the interface", cost.unmap_ns),
+            ("outside policy, a lookup through the interface", cost.find_pool_ns),
+        ]
+    }) {
         table.push(vec![Value::Text(what.to_owned()), Value::Real(ns, 1)]);
     }
     table.notes.push(format!("Clock: {}. Operations do nothing; one thread.", clock.name));

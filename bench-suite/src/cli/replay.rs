@@ -1,6 +1,7 @@
 //! `swiotlb-bench replay TRACE…`.
 
 use super::{Exit, Failure};
+use crate::external;
 use crate::policies::{self, Entry};
 use crate::replay::{self, Overrides, ReplayClock, ReplayError, ReplayJob, Replayed, Script, placed};
 use plots::latency::{Series, by_quantile};
@@ -24,7 +25,7 @@ pub(super) struct Args {
     /// Traces: JSON Lines or raw ftrace text, gzip or plain.
     #[arg(required = true)]
     traces: Vec<PathBuf>,
-    /// Policy to replay under; give it several times for several.
+    /// Policy to replay under, `ext:PATH.so` for one in a shared library; give it several times for several.
     #[arg(long = "policy", value_name = "NAME", default_value = "kernel", env = "SWIOTLB_BENCH_POLICY")]
     policies: Vec<String>,
     /// Compare every map with the address that the kernel recorded.
@@ -150,6 +151,10 @@ fn replay_one(
         let job = ReplayJob { script: &script, clock, check: args.check };
         let mut replayed = entry.replay(&job).map_err(fault)?;
         replayed.record.parameters.insert("policy".to_owned(), entry.name.to_owned());
+        if let Some(cost) = external::cost_of(entry.name) {
+            replayed.record.metrics.insert("interface_ns".to_owned(), cost.round_trip_ns());
+            replayed.record.notes.push(cost.note());
+        }
         output.show(&script, entry, &replayed)?;
         output.keep(&script, entry, &replayed).map_err(Stop::Output)?;
     }

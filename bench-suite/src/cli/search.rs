@@ -219,7 +219,7 @@ fn machine_s(empty: Option<Cell>, measured: Cell) -> bool {
 fn one(entry: &Entry, server: Option<Dummy>, plan: &Plan, settings: &Settings) -> Result<Outcome, Failure> {
     let done = match server {
         Some(server) => dummy(plan, settings, server),
-        None => (entry.measure)(true, plan, settings),
+        None => entry.runs.measure(true, plan, settings),
     };
     let done = done.map_err(Failure::error)?;
     match done.oracle.violations.first() {

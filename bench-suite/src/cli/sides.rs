@@ -26,8 +26,10 @@ pub(super) struct Asked<'a> {
 
 /// The plan of `comparison`, whose sides are as the user wrote them and whose pairs are yet to come.
 pub(super) fn plan(asked: &Asked<'_>, mut comparison: Comparison) -> Result<RunPlan, Failure> {
-    let known: Vec<&str> = policies::ALL.iter().map(|entry| entry.name).collect();
-    let side = |text: &str| Side::parse(text, &known).map_err(Failure::usage);
+    let side = |text: &str| {
+        let named = Side::policy_of(text);
+        Side::parse(text, &policies::names([named]).map_err(Failure::usage)?).map_err(Failure::usage)
+    };
     let (a, b) = (side(&comparison.a)?, side(&comparison.b)?);
     let (of_a, of_b) = (chosen(asked, &a)?, chosen(asked, &b)?);
     let (planned, of_a) = (of_a.planned, by_name(of_a.cells, &a)?);

@@ -20,8 +20,8 @@ pub(super) struct Args {
     /// Golden vectors: files, or folders that are searched for `*.jsonl` and `*.jsonl.gz`
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Policies to check, separated by commas or given repeatedly [default: every policy that claims the
-    /// kernel's placement]
+    /// Policies to check, separated by commas or given repeatedly; `ext:PATH.so` is one in a shared library
+    /// [default: every policy that claims the kernel's placement]
     #[arg(long = "policy", value_name = "NAME", env = "SWIOTLB_BENCH_POLICY", value_delimiter = ',')]
     policies: Vec<String>,
 }
@@ -77,7 +77,9 @@ fn table(policies: &[&Entry], results: &[PolicyResult]) -> Table {
             Value::Count(result.operations),
             Value::Count(result.mismatches.len() as u64),
             Value::Count(result.not_comparable),
-            Value::Text(left_out(policy.reproduces).unwrap_or_else(|| "nothing".to_owned())),
+            Value::Text(
+                left_out(policy.reproduces, policy.build.abilities()).unwrap_or_else(|| "nothing".to_owned()),
+            ),
         ]);
     }
     table

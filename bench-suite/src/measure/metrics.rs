@@ -33,6 +33,11 @@ const METRICS: &[&str] = &[
     "achieved_per_s",
     // Models on threads and in virtual time.
     "failed_share",
+    // Pools that come and go.
+    "index_bytes_per_pool",
+    "held_back_pools",
+    "held_back_kib",
+    "churn_failed_share",
     "first_growth_ns",
     "failed_until_grown",
     // Virtual time.

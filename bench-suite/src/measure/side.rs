@@ -5,11 +5,14 @@
 //! | `kernel` | the policy |
 //! | `kernel:nareas=2,nslabs=4096` | the policy with these values |
 //! | `swiotlb=4096,4` | `kernel:nslabs=4096,nareas=4`, as on the kernel's command line |
+//! | `ext:PATH`, `ext:PATH:nareas=2` | the policy in a shared library, with values |
 //! | `none:service=2us` | the values alone, for suites that have no policy under test |
 //!
 //! Invariant: a cell's name is its id without the policy and without the side's own keys, so that the cells of
 //! two sides that differ in nothing else share it.
 
+use crate::external;
+use crate::policies::EXTERNAL;
 use workloads::suite::error::unknown;
 use workloads::suite::expand::NO_POLICY;
 
@@ -30,18 +33,25 @@ impl Side {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(text: &str, policies: &[&str]) -> Result<Self, String> {
-        let (policy, set) = match text.split_once('=') {
-            Some(("swiotlb", numbers)) => ("kernel", parameter(numbers)?),
-            _ => match text.split_once(':') {
-                Some((policy, values)) => (policy, pairs(text, values)?),
-                None => (text, Vec::new()),
-            },
+        let (policy, values) = split(text);
+        let set = match (values, text.split_once('=')) {
+            (_, Some(("swiotlb", numbers))) => parameter(numbers)?,
+            (Some(values), _) => pairs(text, values)?,
+            (None, _) => Vec::new(),
         };
+        let whole = policy.strip_prefix(EXTERNAL).map(external::name).transpose()?;
+        let policy = whole.as_deref().unwrap_or(policy);
         let known = || policies.iter().copied().chain([NO_POLICY]);
         if !known().any(|name| name == policy) {
             return Err(unknown("policy", policy, known()));
         }
         Ok(Self { written: text.to_owned(), policy: policy.to_owned(), set })
+    }
+
+    /// The policy that a side names, as it is written.
+    #[must_use]
+    pub fn policy_of(text: &str) -> &str {
+        split(text).0
     }
 
     /// What the side sets, the policy included where there is one.
@@ -59,6 +69,18 @@ impl Side {
             rest.split(',').filter(|pair| !own(pair.split_once('=').map_or(*pair, |(key, _)| key))).collect();
         format!("{suite}/{}", kept.join(","))
     }
+}
+
+/// The policy and its values. A path may hold colons; what follows the last one is values if it sets something.
+fn split(text: &str) -> (&str, Option<&str>) {
+    if text.starts_with("swiotlb=") {
+        return ("kernel", None);
+    }
+    let parts = match text.strip_prefix(EXTERNAL) {
+        Some(_) => text.rsplit_once(':').filter(|(policy, values)| *policy != "ext" && values.contains('=')),
+        None => text.split_once(':'),
+    };
+    parts.map_or((text, None), |(policy, values)| (policy, Some(values)))
 }
 
 /// The kernel's own parameter: slots, then areas.
@@ -109,6 +131,20 @@ mod tests {
         assert_eq!(set("swiotlb=4096,4"), "nslabs=4096 nareas=4 policy=kernel");
         assert_eq!(set("swiotlb=4096"), "nslabs=4096 policy=kernel");
         assert_eq!(set("none:service=2us"), "service=2us");
+    }
+
+    #[test]
+    fn a_library_is_a_policy_with_its_whole_path() {
+        let parse =
+            |text| Side::parse(text, &["kernel", "ext:/a/x.so", "ext:/a/b%c.so"]).map(|side| side.policy);
+        assert_eq!(parse("ext:/a/x.so").as_deref(), Ok("ext:/a/x.so"));
+        let side = Side::parse("ext:/a/x.so:nareas=2", &["ext:/a/x.so"]).unwrap();
+        assert_eq!(side.changes().count(), 2);
+        assert_eq!(side.name_of("areas/nareas=2,policy=ext:/a/x.so,threads=2"), "areas/threads=2");
+        assert!(parse("ext:/a/x,y.so").unwrap_err().contains("no id of a cell may hold"));
+        let here = std::env::current_dir().unwrap().join("x.so");
+        let whole = format!("ext:{}", here.display());
+        assert_eq!(Side::parse("ext:x.so", &[&whole]).map(|side| side.policy), Ok(whole.clone()));
     }
 
     #[test]

@@ -9,13 +9,12 @@
 
 use super::BATCH;
 use super::clock::{ReplayClock, as_f64};
-use super::machine::{Machine, Replayable};
+use super::machine::Machine;
 use super::script::{Act, Script, Step};
+use crate::calls::{Caller, Mem, Session};
 use core::hint::black_box;
 use reports::latency::Latency;
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::caller::{Caller, Session};
-use swiotlb_core::mem::Device;
 
 /// Fewest operations of a kind in a batch for its mean to count: they share one reading of the clock.
 const LEAST: usize = 8;
@@ -74,7 +73,7 @@ impl Means {
 }
 
 /// Runs the pass.
-pub(super) fn run<P: Replayable>(machine: &Machine<P>, script: &Script, clock: &ReplayClock) -> Grouped {
+pub(super) fn run<M: Mem>(machine: &Machine<M>, script: &Script, clock: &ReplayClock) -> Grouped {
     let batches = script.steps.len().div_ceil(BATCH);
     let [mut map, mut unmap, mut sync, mut find_pool] =
         ["map", "unmap", "sync", "find_pool"].map(|operation| Means::new(operation, batches));
@@ -160,14 +159,14 @@ impl Groups {
     }
 }
 
-struct Batch<'a, 's, 'c, P: Replayable> {
-    caller: &'a Caller<'c, P>,
-    session: &'a Session<'s, P>,
-    devices: &'a [Device<P>],
+struct Batch<'a, 's, C: Caller + 's> {
+    caller: &'a C,
+    session: &'a C::Session<'s>,
+    devices: &'a [C::Device],
     clock: &'a ReplayClock,
 }
 
-impl<P: Replayable> Batch<'_, '_, '_, P> {
+impl<'s, C: Caller + 's> Batch<'_, 's, C> {
     /// Ticks and number of the maps, and how many of them failed.
     fn maps(&self, maps: &[Step], live: &mut [PhysAddr]) -> ((u64, usize), usize) {
         let mut failed = 0;

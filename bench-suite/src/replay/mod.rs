@@ -37,9 +37,10 @@ pub use outcome::Replayed;
 pub use script::Script;
 pub use setup::{FirstPool, Overrides, placed};
 
-use crate::subject::Build;
+use crate::calls::Mem;
+use crate::policies::Entry;
 use machine::Machine;
-use reports::record::PolicyName;
+pub(crate) use machine::{Make, Site};
 use std::path::{Path, PathBuf};
 use swiotlb_core::error::{DeviceError, InitError, PageError};
 use thiserror::Error;
@@ -125,34 +126,33 @@ pub struct Timings {
 /// # Errors
 /// The first pool or a device cannot be built, or the host has no memory.
 pub fn time<P: Replayable>(job: &ReplayJob<'_>) -> Result<Timings, ReplayError> {
-    let timed = timed::run(&touched::<P>(job)?, job.script, job.clock);
-    let grouped = grouped::run(&touched::<P>(job)?, job.script, job.clock);
-    Ok(Timings { timed, grouped })
+    time_on(&machine::early::<P>, job)
 }
 
-/// The passes with a clock, compiled for one policy.
-pub type Time = fn(&ReplayJob<'_>) -> Result<Timings, ReplayError>;
-
-/// Replays a trace under `policy`, which `build` makes for counting and `time` times: compares, if that is
-/// asked for, counts, and times.
+/// Runs the passes with a clock on allocators that `make` makes.
 ///
 /// # Errors
 /// The first pool or a device cannot be built, or the host has no memory.
-pub fn run(
-    policy: PolicyName,
-    build: Build,
-    time: Time,
-    job: &ReplayJob<'_>,
-) -> Result<Replayed, ReplayError> {
-    let fresh = || machine::subject(build, job.script);
+pub(crate) fn time_on<M: Mem>(make: Make<'_, M>, job: &ReplayJob<'_>) -> Result<Timings, ReplayError> {
+    let timed = timed::run(&touched(make, job)?, job.script, job.clock);
+    let grouped = grouped::run(&touched(make, job)?, job.script, job.clock);
+    Ok(Timings { timed, grouped })
+}
+
+/// Replays a trace under a policy: compares, if that is asked for, counts, and times.
+///
+/// # Errors
+/// The first pool or a device cannot be built, or the host has no memory.
+pub fn run(policy: &Entry, job: &ReplayJob<'_>) -> Result<Replayed, ReplayError> {
+    let fresh = || machine::subject(policy.build, job.script);
     let checked = if job.check { Some(check::run(&*fresh()?, job.script)) } else { None };
     let counted = counted::run(&*fresh()?, job.script);
-    let timings = time(job)?;
+    let timings = policy.runs.time(job)?;
     Ok(outcome::replayed(policy, job, &counted, timings, checked))
 }
 
-fn touched<P: Replayable>(job: &ReplayJob<'_>) -> Result<Machine<P>, ReplayError> {
-    let machine = Machine::new(job.script)?;
+fn touched<M: Mem>(make: Make<'_, M>, job: &ReplayJob<'_>) -> Result<Machine<M>, ReplayError> {
+    let machine = Machine::new(make, job.script)?;
     machine.touch(job.script)?;
     Ok(machine)
 }

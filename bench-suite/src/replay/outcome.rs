@@ -6,10 +6,11 @@ use super::counted::Tally;
 use super::grouped::BatchMean;
 use super::script::{Remarks, Script};
 use super::{BATCH, ReplayJob, Timings};
+use crate::policies::Entry;
 use reports::latency::{Latency, MAX_NS};
 use reports::machine::Machine;
 use reports::quantile::{BEYOND, Cell, Quantile};
-use reports::record::{Kind, PolicyName, RunRecord};
+use reports::record::{Kind, RunRecord};
 use reports::table::{Column, Table, Unit, Value};
 use reports::{summary, units};
 use std::collections::BTreeMap;
@@ -123,20 +124,22 @@ impl Replayed {
 
 /// Puts the passes together.
 pub(super) fn replayed(
-    policy: PolicyName,
+    policy: &Entry,
     job: &ReplayJob<'_>,
     tally: &Tally,
     Timings { timed, grouped }: Timings,
     checked: Option<Checked>,
 ) -> Replayed {
     let script = job.script;
-    let mut record = RunRecord::new(Kind::Replay, script.name.clone(), policy);
+    let mut record = RunRecord::new(Kind::Replay, script.name.clone(), policy.policy_name());
     record.started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     record.revision = crate::cell::REVISION.to_owned();
     record.parameters = parameters(script);
     record.counts = counts(tally, &script.remarks, timed.page_faults);
     record.failures = tally.failures.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect();
-    record.counters = tally.steps.named().map(|(name, n)| (name.to_owned(), n)).collect();
+    if policy.build.abilities().steps {
+        record.counters = tally.steps.named().map(|(name, n)| (name.to_owned(), n)).collect();
+    }
     record.placement = checked.map(|checked| checked.placement());
     record.clock = Some(job.clock.described());
     record.notes = notes(script, tally, checked.as_ref());

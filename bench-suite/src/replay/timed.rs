@@ -6,14 +6,13 @@
 
 use super::BATCH;
 use super::clock::ReplayClock;
-use super::machine::{Machine, Replayable};
+use super::machine::Machine;
 use super::script::{Act, Script, Step};
+use crate::calls::{Caller, Mem, Session};
 use reports::latency::Latency;
 use std::collections::BTreeMap;
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::caller::{Caller, Session};
 use swiotlb_core::device::{Attrs, MapRequest};
-use swiotlb_core::mem::Device;
 
 /// What a sample is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +41,7 @@ pub(super) struct Timed {
 }
 
 /// Runs the pass.
-pub(super) fn run<P: Replayable>(machine: &Machine<P>, script: &Script, clock: &ReplayClock) -> Timed {
+pub(super) fn run<M: Mem>(machine: &Machine<M>, script: &Script, clock: &ReplayClock) -> Timed {
     let mut live = vec![PhysAddr::INVALID; script.mappings];
     let mut samples = vec![Sample { ticks: 1, kind: Kind::Nothing }; script.steps.len()];
     let caller = machine.mem.caller(0);
@@ -62,16 +61,16 @@ pub(super) fn run<P: Replayable>(machine: &Machine<P>, script: &Script, clock: &
     Timed { latencies: histograms(&samples, clock), page_faults }
 }
 
-struct Batch<'a, 's, 'c, P: Replayable> {
-    caller: &'a Caller<'c, P>,
-    session: &'a Session<'s, P>,
-    devices: &'a [Device<P>],
+struct Batch<'a, 's, C: Caller + 's> {
+    caller: &'a C,
+    session: &'a C::Session<'s>,
+    devices: &'a [C::Device],
     live: &'a mut [PhysAddr],
     clock: &'a ReplayClock,
     can_grow: bool,
 }
 
-impl<P: Replayable> Batch<'_, '_, '_, P> {
+impl<'s, C: Caller + 's> Batch<'_, 's, C> {
     #[inline]
     fn step(&mut self, step: &Step) -> Sample {
         self.caller.set_cpu(step.cpu);
@@ -133,7 +132,7 @@ impl<P: Replayable> Batch<'_, '_, '_, P> {
         &self,
         kind: Kind,
         addr: PhysAddr,
-        act: impl FnOnce(&Session<'_, P>, &[Device<P>]) -> bool,
+        act: impl FnOnce(&C::Session<'s>, &[C::Device]) -> bool,
     ) -> Sample {
         if addr == PhysAddr::INVALID {
             return Sample { ticks: 0, kind: Kind::Nothing };

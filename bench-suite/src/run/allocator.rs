@@ -7,6 +7,7 @@ use super::reason::Reason;
 use super::settings::Settings;
 use super::target::{Caller, Placed, ReadProbe, Section, Target};
 use crate::pages::{On, pages, touch};
+use crate::tick;
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::{BootParam, Geometry};
@@ -63,7 +64,7 @@ impl<P: Measurable> Allocator<P> {
 }
 
 /// What an allocator is set up on, whichever way it is compiled.
-pub(super) struct Ground {
+pub(crate) struct Ground {
     pub geometry: Geometry,
     pub permissions: Permissions,
     /// With the originals in place, and some of the zones if it may grow.
@@ -131,7 +132,7 @@ impl<P: Policy> Work for caller::Caller<'_, P> {
     }
 
     fn free_expired(&self) -> usize {
-        self.free_expired()
+        tick::free_expired(self)
     }
 }
 

@@ -37,7 +37,7 @@ impl Counted {
         let reserve = &mut |_bytes| Some(settings.base);
         let (how, blocks) = (How::Early(reserve), Blocks::Zones(blocks));
         let parts = Parts { how, geometry, permissions, memory: memory.clone(), blocks };
-        let mut subject = build(parts)?.subject;
+        let mut subject = build.build(parts)?.subject;
         memory.touch(settings.base, geometry.nslabs << IO_TLB_SHIFT)?;
         for device in &plan.devices {
             subject.add_device(device.limits)?;
@@ -168,9 +168,9 @@ impl Section for InSection<'_> {
 
     fn reason(&self, device: u16, request: &MapRequest, error: &MapError, examine: bool) -> Reason {
         match error {
-            MapError::Full { .. } if examine => {
+            error @ MapError::Full { .. } if examine => {
                 let why = self.0.why_full(usize::from(device), request);
-                why.map_or(Reason::BadRequest, Reason::from)
+                why.map_or_else(|| Reason::of(error), Reason::from)
             }
             error => Reason::of(error),
         }

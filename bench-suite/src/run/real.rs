@@ -39,7 +39,15 @@ pub fn counting(build: Build, plan: &Plan, settings: &Settings) -> Result<Outcom
     against(plan, settings, &Counted::new(build, plan, settings)?)
 }
 
-fn against<A: Grows>(plan: &Plan, settings: &Settings, allocator: &A) -> Result<Outcome, RunError> {
+/// Runs a plan on real threads against an allocator that grows.
+///
+/// # Errors
+/// See [`RunError`].
+pub(crate) fn against<A: Grows>(
+    plan: &Plan,
+    settings: &Settings,
+    allocator: &A,
+) -> Result<Outcome, RunError> {
     let steps = Steps::new(plan)?;
     let touched = device(plan, settings)?;
     let compared = allocator.copies().then_some(allocator.ground());

@@ -12,13 +12,16 @@
 //! Below zero means: always.
 
 use super::fallback::{NSLABS, full, trips};
-use super::ground::{blocks, request};
-use super::rig::Rig;
+use super::ground::request;
+use super::rig::{Rig, early};
 use super::slot_search::round_trips;
 use super::{Fallback, Prepared, ScenarioError};
-use crate::pages::{OnHost, pages};
+use crate::calls::Mem as _;
+use crate::pages::OnHost;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use swiotlb_core::device::MapRequest;
+use swiotlb_core::mem::IoTlbMem;
 use swiotlb_core::phys::{BuddyZones, NoEncryption, PoolPages};
 use swiotlb_core::policy::With;
 use swiotlb_core::rules::PAGE_SIZE;
@@ -26,12 +29,15 @@ use swiotlb_core::rules::PAGE_SIZE;
 /// `P` with the kernel's source.
 type FromZones<P> = <P as With>::Pages<PoolPages<BuddyZones, NoEncryption>>;
 
+/// A rig of a policy's.
+type RigOf<P> = Rig<Arc<IoTlbMem<P>>>;
+
 /// The three of them.
 pub(super) struct State<P: With> {
-    own: Rig<OnHost<P>>,
-    zoned: Rig<FromZones<P>>,
+    own: RigOf<OnHost<P>>,
+    zoned: RigOf<FromZones<P>>,
     /// With room for every request.
-    fixed: Rig<FromZones<P>>,
+    fixed: RigOf<FromZones<P>>,
     request: MapRequest,
     cell: Fallback,
     /// ns per operation of each batch: own, zoned, fixed.
@@ -40,10 +46,9 @@ pub(super) struct State<P: With> {
 
 impl<P: With> State<P> {
     pub(super) fn new(cell: &Fallback) -> Result<Self, ScenarioError> {
-        let (own, fixed) = (Rig::new(NSLABS, 1, true)?, Rig::new(NSLABS, 1, true)?);
-        let zoned = Rig::on(pages(blocks(), NoEncryption), NSLABS, 1, true)?;
-        full(&own, cell.slots)?;
-        full(&zoned, cell.slots)?;
+        let own = full(&early::<OnHost<P>>, cell.slots)?;
+        let zoned = full(&early::<FromZones<P>>, cell.slots)?;
+        let fixed = Rig::new(&early::<FromZones<P>>, NSLABS, 1, true)?;
         fixed.touch(NSLABS, cell.slots)?;
         Ok(Self { own, zoned, fixed, request: request(cell.slots), cell: *cell, taken: Default::default() })
     }

@@ -169,6 +169,7 @@ fn find_pool(pools: u32, address: Address, section: Section, linux_ns: Option<f6
     let guard = match section {
         Section::PerBatch => "",
         Section::PerLookup => ", a read section each",
+        Section::AfterCopy => ", after a copy",
     };
     Cell {
         group: "find_pool",

@@ -3,19 +3,19 @@
 //!
 //! The default pool is full, so every mapping has a transient pool. Those that are looked up stay; the other
 //! thread's come in at the head of the list and leave it again. Readers hold a read section for
-//! [`PER_SECTION`] lookups.
+//! [`PER_SECTION`] lookups, or do not leave it at all. What unlinked pools hold back meanwhile is reported.
 
 use super::find_pool::{dependent, same_address};
 use super::ground::{ATTRS, MORE_POOLS, request};
 use super::pin::{cores, pin_to};
-use super::rig::Rig;
+use super::rig::{Make, Rig};
 use super::seed::Seeded;
-use super::{Address, Measurable, PER_SECTION, Prepared, ScenarioError};
+use super::{Address, PER_SECTION, Prepared, ScenarioError};
+use crate::calls::{Caller, Mem, Session};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::caller::Caller;
 use swiotlb_core::error::MapError;
 
 /// Slots of the default pool and of every mapping.
@@ -32,26 +32,37 @@ pub struct Churn {
     pub address: Address,
     /// Pools that come and go again, per second; 0 is a reader alone.
     pub pairs_per_s: u64,
+    /// Whether the reader stays in one read section for a whole run of batches.
+    pub stalled: bool,
+}
+
+/// What the other thread did.
+#[derive(Clone, Copy, Default)]
+struct Done {
+    /// Pools that came and went.
+    pairs: u64,
+    /// Maps that found no memory.
+    failed: u64,
+    time: Duration,
 }
 
 /// The device with its pools.
-pub(super) struct State<P: Measurable> {
-    rig: Rig<P>,
+pub(super) struct State<M: Mem> {
+    rig: Rig<M>,
     cell: Churn,
     targets: Vec<PhysAddr>,
     cores: Vec<usize>,
-    /// Pools that came and went, and in what time.
-    done: (u64, Duration),
+    done: Done,
 }
 
-impl<P: Measurable> State<P> {
-    pub(super) fn new(cell: &Churn) -> Result<Self, ScenarioError> {
+impl<M: Mem> State<M> {
+    pub(super) fn new(make: Make<'_, M>, cell: &Churn) -> Result<Self, ScenarioError> {
         let cores = cores();
         let wanted = if cell.pairs_per_s > 0 { 2 } else { 1 };
         if cores.len() < wanted {
             return Err(ScenarioError::TooFewCores { wanted, cores: cores.len() });
         }
-        let rig = Rig::<P>::new(u64::from(SLOTS), 1, true)?;
+        let rig = Rig::new(make, u64::from(SLOTS), 1, true)?;
         rig.touch(u64::from(SLOTS), SLOTS)?;
         let all = {
             let caller = rig.mem.caller(0);
@@ -62,11 +73,11 @@ impl<P: Measurable> State<P> {
             (0..cell.pools).map(map).collect::<Result<Vec<_>, MapError>>()?
         };
         let targets = targets(cell.address, &all);
-        Ok(Self { rig, cell: *cell, targets, cores, done: (0, Duration::ZERO) })
+        Ok(Self { rig, cell: *cell, targets, cores, done: Done::default() })
     }
 
     /// One batch of lookups; how many were not as expected.
-    fn batch(&self, caller: &Caller<'_, P>, ops: u64) -> u64 {
+    fn batch(&self, caller: &M::Caller<'_>, ops: u64) -> u64 {
         let device = &self.rig.device;
         let (mut found, mut left) = (0, ops);
         while left > 0 {
@@ -82,11 +93,11 @@ impl<P: Measurable> State<P> {
 
     /// The other thread: pools come and go on schedule until `stop`. What is behind schedule is made up for.
     /// `going` is told after the first pair, and however this ends.
-    fn churn(&self, stop: &AtomicBool, going: &AtomicBool) -> Result<(u64, Duration), ScenarioError> {
+    fn churn(&self, stop: &AtomicBool, going: &AtomicBool) -> Result<Done, ScenarioError> {
         let _told = Over(going);
         let caller = self.rig.mem.caller(0);
         let gap = Duration::from_nanos(1_000_000_000 / self.cell.pairs_per_s.max(1));
-        let (start, mut pairs, mut due) = (Instant::now(), 0, Duration::ZERO);
+        let (start, mut done, mut due) = (Instant::now(), Done::default(), Duration::ZERO);
         // Relaxed: a wish to stop, no data comes with it.
         while !stop.load(Ordering::Relaxed) {
             if start.elapsed() < due {
@@ -94,24 +105,29 @@ impl<P: Measurable> State<P> {
                 continue;
             }
             due += gap;
-            pairs += 1;
-            let session = caller.enter();
-            let addr = session.map(&self.rig.device, &request(SLOTS))?;
-            let asked = request(SLOTS);
-            session.unmap(&self.rig.device, addr, asked.size, asked.dir, ATTRS)?;
+            let (session, asked) = (caller.enter(), request(SLOTS));
+            match session.map(&self.rig.device, &asked) {
+                Ok(addr) => session.unmap(&self.rig.device, addr, asked.size, asked.dir, ATTRS)?,
+                // All memory is held back.
+                Err(MapError::OutOfPages { .. }) => done.failed += 1,
+                Err(error) => return Err(error.into()),
+            }
             drop(session);
+            done.pairs += 1;
             // Relaxed: only the moment matters, here and in `run`.
             going.store(true, Ordering::Relaxed);
-            if pairs % PER_SECTION == 0 {
+            if done.pairs % PER_SECTION == 0 {
                 caller.free_expired();
             }
         }
-        Ok((pairs, start.elapsed()))
+        done.time = start.elapsed();
+        Ok(done)
     }
 
     /// The reader's batches, between the other thread's start and its stop.
     fn read(&self, batches: usize, ops: u64) -> (Vec<Duration>, u64) {
         let caller = self.rig.mem.caller(1);
+        let _stalled = self.cell.stalled.then(|| caller.enter());
         let (mut times, mut wrong) = (Vec::with_capacity(batches), 0);
         for _ in 0..batches {
             let start = Instant::now();
@@ -145,7 +161,7 @@ fn targets(address: Address, all: &[PhysAddr]) -> Vec<PhysAddr> {
     }
 }
 
-impl<P: Measurable> Prepared for State<P> {
+impl<M: Mem> Prepared for State<M> {
     fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let (stop, going) = (AtomicBool::new(false), AtomicBool::new(self.cell.pairs_per_s == 0));
         let (this, stop, going) = (&*self, &stop, &going);
@@ -168,8 +184,10 @@ impl<P: Measurable> Prepared for State<P> {
         });
         let (times, wrong) = read.map_err(|_| ScenarioError::ThreadPanicked)?;
         if let Some(churned) = churned {
-            let (pairs, time) = churned.map_err(|_| ScenarioError::ThreadPanicked)??;
-            self.done = (self.done.0 + pairs, self.done.1 + time);
+            let Done { pairs, failed, time } = churned.map_err(|_| ScenarioError::ThreadPanicked)??;
+            self.done.pairs += pairs;
+            self.done.failed += failed;
+            self.done.time += time;
         }
         if wrong > 0 {
             return Err(ScenarioError::Unverified { wrong, ops: ops * batches as u64 });
@@ -183,7 +201,18 @@ impl<P: Measurable> Prepared for State<P> {
     }
 
     fn more(&self) -> Vec<(&'static str, f64)> {
-        let (pairs, time) = self.done;
-        if pairs == 0 { Vec::new() } else { vec![("pairs_per_s", pairs as f64 / time.as_secs_f64())] }
+        let Done { pairs, failed, time } = self.done;
+        if pairs == 0 {
+            return Vec::new();
+        }
+        let mut more = vec![
+            ("pairs_per_s", pairs as f64 / time.as_secs_f64()),
+            ("churn_failed_share", failed as f64 / pairs as f64),
+        ];
+        if let Some(held) = self.rig.mem.held_back() {
+            more.push(("held_back_pools", held.most_pools as f64));
+            more.push(("held_back_kib", held.most_bytes as f64 / 1024.0));
+        }
+        more
     }
 }

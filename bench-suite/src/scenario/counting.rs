@@ -30,11 +30,15 @@ const SECTION: u64 = 64;
 pub fn count_steps(build: Build, scenario: &Scenario) -> Result<Option<(Counts, u64)>, ScenarioError> {
     let counts = match scenario {
         Scenario::SlotSearch(cell) => slot_search(build, cell)?,
+        // Its pools are put at places.
+        Scenario::FindPool(_) if !build.abilities().inside => return Ok(None),
         Scenario::FindPool(cell) => lookups(build, cell)?,
         Scenario::Fallback(cell) => fallbacks(build, cell)?,
-        Scenario::TwoThreads(_) | Scenario::SharedWord | Scenario::Churn(_) | Scenario::Floor(_) => {
-            return Ok(None);
-        }
+        Scenario::Index { .. }
+        | Scenario::TwoThreads(_)
+        | Scenario::SharedWord
+        | Scenario::Churn(_)
+        | Scenario::Floor(_) => return Ok(None),
     };
     Ok(Some((counts, OPS)))
 }
@@ -49,7 +53,7 @@ fn subject(build: Build, nslabs: u64, can_grow: bool) -> Result<Box<dyn Subject>
         memory: Arc::new(PhysMemory::new()),
         blocks: Blocks::Zones(blocks()),
     };
-    let mut subject = build(parts)?.subject;
+    let mut subject = build.build(parts)?.subject;
     subject.add_device(DeviceLimits::default())?;
     Ok(subject)
 }

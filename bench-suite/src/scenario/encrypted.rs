@@ -4,15 +4,17 @@
 //! So the model's time is measured apart, for the pages of one buffer, and whoever wants the cost of a
 //! platform that has to decrypt on the way adds both.
 
-use super::fallback::{NSLABS, full, trips};
-use super::ground::{blocks, request};
-use super::rig::Rig;
+use super::fallback::{full, trips};
+use super::ground::request;
+use super::rig::{Rig, early_under};
 use super::{Fallback, FallbackPart, Prepared, ScenarioError};
-use crate::pages::{Pages, pages, touch};
+use crate::pages::Pages;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::MapRequest;
 use swiotlb_core::error::AttributeError;
+use swiotlb_core::mem::IoTlbMem;
 use swiotlb_core::phys::{BuddyZones, CostModel, Decrypt, FromParts as _, PageAttribute, PhysMemory};
 use swiotlb_core::policy::With;
 use swiotlb_core::rules::PAGE_SIZE;
@@ -69,21 +71,20 @@ type Encrypted<P> = <P as With>::Pages<Pages<P, BuddyZones, Model>>;
 
 /// A full pool on such a platform.
 pub(super) struct State<P: With> {
-    rig: Rig<Encrypted<P>>,
+    rig: Rig<Arc<IoTlbMem<Encrypted<P>>>>,
     request: MapRequest,
     cell: Fallback,
 }
 
 impl<P: With> State<P> {
     pub(super) fn new(cell: &Fallback) -> Result<Self, ScenarioError> {
-        let model = match cell.platform {
+        let rig = match cell.platform {
             Platform::Plain => return Err(ScenarioError::NotMeasured { what: "no decryption" }),
-            Platform::Cost(model) => Model::Cost(model),
-            Platform::Attribute => Model::Attribute(PageAttribute::new()),
+            Platform::Cost(model) => full(&|site| early_under(site, Model::Cost(model)), cell.slots)?,
+            Platform::Attribute => {
+                full(&|site| early_under(site, Model::Attribute(PageAttribute::new())), cell.slots)?
+            }
         };
-        let rig = Rig::<Encrypted<P>>::on(pages(blocks(), model), NSLABS, 1, true)?;
-        touch(rig.mem.pages(), &rig.memory)?;
-        full(&rig, cell.slots)?;
         let state = Self { rig, request: request(cell.slots), cell: *cell };
         state.rig.memory.touch(DECRYPTED, BUFFERS * state.bytes())?;
         Ok(state)

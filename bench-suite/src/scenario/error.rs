@@ -51,6 +51,12 @@ pub enum ScenarioError {
         /// Cores that this process may use.
         cores: usize,
     },
+    /// An outside allocator cannot do what the cell is about.
+    #[error("this cell needs {what}, which this outside allocator does not have")]
+    Unable {
+        /// What it would have to be able to.
+        what: &'static str,
+    },
     /// A thread ended by a panic.
     #[error("a measuring thread panicked")]
     ThreadPanicked,

@@ -11,16 +11,15 @@
 //! noise. A difference below zero counts as zero.
 
 use super::ground::request;
-use super::rig::Rig;
+use super::rig::{Make, Rig};
 use super::slot_search::{map, round_trips, unmap};
-use super::{Bookkeeping, Occupancy, Platform, Prepared, ScenarioError, Storm};
-use crate::pages::OnHost;
+use super::{Occupancy, Platform, Prepared, ScenarioError, Storm};
+use crate::calls::{Caller as _, Mem, Session as _};
 use crate::run::clock::HostClock;
 use std::time::{Duration, Instant};
 use swiotlb_core::device::MapRequest;
-use swiotlb_core::phys::PageSource as _;
-use swiotlb_core::policy::{Policy, With};
-use swiotlb_core::stages::{Partial, Stage};
+use swiotlb_core::error::MapError;
+use swiotlb_core::stages::Stage;
 
 /// Slots of the one pool: small, so that the search that fails first is short (see the failing search
 /// for a long one).
@@ -96,25 +95,49 @@ impl Fallback {
     pub const fn new(slots: u32, part: FallbackPart) -> Self {
         Self { slots, part, storm: Storm::KeptUp, platform: Platform::Plain }
     }
+
+    /// Whether it is about a platform that encrypts: see `encrypted.rs`.
+    pub(super) fn encrypts(&self) -> bool {
+        self.platform != Platform::Plain || self.part == FallbackPart::Decryption
+    }
 }
 
 /// Two full pools: of an allocator that copies, and of one that does not.
-pub(super) struct State<P: With> {
-    whole: Rig<OnHost<P>>,
-    bare: Rig<Bookkeeping<P>>,
+pub(super) struct State<W: Mem, B: Mem> {
+    whole: Rig<W>,
+    bare: Rig<B>,
     request: MapRequest,
     part: FallbackPart,
     storm: Storm,
     /// What a fallback had made, until it is taken apart; never longer than a round.
-    partial: Vec<Partial<Bookkeeping<P>>>,
+    partial: Vec<B::Partial>,
     /// A reading of the clock.
     reading: Duration,
 }
 
-/// Fills a pool, with its originals in place.
-pub(super) fn full<P: Policy>(rig: &Rig<P>, slots: u32) -> Result<(), ScenarioError> {
+/// A full pool with its originals in place.
+pub(super) fn full<M: Mem>(make: Make<'_, M>, slots: u32) -> Result<Rig<M>, ScenarioError> {
+    let rig = Rig::new(make, NSLABS, 1, true)?;
     rig.touch(NSLABS, slots)?;
-    rig.occupy(Occupancy::Taken(100), NSLABS)
+    rig.occupy(Occupancy::Taken(100), NSLABS)?;
+    Ok(rig)
+}
+
+/// What an allocator has to have for cells that choose what its pages are made of.
+const SOURCE: &str = "a page source of ours";
+/// What an allocator has to be able to for the parts of a map.
+const STAGES: &str = "a fallback that can be cut short after each of its parts";
+
+/// Whether there is a fallback at all: an outside allocator may have none.
+fn falls_back<M: Mem>(rig: &Rig<M>, slots: u32) -> Result<(), ScenarioError> {
+    let caller = rig.mem.caller(0);
+    let session = caller.enter();
+    match session.map(&rig.device, &request(slots)) {
+        Err(MapError::Full { .. }) => {
+            Err(ScenarioError::Unable { what: "transient pools, for what the default pool has no room for" })
+        }
+        mapped => Ok(unmap(&session, &rig.device, mapped?, &request(slots))?),
+    }
 }
 
 /// How many of `ops` failed: none, or there is no number.
@@ -122,15 +145,18 @@ fn all_succeeded(failed: u64, ops: u64) -> Result<(), ScenarioError> {
     if failed == 0 { Ok(()) } else { Err(ScenarioError::Unverified { wrong: failed, ops }) }
 }
 
-impl<P: With> State<P> {
-    pub(super) fn new(cell: &Fallback) -> Result<Self, ScenarioError> {
+impl<W: Mem, B: Mem> State<W, B> {
+    pub(super) fn new(whole: Make<'_, W>, bare: Make<'_, B>, cell: &Fallback) -> Result<Self, ScenarioError> {
         let clock = HostClock::get().facts();
-        let (whole, bare) = (Rig::new(NSLABS, 1, true)?, Rig::new(NSLABS, 1, true)?);
-        full(&whole, cell.slots)?;
-        full(&bare, cell.slots)?;
+        if cell.encrypts() || cell.part == FallbackPart::BreakEven {
+            return Err(ScenarioError::Unable { what: SOURCE });
+        }
+        let whole = full(whole, cell.slots)?;
+        falls_back(&whole, cell.slots)?;
+        calm(&whole, cell.storm)?;
         Ok(Self {
             whole,
-            bare,
+            bare: full(bare, cell.slots)?,
             request: request(cell.slots),
             part: cell.part,
             storm: cell.storm,
@@ -179,14 +205,15 @@ impl<P: With> State<P> {
             let start = Instant::now();
             let session = caller.enter();
             for _ in 0..round {
-                self.partial.push(session.fallback_until(&self.bare.device, &self.request, stage)?);
+                let partial = session.fallback_until(&self.bare.device, &self.request, stage);
+                self.partial.push(partial.ok_or(ScenarioError::Unable { what: STAGES })??);
             }
             drop(session);
             let middle = Instant::now();
             self.partial.drain(..).for_each(|partial| caller.undo(partial));
             undone += middle.elapsed();
             made += middle - start;
-            calm(&self.bare, self.storm);
+            calm(&self.bare, self.storm)?;
         }
         Ok((made, undone))
     }
@@ -213,22 +240,23 @@ impl<P: With> State<P> {
             }
             drop(session);
             caller.quiesce();
-            calm(&self.bare, self.storm);
+            calm(&self.bare, self.storm)?;
         }
         all_succeeded(failed, ops).map(|()| took)
     }
 }
 
 /// What happens between two rounds: if the storm outruns reclamation, the next finds nothing kept ready.
-fn calm<P: Policy>(rig: &Rig<P>, storm: Storm) {
-    if storm == Storm::Outruns {
-        rig.mem.pages().drain(&rig.memory);
+fn calm<M: Mem>(rig: &Rig<M>, storm: Storm) -> Result<(), ScenarioError> {
+    if storm == Storm::Outruns && !rig.mem.drain(&rig.memory) {
+        return Err(ScenarioError::Unable { what: "to give back all memory that it keeps ready" });
     }
+    Ok(())
 }
 
 /// `ops` fallbacks in rounds: the time of the round trips and of their reclaim.
-pub(super) fn trips<P: Policy>(
-    rig: &Rig<P>,
+pub(super) fn trips<M: Mem>(
+    rig: &Rig<M>,
     request: &MapRequest,
     ops: u64,
     storm: Storm,
@@ -245,12 +273,12 @@ pub(super) fn trips<P: Policy>(
         caller.quiesce();
         reclaim += mapped.elapsed();
         trips += mapped - start;
-        calm(rig, storm);
+        calm(rig, storm)?;
     }
     all_succeeded(failed, ops).map(|()| (trips, reclaim))
 }
 
-impl<P: With> Prepared for State<P> {
+impl<W: Mem, B: Mem> Prepared for State<W, B> {
     fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let used = |state: &Self| state.whole.mem.stats().used + state.bare.mem.stats().used;
         let before = used(self);

@@ -1,15 +1,16 @@
 //! `find_pool` among many pools.
 
 use super::ground::{MORE_POOLS, POOL, request};
-use super::rig::Rig;
+use super::rig::{Make, Rig};
 use super::seed::Seeded;
 use super::slot_search::round_trips;
-use super::{Measurable, Prepared, ScenarioError};
+use super::{Prepared, ScenarioError};
+use crate::calls::{Caller, Mem, Session};
+use crate::run::clock::{Clock as _, HostClock};
 use core::hint::black_box;
 use std::time::{Duration, Instant};
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::caller::Caller;
-use swiotlb_core::mem::Device;
+use swiotlb_core::error::MapError;
 use swiotlb_core::rules::IO_TLB_SHIFT;
 
 /// Slots of every pool: two, a page. What is measured is the walk from pool to pool; with no tables of slots
@@ -47,6 +48,8 @@ pub enum Section {
     PerBatch,
     /// One for each lookup: its price is the difference.
     PerLookup,
+    /// One for each lookup, which comes after a copy of [`COPIED`] bytes: what a real round trip leaves in the cache.
+    AfterCopy,
 }
 
 /// A cell of the lookup table.
@@ -61,12 +64,29 @@ pub struct FindPool {
 }
 
 /// The prepared pools.
-pub(super) struct State<P: Measurable> {
-    rig: Rig<P>,
+pub(super) struct State<M: Mem> {
+    rig: Rig<M>,
     section: Section,
     hits: bool,
     targets: Vec<PhysAddr>,
+    copied: Copied,
 }
+
+/// Two buffers, of which one is copied to the other; empty where nothing is copied.
+struct Copied {
+    from: Vec<u8>,
+    to: Vec<u8>,
+}
+
+impl Copied {
+    fn new(section: Section) -> Self {
+        let bytes = if section == Section::AfterCopy { COPIED } else { 0 };
+        Self { from: vec![1; bytes], to: vec![2; bytes] }
+    }
+}
+
+/// Bytes of the greatest buffer that a map copies.
+const COPIED: usize = 256 << 10;
 
 /// Bytes of a pool.
 const BYTES: u64 = NSLABS << IO_TLB_SHIFT;
@@ -91,9 +111,12 @@ pub(super) fn targets(cell: &FindPool) -> Vec<PhysAddr> {
     }
 }
 
-impl<P: Measurable> State<P> {
-    pub(super) fn new(cell: &FindPool) -> Result<Self, ScenarioError> {
-        let rig = Rig::<P>::new(NSLABS, 1, false)?;
+impl<M: Mem> State<M> {
+    pub(super) fn new(make: Make<'_, M>, cell: &FindPool) -> Result<Self, ScenarioError> {
+        if !M::PLACES_POOLS {
+            return Self::mapped(make, cell);
+        }
+        let rig = Rig::new(make, NSLABS, 1, false)?;
         {
             let caller = rig.mem.caller(0);
             for base in more_pools(cell.pools) {
@@ -104,18 +127,48 @@ impl<P: Measurable> State<P> {
                 round_trips(&caller, &rig.device, &request(1), 1);
             }
         }
-        Ok(Self { rig, section: cell.section, hits: cell.address.hits(), targets: targets(cell) })
+        let (hits, copied) = (cell.address.hits(), Copied::new(cell.section));
+        Ok(Self { rig, section: cell.section, hits, targets: targets(cell), copied })
     }
+
+    /// For an allocator that cannot be told where its pools lie: the default pool is full, and every further pool is
+    /// a transient one of a mapping that stays.
+    fn mapped(make: Make<'_, M>, cell: &FindPool) -> Result<Self, ScenarioError> {
+        let rig = Rig::new(make, NSLABS, 1, true)?;
+        rig.touch(NSLABS, 2)?;
+        let all = if cell.address == Address::Unflagged { Vec::new() } else { one_each(&rig, cell.pools)? };
+        let targets = match cell.address {
+            Address::Head => all.last().copied().into_iter().collect(),
+            // The default pool is searched first; the oldest of the others is at the list's tail.
+            Address::Tail => all.get(1).or(all.first()).copied().into_iter().collect(),
+            Address::Miss | Address::Unflagged => targets(cell),
+            Address::Random => {
+                let mut seed = Seeded::new(3);
+                (0..TARGETS).map(|_| all[seed.below(all.len())]).collect()
+            }
+        };
+        let (hits, copied) = (cell.address.hits(), Copied::new(cell.section));
+        Ok(Self { rig, section: cell.section, hits, targets, copied })
+    }
+}
+
+/// A mapping in each of `pools` pools.
+fn one_each<M: Mem>(rig: &Rig<M>, pools: u32) -> Result<Vec<PhysAddr>, ScenarioError> {
+    let caller = rig.mem.caller(0);
+    let session = caller.enter();
+    let mapped = (0..pools).map(|_| session.map(&rig.device, &request(2)));
+    let no_pool = |error| match error {
+        MapError::Full { .. } | MapError::OutOfPages { .. } => ScenarioError::Unable {
+            what: "transient pools, one for each mapping once the default pool is full",
+        },
+        error => ScenarioError::Fill(error),
+    };
+    mapped.map(|addr| addr.map_err(no_pool)).collect()
 }
 
 /// `ops` lookups of one address in one read section; how many found a pool.
 #[inline(never)]
-pub(super) fn same_address<P: Measurable>(
-    caller: &Caller<'_, P>,
-    device: &Device<P>,
-    addr: PhysAddr,
-    ops: u64,
-) -> u64 {
+pub(super) fn same_address<C: Caller>(caller: &C, device: &C::Device, addr: PhysAddr, ops: u64) -> u64 {
     let session = caller.enter();
     let mut found = 0;
     for _ in 0..ops {
@@ -126,7 +179,7 @@ pub(super) fn same_address<P: Measurable>(
 
 /// The same with a read section for each.
 #[inline(never)]
-fn section_each<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr: PhysAddr, ops: u64) -> u64 {
+fn section_each<C: Caller>(caller: &C, device: &C::Device, addr: PhysAddr, ops: u64) -> u64 {
     let mut found = 0;
     for _ in 0..ops {
         let session = caller.enter();
@@ -137,12 +190,7 @@ fn section_each<P: Measurable>(caller: &Caller<'_, P>, device: &Device<P>, addr:
 
 /// `ops` lookups, each of an address that depends on what the one before found.
 #[inline(never)]
-pub(super) fn dependent<P: Measurable>(
-    caller: &Caller<'_, P>,
-    device: &Device<P>,
-    targets: &[PhysAddr],
-    ops: u64,
-) -> u64 {
+pub(super) fn dependent<C: Caller>(caller: &C, device: &C::Device, targets: &[PhysAddr], ops: u64) -> u64 {
     let session = caller.enter();
     let mut found = 0;
     let mut at = 0;
@@ -155,18 +203,49 @@ pub(super) fn dependent<P: Measurable>(
     found
 }
 
-impl<P: Measurable> Prepared for State<P> {
+/// `ops` lookups, each after a copy; how many found a pool, and the time of the lookups alone, less that of reading
+/// the clock.
+#[inline(never)]
+fn after_copies<C: Caller>(
+    caller: &C,
+    device: &C::Device,
+    targets: &[PhysAddr],
+    copied: &mut Copied,
+    ops: u64,
+) -> (u64, Duration) {
+    let clock = HostClock::get();
+    let (mut found, mut ticks, mut at) = (0, 0, 0);
+    for _ in 0..ops {
+        black_box(&mut copied.to).copy_from_slice(black_box(&copied.from));
+        let session = caller.enter();
+        let addr = black_box(targets[at]);
+        at = (at + 1) % targets.len();
+        let start = clock.now();
+        found += u64::from(black_box(session.find_pool(device, addr)).is_some());
+        ticks += clock.now().saturating_sub(start);
+    }
+    let reading = clock.facts().overhead_ns * ops as f64;
+    (found, Duration::from_secs_f64((clock.ns(ticks) as f64 - reading).max(0.0) / 1e9))
+}
+
+impl<M: Mem> Prepared for State<M> {
     fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let caller = self.rig.mem.caller(0);
         let (device, targets) = (&self.rig.device, &self.targets[..]);
         for _ in 0..batches {
             let start = Instant::now();
+            let mut alone = None;
             let found = match (targets, self.section) {
+                (targets, Section::AfterCopy) => {
+                    let (found, took) = after_copies(&caller, device, targets, &mut self.copied, ops);
+                    alone = Some(took);
+                    found
+                }
                 (&[addr], Section::PerBatch) => same_address(&caller, device, addr, ops),
                 (&[addr], Section::PerLookup) => section_each(&caller, device, addr, ops),
                 (targets, _) => dependent(&caller, device, targets, ops),
             };
-            let took = start.elapsed();
+            let took = alone.unwrap_or_else(|| start.elapsed());
             let expected = if self.hits { ops } else { 0 };
             if found != expected {
                 return Err(ScenarioError::Unverified { wrong: found.abs_diff(expected), ops });

@@ -19,6 +19,7 @@ mod fallback;
 mod find_pool;
 mod floor;
 mod ground;
+mod index;
 mod median;
 mod occupancy;
 mod pin;
@@ -38,12 +39,15 @@ pub use find_pool::{Address, FindPool, Section};
 pub use floor::Floor;
 pub use median::{Effort, Measured, Meter};
 pub use occupancy::Occupancy;
+pub(crate) use rig::{Make, Site};
 pub use slot_search::{NSLABS, SlotSearch};
 pub use storm::Storm;
 pub use two_threads::TwoThreads;
 
+use crate::calls::Mem;
 use crate::pages::OnHost;
 use crate::run::Measurable;
+use rig::early;
 use std::time::Duration;
 use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::policy::With;
@@ -62,6 +66,11 @@ pub enum Scenario {
     SharedWord,
     /// `find_pool` among many pools.
     FindPool(FindPool),
+    /// A pool that comes and goes in an index of `pools`.
+    Index {
+        /// Pools that stay, at least 1.
+        pools: u32,
+    },
     /// `find_pool` while pools come and go.
     Churn(Churn),
     /// A map that finds the pool full, and its unmap.
@@ -99,24 +108,36 @@ type Bookkeeping<P> = OnHost<<P as With>::Bounce<NoCopy>>;
 /// [`ScenarioError`] if the state cannot be built.
 pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
     match scenario {
-        Scenario::SlotSearch(cell) if cell.copy => boxed(slot_search::State::<OnHost<P>>::new(cell)?),
-        Scenario::SlotSearch(cell) => boxed(slot_search::State::<Bookkeeping<P>>::new(cell)?),
-        Scenario::TwoThreads(cell) => {
-            boxed(two_threads::State::<two_threads::RoundTrips<Bookkeeping<P>>>::new(cell)?)
-        }
-        Scenario::SharedWord => boxed(two_threads::State::shared_word()?),
-        Scenario::FindPool(cell) => boxed(find_pool::State::<Bookkeeping<P>>::new(cell)?),
-        Scenario::Churn(cell) => boxed(churn::State::<Bookkeeping<P>>::new(cell)?),
-        Scenario::Floor(floor) => boxed(floor::State::new(*floor)),
-        Scenario::Fallback(cell)
-            if cell.platform != Platform::Plain || cell.part == FallbackPart::Decryption =>
-        {
-            boxed(encrypted::State::<P>::new(cell)?)
-        }
+        Scenario::Index { pools } => boxed(index::State::<Bookkeeping<P>>::new(*pools)),
+        Scenario::Fallback(cell) if cell.encrypts() => boxed(encrypted::State::<P>::new(cell)?),
         Scenario::Fallback(cell) if cell.part == FallbackPart::BreakEven => {
             boxed(break_even::State::<P>::new(cell)?)
         }
-        Scenario::Fallback(cell) => boxed(fallback::State::<P>::new(cell)?),
+        _ => prepare_on(&early::<OnHost<P>>, &early::<Bookkeeping<P>>, scenario),
+    }
+}
+
+/// Prepares `scenario` on an allocator that `whole` makes, or one without copying that `bare` makes.
+///
+/// # Errors
+/// [`ScenarioError`] if the state cannot be built.
+pub(crate) fn prepare_on<W: Mem, B: Mem>(
+    whole: Make<'_, W>,
+    bare: Make<'_, B>,
+    scenario: &Scenario,
+) -> Result<Box<dyn Prepared>, ScenarioError> {
+    match scenario {
+        Scenario::SlotSearch(cell) if cell.copy => boxed(slot_search::State::new(whole, cell)?),
+        Scenario::SlotSearch(cell) => boxed(slot_search::State::new(bare, cell)?),
+        Scenario::TwoThreads(cell) => {
+            boxed(two_threads::State::<two_threads::RoundTrips<B>>::new(bare, cell)?)
+        }
+        Scenario::SharedWord => boxed(two_threads::State::shared_word()?),
+        Scenario::FindPool(cell) => boxed(find_pool::State::new(bare, cell)?),
+        Scenario::Index { .. } => Err(ScenarioError::Unable { what: "an index of pools that stands alone" }),
+        Scenario::Churn(cell) => boxed(churn::State::new(bare, cell)?),
+        Scenario::Floor(floor) => boxed(floor::State::new(*floor)),
+        Scenario::Fallback(cell) => boxed(fallback::State::new(whole, bare, cell)?),
     }
 }
 

@@ -3,47 +3,75 @@
 use super::ground::{ATTRS, ORIGINALS, POOL, blocks};
 use super::occupancy::Buffers;
 use super::{Measurable, Occupancy, ScenarioError};
-use crate::pages::{pages, touch};
+use crate::calls::{Caller as _, Mem, Session};
+use crate::pages::{On, pages, touch};
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::Geometry;
-use swiotlb_core::caller::Session;
 use swiotlb_core::device::{DeviceLimits, MapRequest};
-use swiotlb_core::error::{MapError, UnmapError};
-use swiotlb_core::mem::{Device, IoTlbMem, Permissions};
-use swiotlb_core::phys::{NoEncryption, PhysMemory};
-use swiotlb_core::policy::Policy;
+use swiotlb_core::error::{InitError, MapError, UnmapError};
+use swiotlb_core::mem::{IoTlbMem, Permissions};
+use swiotlb_core::phys::{BuddyZones, Decrypt, NoEncryption, PhysMemory};
 use swiotlb_core::rules::IO_TLB_SIZE;
 
+/// What an allocator is set up on.
+pub struct Site {
+    /// Where the default pool lies.
+    pub base: PhysAddr,
+    /// Its slots and areas.
+    pub geometry: Geometry,
+    /// What the allocator may do.
+    pub permissions: Permissions,
+    /// The bytes.
+    pub memory: Arc<PhysMemory>,
+    /// The pages of transient pools.
+    pub blocks: BuddyZones,
+}
+
+/// Sets an allocator up.
+pub type Make<'a, M> = &'a dyn Fn(Site) -> Result<M, InitError>;
+
+/// Sets an allocator of policy `P` up.
+///
+/// # Errors
+/// It cannot be set up.
+pub fn early<P: Measurable>(site: Site) -> Result<Arc<IoTlbMem<P>>, InitError> {
+    early_under(site, NoEncryption)
+}
+
+/// As [`early`], under a decryption model.
+pub fn early_under<P: On<BuddyZones, D>, D: Decrypt>(
+    site: Site,
+    decrypt: D,
+) -> Result<Arc<IoTlbMem<P>>, InitError> {
+    let Site { base, geometry, permissions, memory, blocks } = site;
+    let reserve = &mut |_bytes| Some(base);
+    let pages = pages(blocks, decrypt);
+    let mem = IoTlbMem::<P>::early(geometry, permissions, None, Arc::clone(&memory), pages, reserve)?.mem;
+    touch(mem.pages(), &memory)?;
+    Ok(mem)
+}
+
 /// An allocator with one device.
-pub struct Rig<P: Policy> {
+pub struct Rig<M: Mem> {
     /// The bytes.
     pub memory: Arc<PhysMemory>,
     /// The allocator.
-    pub mem: Arc<IoTlbMem<P>>,
+    pub mem: M,
     /// A device without limits or masks.
-    pub device: Device<P>,
+    pub device: M::Device,
 }
 
-impl<P: Measurable> Rig<P> {
+impl<M: Mem> Rig<M> {
     /// A pool of `nslabs` slots in `nareas` areas, all free. No worker runs.
-    pub fn new(nslabs: u64, nareas: u32, can_grow: bool) -> Result<Self, ScenarioError> {
-        let rig = Self::on(pages(blocks(), NoEncryption), nslabs, nareas, can_grow)?;
-        touch(rig.mem.pages(), &rig.memory)?;
-        Ok(rig)
-    }
-}
-
-impl<P: Policy> Rig<P> {
-    /// As [`Rig::new`], with these pages, which are not touched.
-    pub fn on(pages: P::Pages, nslabs: u64, nareas: u32, can_grow: bool) -> Result<Self, ScenarioError> {
+    pub fn new(make: Make<'_, M>, nslabs: u64, nareas: u32, can_grow: bool) -> Result<Self, ScenarioError> {
         let memory = Arc::new(PhysMemory::new());
         let permissions = Permissions { can_grow, ..Permissions::default() };
         let geometry = Geometry { nslabs, nareas };
-        let reserve = &mut |_bytes| Some(POOL);
-        let setup = IoTlbMem::early(geometry, permissions, None, Arc::clone(&memory), pages, reserve)?;
-        let device = setup.mem.device(DeviceLimits::default())?;
-        Ok(Self { memory, mem: setup.mem, device })
+        let mem =
+            make(Site { base: POOL, geometry, permissions, memory: Arc::clone(&memory), blocks: blocks() })?;
+        let device = mem.device(DeviceLimits::default())?;
+        Ok(Self { memory, mem, device })
     }
 
     /// Brings the empty pool of `nslabs` slots into a state.
@@ -60,12 +88,12 @@ impl<P: Policy> Rig<P> {
     }
 }
 
-struct InRig<'a, P: Policy> {
-    session: Session<'a, P>,
-    device: &'a Device<P>,
+struct InRig<'a, S: Session> {
+    session: S,
+    device: &'a S::Device,
 }
 
-impl<P: Policy> Buffers for InRig<'_, P> {
+impl<S: Session> Buffers for InRig<'_, S> {
     fn map(&self, request: &MapRequest) -> Result<PhysAddr, MapError> {
         self.session.map(self.device, request)
     }

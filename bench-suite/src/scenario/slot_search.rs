@@ -1,16 +1,14 @@
 //! One map, then its unmap, on one thread. The area's start index is left to rotate.
 
 use super::ground::{ATTRS, request};
-use super::rig::Rig;
-use super::{Measurable, Occupancy, PER_SECTION, Prepared, ScenarioError};
+use super::rig::{Make, Rig};
+use super::{Occupancy, PER_SECTION, Prepared, ScenarioError};
+use crate::calls::{Caller, Mem, Session};
 use core::hint::black_box;
 use std::time::{Duration, Instant};
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::caller::{Caller, Session};
 use swiotlb_core::device::MapRequest;
 use swiotlb_core::error::{MapError, UnmapError};
-use swiotlb_core::mem::Device;
-use swiotlb_core::policy::Policy;
 
 /// Slots of the one pool in the published tables.
 pub const NSLABS: u64 = 32_768;
@@ -31,15 +29,15 @@ pub struct SlotSearch {
 }
 
 /// The prepared pool.
-pub(super) struct State<P: Measurable> {
-    rig: Rig<P>,
+pub(super) struct State<M: Mem> {
+    rig: Rig<M>,
     request: MapRequest,
     fails: bool,
 }
 
-impl<P: Measurable> State<P> {
-    pub(super) fn new(cell: &SlotSearch) -> Result<Self, ScenarioError> {
-        let rig = Rig::new(cell.nslabs, 1, false)?;
+impl<M: Mem> State<M> {
+    pub(super) fn new(make: Make<'_, M>, cell: &SlotSearch) -> Result<Self, ScenarioError> {
+        let rig = Rig::new(make, cell.nslabs, 1, false)?;
         if cell.copy {
             rig.touch(cell.nslabs, cell.slots)?;
         }
@@ -50,9 +48,9 @@ impl<P: Measurable> State<P> {
 
 /// A map as a driver calls it: through the symbol of a function, not inlined into the driver.
 #[inline(never)]
-pub(super) fn map<P: Policy>(
-    session: &Session<'_, P>,
-    device: &Device<P>,
+pub(super) fn map<S: Session>(
+    session: &S,
+    device: &S::Device,
     request: &MapRequest,
 ) -> Result<PhysAddr, MapError> {
     session.map(device, request)
@@ -60,9 +58,9 @@ pub(super) fn map<P: Policy>(
 
 /// An unmap as a driver calls it.
 #[inline(never)]
-pub(super) fn unmap<P: Policy>(
-    session: &Session<'_, P>,
-    device: &Device<P>,
+pub(super) fn unmap<S: Session>(
+    session: &S,
+    device: &S::Device,
     addr: PhysAddr,
     request: &MapRequest,
 ) -> Result<(), UnmapError> {
@@ -71,12 +69,7 @@ pub(super) fn unmap<P: Policy>(
 
 /// `ops` round trips, [`PER_SECTION`] to a read section; how many did not succeed.
 #[inline]
-pub(super) fn round_trips<P: Policy>(
-    caller: &Caller<'_, P>,
-    device: &Device<P>,
-    request: &MapRequest,
-    ops: u64,
-) -> u64 {
+pub(super) fn round_trips<C: Caller>(caller: &C, device: &C::Device, request: &MapRequest, ops: u64) -> u64 {
     let mut failed = 0;
     let mut left = ops;
     while left > 0 {
@@ -94,7 +87,7 @@ pub(super) fn round_trips<P: Policy>(
     failed
 }
 
-impl<P: Measurable> Prepared for State<P> {
+impl<M: Mem> Prepared for State<M> {
     fn run(&mut self, batches: usize, ops: u64, each: &mut dyn FnMut(Duration)) -> Result<(), ScenarioError> {
         let caller = self.rig.mem.caller(0);
         let before = self.rig.mem.stats().used;

@@ -6,14 +6,14 @@
 
 use super::ground::request;
 use super::pin::{cores, pin_to};
-use super::rig::Rig;
+use super::rig::{Make, Rig};
 use super::slot_search::round_trips;
-use super::{Measurable, PER_SECTION, Prepared, ScenarioError};
+use super::{PER_SECTION, Prepared, ScenarioError};
+use crate::calls::Mem;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use swiotlb_core::device::{DeviceLimits, MapRequest};
-use swiotlb_core::mem::Device;
 
 /// Slots of the one pool.
 const NSLABS: u64 = 32_768;
@@ -91,23 +91,23 @@ impl<W: Pair> State<W> {
 }
 
 /// Round trips on one pool.
-pub(super) struct RoundTrips<P: Measurable> {
-    rig: Rig<P>,
+pub(super) struct RoundTrips<M: Mem> {
+    rig: Rig<M>,
     /// By thread; apart in memory, as a driver's devices are.
-    devices: [Box<Line<Device<P>>>; THREADS],
+    devices: [Box<Line<M::Device>>; THREADS],
     request: MapRequest,
 }
 
-impl<P: Measurable> State<RoundTrips<P>> {
-    pub(super) fn new(cell: &TwoThreads) -> Result<Self, ScenarioError> {
-        let rig = Rig::<P>::new(NSLABS, cell.areas, false)?;
+impl<M: Mem> State<RoundTrips<M>> {
+    pub(super) fn new(make: Make<'_, M>, cell: &TwoThreads) -> Result<Self, ScenarioError> {
+        let rig = Rig::new(make, NSLABS, cell.areas, false)?;
         let device = || rig.mem.device(DeviceLimits::default()).map(|device| Box::new(Line(device)));
         let devices = [device()?, device()?];
         Self::on_two_cores(RoundTrips { rig, devices, request: request(cell.slots) })
     }
 }
 
-impl<P: Measurable> Pair for RoundTrips<P> {
+impl<M: Mem> Pair for RoundTrips<M> {
     fn worker(&self, me: usize) -> impl FnMut(u64) -> u64 {
         let caller = self.rig.mem.caller(u32::try_from(me).unwrap_or(0));
         move |ops| round_trips(&caller, &self.devices[me].0, &self.request, ops)

@@ -61,8 +61,40 @@ pub struct Built {
     pub retries: u32,
 }
 
-/// Makes an allocator of one policy; each entry of the registry has one.
-pub type Build = fn(Parts<'_>) -> Result<Built, InitError>;
+/// Makes allocators of one policy; each entry of the registry has one.
+pub trait Maker: Send + Sync {
+    /// Makes an allocator.
+    ///
+    /// # Errors
+    /// It cannot be set up.
+    fn build(&self, parts: Parts<'_>) -> Result<Built, InitError>;
+
+    /// What its allocators can be asked.
+    fn abilities(&self) -> Abilities {
+        Abilities::ALL
+    }
+}
+
+/// What makes allocators of a policy.
+pub type Build = &'static dyn Maker;
+
+/// What an allocator can be asked beside mapping. Policies of ours can all of it, outside ones what their interface
+/// has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// Other constructors than [`How::Early`] with memory at once, and what belongs to a restricted pool.
+    pub set_up: bool,
+    /// What lies inside: areas, free runs, which pools and pages came and went, what would be logged; and pools and
+    /// mappings at recorded places.
+    pub inside: bool,
+    /// Steps are counted.
+    pub steps: bool,
+}
+
+impl Abilities {
+    /// Everything.
+    pub const ALL: Self = Self { set_up: true, inside: true, steps: true };
+}
 
 /// An allocator with its devices, every step counted.
 pub trait Subject: Send + Sync {

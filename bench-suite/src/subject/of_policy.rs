@@ -1,7 +1,11 @@
 //! A subject of one policy: the only code here that is compiled for each of them.
 
-use super::{AreaFacts, Blocks, Build, Built, Caller, How, MappingFacts, Parts, PoolFacts, Session, Subject};
+use super::{
+    AreaFacts, Blocks, Build, Built, Caller, How, Maker, MappingFacts, Parts, PoolFacts, Session, Subject,
+};
 use crate::pages::{On, Pages, pages};
+use crate::tick;
+use core::marker::PhantomData;
 use std::sync::Arc;
 use swiotlb_core::addr::{AreaIndex, PhysAddr, SlotIndex};
 use swiotlb_core::boot::Geometry;
@@ -24,10 +28,19 @@ type Counted<P> = <<P as With>::Pages<Pages<P, Blocks, NoEncryption>> as With>::
 pub trait Counting: On<Blocks, NoEncryption> + Policy<Probe = Counters> {}
 impl<P: On<Blocks, NoEncryption> + Policy<Probe = Counters>> Counting for P {}
 
+/// Makes subjects of policy `P`.
+struct Makes<P>(PhantomData<fn() -> P>);
+
+impl<P: Counting> Maker for Makes<P> {
+    fn build(&self, parts: Parts<'_>) -> Result<Built, InitError> {
+        OfPolicy::<P>::build(parts)
+    }
+}
+
 /// What makes subjects of policy `P`.
 #[must_use]
 pub const fn build<P: With>() -> Build {
-    OfPolicy::<Counted<P>>::build
+    &Makes::<Counted<P>>(PhantomData)
 }
 
 /// An allocator of policy `P` with its devices. Fields drop in this order.
@@ -110,7 +123,7 @@ impl<P: Counting> Caller for OnThread<'_, P> {
     }
 
     fn free_expired(&self) -> usize {
-        self.caller.free_expired()
+        tick::free_expired(&self.caller)
     }
 
     fn quiesce(&mut self) -> usize {

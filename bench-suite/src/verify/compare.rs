@@ -1,5 +1,6 @@
 //! Comparing what an operation did with what Linux did, field by field.
 
+use crate::subject::Abilities;
 use swiotlb_core::policy::Reproduces;
 use workloads::golden::{Op, Out};
 
@@ -21,6 +22,8 @@ enum Kind {
     Rule,
     /// Follows from which slots requests get.
     Placement,
+    /// The same, and is seen only by who can look inside.
+    Inside,
     /// Follows from exact statistics (and from placement, where requests fail or not).
     Statistics,
     /// Follows from which pages are taken and given back.
@@ -34,22 +37,29 @@ enum Kind {
 }
 
 /// The groups of fields that a policy is not compared on, in words.
-pub fn left_out(reproduces: Reproduces) -> Option<String> {
+pub fn left_out(reproduces: Reproduces, abilities: Abilities) -> Option<String> {
     let mut groups: Vec<_> =
         reproduces.words().into_iter().filter(|&(_, kept)| !kept).map(|(what, _)| what).collect();
     if !reproduces.placement {
         groups.push("what follows from placement");
     }
+    if reproduces.placement && !abilities.inside {
+        groups.push("areas, pools that come and go, notes");
+    }
+    if !abilities.set_up {
+        groups.push("late and restricted set-up");
+    }
     if groups.is_empty() { None } else { Some(groups.join(", ")) }
 }
 
-fn compared(kind: Kind, op: &Op, reproduces: Reproduces) -> bool {
+fn compared(kind: Kind, op: &Op, reproduces: Reproduces, abilities: Abilities) -> bool {
     let Reproduces { placement, statistics, page_events, reclaim_order, flag } = reproduces;
     match kind {
         Kind::Data => true,
         // Set-up and declarations do not depend on what came before.
         Kind::Rule => placement || matches!(op, Op::Init(_) | Op::Device(_) | Op::Restricted(_)),
         Kind::Placement => placement,
+        Kind::Inside => placement && abilities.inside,
         Kind::Statistics => placement && statistics,
         Kind::Pages => placement && page_events,
         Kind::Reclaim => placement && reclaim_order,
@@ -58,10 +68,10 @@ fn compared(kind: Kind, op: &Op, reproduces: Reproduces) -> bool {
 }
 
 macro_rules! differences {
-    ($op:expr, $reproduces:expr, $expected:expr, $got:expr, $($kind:ident: $($field:ident)*;)*) => {{
+    ($op:expr, $reproduces:expr, $abilities:expr, $expected:expr, $got:expr, $($kind:ident: $($field:ident)*;)*) => {{
         let mut differences = Vec::new();
         $($(
-            if compared(Kind::$kind, $op, $reproduces) && $expected.$field != $got.$field {
+            if compared(Kind::$kind, $op, $reproduces, $abilities) && $expected.$field != $got.$field {
                 differences.push(Difference {
                     field: stringify!($field),
                     expected: shown(&$expected.$field),
@@ -76,18 +86,26 @@ macro_rules! differences {
 /// Where `got` differs from `expected` in what the policy declares to reproduce. A CRC that the policy
 /// could not take, because its mapping failed where Linux's did not, is no difference for a policy of
 /// another placement.
-pub fn compare(op: &Op, reproduces: Reproduces, expected: &Out, got: &Out) -> Vec<Difference> {
-    let mut differences = differences!(op, reproduces, expected, got,
+pub fn compare(
+    op: &Op,
+    reproduces: Reproduces,
+    abilities: Abilities,
+    expected: &Out,
+    got: &Out,
+) -> Vec<Difference> {
+    let mut differences = differences!(op, reproduces, abilities, expected, got,
         Rule: nslabs nareas area_nslabs base default_nslabs default_nareas can_grow phys_limit rc
             max_mapping_size active force_bounce for_alloc notes ok err bug;
-        Placement: pools_added pools_removed work_scheduled pool transient off slot pad_slots first
-            nslots alloc_left area paddr pools ran;
+        Placement: transient off slot pad_slots first nslots alloc_left paddr;
+        Inside: pools_added pools_removed work_scheduled pool area pools ran;
         Pages: pages;
         Reclaim: rcu_queued callbacks;
         Lookup: found;
         Statistics: total_used used_hiwater transient_nslabs;
         Data: dev_crc cpu_crc;
     );
+    // What would be logged is a rule, and known inside only.
+    differences.retain(|d| abilities.inside || d.field != "notes");
     if !reproduces.placement {
         let absent = |d: &Difference| d.expected == ABSENT || d.got == ABSENT;
         differences.retain(|d| !(d.field.ends_with("_crc") && absent(d)));
@@ -117,7 +135,7 @@ mod tests {
     fn every_differing_field_is_named() {
         let expected = Out { slot: Some(3), ok: Some(true), ..Out::default() };
         let got = Out { slot: Some(4), ..expected.clone() };
-        let found = compare(&Op::RunRcu, ALL, &expected, &got);
+        let found = compare(&Op::RunRcu, ALL, Abilities::ALL, &expected, &got);
         assert_eq!(found.len(), 1);
         let first = found.first().unwrap();
         assert_eq!((first.field, first.expected.as_str(), first.got.as_str()), ("slot", "3", "4"));
@@ -134,10 +152,26 @@ mod tests {
         };
         let (expected, got) = (all(3), all(9));
         let fields = |reproduces| -> Vec<_> {
-            compare(&Op::RunRcu, reproduces, &expected, &got).iter().map(|d| d.field).collect()
+            compare(&Op::RunRcu, reproduces, Abilities::ALL, &expected, &got)
+                .iter()
+                .map(|d| d.field)
+                .collect()
         };
         assert_eq!(fields(ALL), ["slot", "callbacks", "total_used", "dev_crc"]);
         assert_eq!(fields(Reproduces { statistics: false, ..ALL }), ["slot", "callbacks", "dev_crc"]);
         assert_eq!(fields(Reproduces { placement: false, ..ALL }), ["dev_crc"]);
+    }
+
+    #[test]
+    fn who_cannot_look_inside_is_not_held_to_what_is_there() {
+        let outside = Abilities { inside: false, ..Abilities::ALL };
+        let all = |n| Out { slot: Some(n), ran: Some(n > 0), callbacks: Some(n), ..Out::default() };
+        let found = compare(&Op::RunRcu, ALL, outside, &all(0), &all(1));
+        assert_eq!(found.iter().map(|d| d.field).collect::<Vec<_>>(), ["slot"]);
+        let said = left_out(Reproduces { statistics: false, ..ALL }, outside);
+        assert_eq!(
+            said.unwrap(),
+            "statistics; areas, pools that come and go, page events, reclaim order, notes"
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The machine that golden vectors run on: an arena, allocators, devices, live mappings, pool numbers.
 
 use super::ground::Ground;
-use super::limits::{MAX_RESERVED_SLOTS, MAX_SPAN, Refusal, at_most};
+use super::limits::{MAX_RESERVED_SLOTS, MAX_SPAN, Refusal, at_most, in_words, inside_arena};
+use super::owned::Owned;
 use super::unknown::Unknown;
 use crate::subject::{AreaFacts, Build, MappingFacts, PoolFacts, Subject};
 use crate::verify::script::ScriptedBlocks;
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use swiotlb_core::addr::{AreaIndex, PhysAddr};
 use swiotlb_core::device::{DeviceLimits, Direction};
 use swiotlb_core::error::PageError;
-use workloads::golden::{Area, Arena, PoolAdded, fill_pattern};
+use workloads::golden::{Area, Arena, Map, PoolAdded, fill_pattern};
 
 /// A live mapping, by its handle.
 #[derive(Clone, Copy)]
@@ -46,6 +47,8 @@ pub struct Machine {
     pub devices: BTreeMap<u64, Device>,
     /// Live mappings and page allocations; they share their numbers.
     pub mappings: HashMap<u64, Handle>,
+    /// Whose slots are whose.
+    pub owned: Owned,
     /// Originals whose bytes may differ from the vector's.
     pub unknown: Unknown,
     /// The start of every pool that ever was, by its number.
@@ -54,8 +57,8 @@ pub struct Machine {
     pub live: BTreeMap<u64, i64>,
     /// What [`Machine::pools_may_differ`] saw last.
     counts: Counts,
-    /// Whether the policy counts, so that its statistics tell of pools.
-    counted: bool,
+    /// Whether the policy counts, so that its statistics are exact and tell of pools.
+    pub counted: bool,
     /// Bytes on their way to or from memory, kept to be used again.
     buffer: RefCell<Vec<u8>>,
 }
@@ -81,6 +84,7 @@ impl Machine {
             declared: HashMap::new(),
             devices: BTreeMap::new(),
             mappings: HashMap::new(),
+            owned: Owned::default(),
             unknown: Unknown::default(),
             bases: Vec::new(),
             live: BTreeMap::new(),
@@ -110,6 +114,15 @@ impl Machine {
         resize(buffer, bytes);
         fill_pattern(buffer, seed);
         self.ground.memory.write(addr, buffer)
+    }
+
+    /// What the CPU does before a map: its bytes are in the original, whoever maps it then.
+    pub fn fill_original(&self, op: &Map) -> Result<(), Refusal> {
+        inside_arena(self.arena, op.orig, op.size)?;
+        let Some(seed) = op.fill else { return Ok(()) };
+        at_most("the size", op.size, MAX_SPAN)?;
+        self.ground.dirty(PhysAddr(op.orig), op.size);
+        self.fill(PhysAddr(op.orig), op.size, seed).map_err(in_words)
     }
 
     /// The number of the pool that starts at `base`.

@@ -30,7 +30,7 @@ pub fn init(machine: &mut Machine, op: &Init) -> Result<Out, Refusal> {
         InitMode::Early => How::Early(reserve),
         InitMode::Late { late_size } => How::Late(late_size),
     };
-    let built = (machine.build)(parts(machine, how, geometry, permissions)).map_err(in_words)?;
+    let built = machine.build.build(parts(machine, how, geometry, permissions)).map_err(in_words)?;
     let out = described_setup(&built, op.mode);
     machine.mems.insert(0, built.subject);
     Ok(out)
@@ -74,7 +74,7 @@ pub fn device(machine: &mut Machine, op: &Device) -> Result<Out, Refusal> {
         machine.may_reserve(nslabs)?;
         let how = How::Restricted(PhysAddr(base), nslabs);
         let parts = parts(machine, how, Geometry { nslabs, nareas: 1 }, Permissions::default());
-        machine.mems.insert(op.mem, (machine.build)(parts).map_err(in_words)?.subject);
+        machine.mems.insert(op.mem, machine.build.build(parts).map_err(in_words)?.subject);
     }
     let mem = machine.mems.get_mut(&op.mem).ok_or_else(|| format!("there is no allocator {}", op.mem))?;
     let number = mem.add_device(op.limits).map_err(in_words)?;

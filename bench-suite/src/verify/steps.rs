@@ -2,9 +2,7 @@
 
 use super::set_up;
 use crate::subject::{Caller, MappingFacts, PoolFacts, Session, Subject};
-use crate::verify::limits::{
-    MAX_ALLOCATORS, MAX_SPAN, Refusal, at_most, in_words, inside_arena, inside_mapping, narrow,
-};
+use crate::verify::limits::{MAX_ALLOCATORS, Refusal, at_most, in_words, inside_mapping, narrow};
 use crate::verify::machine::{Device, Handle, Machine, area_state, broken_rule};
 use swiotlb_core::addr::{AreaIndex, PhysAddr};
 use swiotlb_core::error::MapError;
@@ -81,12 +79,7 @@ fn golden_notes(caller: &dyn Caller) -> Vec<Note> {
 }
 
 fn map(machine: &mut Machine, op: &Map) -> Result<Out, Refusal> {
-    inside_arena(machine.arena, op.orig, op.size)?;
-    if let Some(seed) = op.fill {
-        at_most("the size", op.size, MAX_SPAN)?;
-        machine.ground.dirty(PhysAddr(op.orig), op.size);
-        machine.fill(PhysAddr(op.orig), op.size, seed).map_err(in_words)?;
-    }
+    machine.fill_original(op)?;
     let (mem, device) = device_of(machine, op.dev)?;
     let caller = mem.caller(narrow("cpu", op.cpu)?);
     let session = caller.enter();
@@ -95,6 +88,7 @@ fn map(machine: &mut Machine, op: &Map) -> Result<Out, Refusal> {
         Api::Tbl => session.map(device.number, &request),
         Api::Stream => session.map_streaming(device.number, &request),
     };
+    let mut claimed = None;
     let mut out = match mapped {
         Ok(addr) => {
             let handle = Handle { dev: op.dev, orig: op.orig, size: op.size, dir: op.dir, addr };
@@ -103,6 +97,7 @@ fn map(machine: &mut Machine, op: &Map) -> Result<Out, Refusal> {
                 return Err(rule);
             }
             let mapping = mapping.ok_or("the mapping is not found in its own pool")?;
+            claimed = Some(mapping);
             let out = described_map(machine, &mapping, op, addr)?;
             // An unmap or sync of too many bytes copies up to the allocation's end.
             let bytes = out.alloc_left.unwrap_or(0);
@@ -119,9 +114,11 @@ fn map(machine: &mut Machine, op: &Map) -> Result<Out, Refusal> {
     out.0.work_scheduled = caller.counts().work_scheduled > 0;
     drop(session);
     drop(caller);
+    let of = device.mem;
     if let Some(handle) = out.1 {
         machine.mappings.insert(op.h, handle);
     }
+    claimed.map_or(Ok(()), |mapping| machine.owned.claim(of, &mapping))?;
     Ok(out.0)
 }
 
@@ -171,6 +168,7 @@ fn unmap(machine: &mut Machine, op: &Unmap) -> Result<Out, Refusal> {
     };
     drop(session);
     drop(caller);
+    machine.owned.release(&mapping);
     machine.mappings.remove(&op.h);
     Ok(out)
 }
@@ -250,9 +248,13 @@ fn find_pool(machine: &Machine, op: &FindPool) -> Result<Out, Refusal> {
     })
 }
 
-fn stats(machine: &Machine, mem: u64) -> Result<Out, Refusal> {
-    let mem = mem_of(machine, mem)?;
+fn stats(machine: &Machine, of: u64) -> Result<Out, Refusal> {
+    let mem = mem_of(machine, of)?;
     let stats = mem.stats();
+    let taken = machine.owned.slots(of);
+    if machine.counted && stats.used != taken {
+        return Err(format!("{} slots are in use, and live mappings take {taken}", stats.used));
+    }
     Ok(Out {
         total_used: Some(stats.used),
         used_hiwater: Some(stats.used_hiwater),
@@ -313,8 +315,10 @@ fn ralloc(machine: &mut Machine, op: &Ralloc) -> Result<Out, Refusal> {
     };
     let dir = swiotlb_core::device::Direction::Bidirectional;
     machine.ground.dirty(addr, op.size);
+    let of = device.mem;
     drop(session);
     drop(caller);
+    machine.owned.claim(of, &mapping)?;
     machine.mappings.insert(op.h, Handle { dev: op.dev, orig: 0, size: op.size, dir, addr });
     Ok(out)
 }
@@ -325,7 +329,11 @@ fn rfree(machine: &mut Machine, op: &Rfree) -> Result<Out, Refusal> {
     let addr = op.paddr.map_or(handle.addr, PhysAddr);
     let caller = mem.caller(0);
     let session = caller.enter();
-    let nslots = session.mapping(device.number, addr).map_or(0, |mapping| mapping.nslots);
+    let mapping = session.mapping(device.number, addr);
+    let nslots = mapping.map_or(0, |mapping| mapping.nslots);
     let freed = session.free_pages(device.number, addr);
+    drop(session);
+    drop(caller);
+    mapping.filter(|_| freed).iter().for_each(|mapping| machine.owned.release(mapping));
     Ok(Out { nslots: Some(if freed { nslots } else { 0 }), ..ok(freed) })
 }

@@ -3,7 +3,7 @@
 //! With a lock of four bytes and a search without state it takes 16 bytes, four to a cache line, as
 //! `struct io_tlb_area` does.
 
-use super::{AreaNames, AreaSlots};
+use super::{AreaNames, AreaSlots, Hold};
 use crate::lock::AreaLock;
 use crate::probe::Probe;
 use crate::search::{AreaRange, InWindow, SlotRequest, SlotSearch};
@@ -106,6 +106,7 @@ impl<L: AreaLock, S: SlotSearch> AreaSlots for Locked<L, S> {
         self.lock.with(&(), || self.search.run(slots, slot))
     }
 
+    #[inline]
     fn used(&self) -> u64 {
         self.used.load(Relaxed)
     }
@@ -116,6 +117,12 @@ impl<L: AreaLock, S: SlotSearch> AreaSlots for Locked<L, S> {
 
     fn set_index(&self, range: AreaRange, index: u32) {
         self.lock.with(&(), || self.index.store(if index < range.len { index } else { 0 }, Relaxed));
+    }
+}
+
+impl<L: AreaLock, S: SlotSearch> Hold for Locked<L, S> {
+    fn hold(&self, f: &mut dyn FnMut(u64)) {
+        self.lock.with(&(), || f(self.used.load(Relaxed)));
     }
 }
 

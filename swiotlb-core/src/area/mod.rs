@@ -1,20 +1,30 @@
 //! An area: a share of a pool's slots with a lock, a count of used slots and a start index of its own.
 //!
-//! Invariant, under the area's lock: `used` is the number of slots that are not free, and `index`
-//! (where the next search starts) lies within the area.
+//! Invariant, under the area's lock, or where there is none whenever no call is under way: `used` is the number of
+//! slots that are not free, and `index` (where the next search starts) lies within the area.
 //!
 //! | area | when it wins |
 //! |---|---|
 //! | [`Locked`] | Linux's: one lock around a slot search |
 //! | [`Padded`] | many CPUs: the same on cache lines of its own |
+//! | [`Metered`] | exact statistics without a shared counter: an area that knows how much it may use |
+//! | [`LockFree`] | CPUs that share an area: none waits for another; a failing search looks at every word twice |
+//! | [`LockFree`] with [`Spread`] | the same, each CPU in segments of its own; gives Linux's placement up |
 
+pub(crate) mod free_bits;
+mod lock_free;
 mod locked;
+mod metered;
 mod padded;
+mod start;
 #[cfg(test)]
 mod tests;
 
+pub use lock_free::LockFree;
 pub use locked::Locked;
+pub use metered::{Hold, Metered};
 pub use padded::Padded;
+pub use start::{Shared, Spread};
 
 use crate::probe::Probe;
 use crate::search::{AreaRange, InWindow, SlotRequest};
@@ -39,6 +49,8 @@ pub trait AreaSlots: Send + Sync + 'static {
     type Table: SlotTable;
     /// Whether every answer equals Linux's whenever calls do not overlap in time.
     const KEEPS_PLACEMENT: bool;
+    /// Whether it has an allowance ([`AreaSlots::allow`]).
+    const METERED: bool = false;
 
     /// The parts of the policy label.
     fn names() -> AreaNames;
@@ -76,4 +88,16 @@ pub trait AreaSlots: Send + Sync + 'static {
 
     /// Moves the start of the next search (for replay and tests); an index past the end becomes 0.
     fn set_index(&self, range: AreaRange, index: u32);
+
+    /// Whether more slots are in use than were allowed.
+    #[inline]
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    /// Holds the area still, asks `allowance` with the slots in use, and allows so many from now on. An area
+    /// without an allowance only asks.
+    fn allow(&self, allowance: &mut dyn FnMut(u64) -> u64) {
+        allowance(self.used());
+    }
 }

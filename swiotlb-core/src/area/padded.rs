@@ -1,6 +1,6 @@
 //! An area on cache lines of its own, so that neighbours' locks and counts do not share one.
 
-use super::{AreaNames, AreaSlots};
+use super::{AreaNames, AreaSlots, Hold};
 use crate::probe::Probe;
 use crate::search::{AreaRange, InWindow, SlotRequest};
 use crossbeam_utils::CachePadded;
@@ -11,6 +11,7 @@ pub struct Padded<A>(CachePadded<A>);
 impl<A: AreaSlots> AreaSlots for Padded<A> {
     type Table = A::Table;
     const KEEPS_PLACEMENT: bool = A::KEEPS_PLACEMENT;
+    const METERED: bool = A::METERED;
 
     fn names() -> AreaNames {
         AreaNames { layout: "padded", ..A::names() }
@@ -59,6 +60,21 @@ impl<A: AreaSlots> AreaSlots for Padded<A> {
 
     fn set_index(&self, range: AreaRange, index: u32) {
         self.0.set_index(range, index);
+    }
+
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.0.is_over()
+    }
+
+    fn allow(&self, allowance: &mut dyn FnMut(u64) -> u64) {
+        self.0.allow(allowance);
+    }
+}
+
+impl<A: Hold> Hold for Padded<A> {
+    fn hold(&self, f: &mut dyn FnMut(u64)) {
+        self.0.hold(f);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::device::DeviceLimits;
 use crate::lock::QueuedSpin;
 use crate::rules::IO_TLB_SIZE;
 use crate::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
-use crate::slot::{FirstSlot, SlotTable};
+use crate::slot::{EachSlot, FirstSlot, SlotTable};
 use crate::sync::{AtomicU32, Ordering};
 use core::marker::PhantomData;
 use proptest::prelude::*;
@@ -30,6 +30,10 @@ macro_rules! for_every_area {
         $test::<Locked<QueuedSpin, Warm<FirstSlot>>>($($arg),*);
         $test::<Locked<QueuedSpin, Lifo>>($($arg),*);
         $test::<Locked<QueuedSpin, Offset<FirstSlot>>>($($arg),*);
+        $test::<LockFree>($($arg),*);
+        $test::<LockFree<EachSlot>>($($arg),*);
+        $test::<LockFree<FirstSlot, Spread>>($($arg),*);
+        $test::<LockFree<EachSlot, Spread>>($($arg),*);
     };
 }
 
@@ -40,11 +44,19 @@ struct Subject<A: AreaSlots> {
     area: A,
 }
 
-const AT: InWindow = InWindow { base: 0, shift: 0 };
+/// Where the pool starts: at an odd place of every boundary window below 64 MiB.
+const START: PhysAddr = PhysAddr(0x1234_5000);
 
-fn request(nslots: u32, min_align_mask: u64) -> SlotRequest {
-    let limits = DeviceLimits { min_align_mask, seg_boundary_mask: 0xf_ffff, ..DeviceLimits::default() };
-    SlotRequest::new(&limits, PhysAddr(0x1234_5000), u64::from(nslots) * IO_TLB_SIZE, 0, 0)
+/// One of several kinds of request: bits kept or not, aligned or not, and a device with near or far boundaries.
+fn request(nslots: u32, kind: u32) -> SlotRequest {
+    let limits = DeviceLimits {
+        min_align_mask: [0, 0xfff, 0x3fff][(kind % 3) as usize],
+        seg_boundary_mask: [u64::MAX, 0xf_ffff, 0xffff][(kind / 3 % 3) as usize],
+        ..DeviceLimits::default()
+    };
+    let alloc_align_mask = [0, 0x7ff, 0x7fff][(kind / 9 % 3) as usize];
+    let orig = PhysAddr(u64::from(kind / 27 % 3) * 0x1234_5000);
+    SlotRequest::new(&limits, orig, u64::from(nslots) * IO_TLB_SIZE, alloc_align_mask, 0)
 }
 
 impl<A: AreaSlots> Subject<A> {
@@ -56,7 +68,11 @@ impl<A: AreaSlots> Subject<A> {
     }
 
     fn find(&self, req: &SlotRequest) -> Option<u32> {
-        self.area.find_slots(&self.table, self.range, AT, req, &())
+        self.area.find_slots(&self.table, self.range, req.in_window(START), req, &())
+    }
+
+    fn peek(&self, req: &SlotRequest) -> Option<u32> {
+        self.area.peek(&self.table, self.range, req.in_window(START), req)
     }
 
     fn claim_at(&self, first: u32, req: &SlotRequest) -> bool {
@@ -83,16 +99,21 @@ fn answers_alike<A: AreaSlots>(len: u32, steps: &[Step]) {
     let (list, other) = (Subject::<List>::new(len), Subject::<A>::new(len));
     let mut live: Vec<(u32, u32)> = Vec::new();
     for &(what, a, b) in steps {
-        let req = request(a % 128 + 1, [0, 0xfff, 0x3fff][(b % 3) as usize]);
+        let req = SlotRequest { cpu: b >> 16, ..request(a % 128 + 1, b) };
         match what % 8 {
             0..=3 => {
-                let peek = other.area.peek(&other.table, other.range, AT, &req);
+                let (peek, slow) = (other.peek(&req), list.peek(&req));
                 let found = other.find(&req);
                 assert_eq!(peek, found);
                 if A::KEEPS_PLACEMENT {
                     assert_eq!(found, list.find(&req), "{:?}", A::names());
                 } else if let Some(first) = found {
                     assert!(list.claim_at(first, &req), "{:?} took slots that are taken", A::names());
+                    let at = req.in_window(START);
+                    assert!(req.aligned(at, first) && !req.crosses(at, first), "{:?} {req:?}", A::names());
+                } else if req.stride == 1 {
+                    // Wherever it starts, Linux's walk looks at every slot then, and so must any other.
+                    assert_eq!(slow, None, "{:?} {req:?}", A::names());
                 }
                 live.extend(found.map(|first| (first, req.nslots)));
             }
@@ -163,7 +184,7 @@ fn threads_lose_no_slot<A: AreaSlots>(steps: u32) {
                     if let Some((first, n)) = other {
                         owners.change(first, n, 1, 0);
                         subject.release(first, n);
-                    } else if let Some(first) = subject.find(&request(n, 0)) {
+                    } else if let Some(first) = subject.find(&SlotRequest { cpu: id, ..request(n, 0) }) {
                         owners.change(first, n, 0, 1);
                         let mut live = live.lock().unwrap();
                         let at = seed as usize % (live.len() + 1);

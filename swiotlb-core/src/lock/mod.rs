@@ -13,6 +13,7 @@
 //! | [`RawLock`] | any `lock_api` 0.5 lock from outside |
 
 mod mcs;
+mod nodes;
 mod queued;
 mod raw;
 mod std_mutex;
@@ -20,6 +21,8 @@ mod tas;
 mod ticket;
 
 pub use mcs::Mcs;
+#[cfg(all(test, loom))]
+pub(crate) use nodes::renew;
 pub use queued::QueuedSpin;
 pub use raw::{ParkingLot, RawLock};
 pub use std_mutex::StdMutex;

@@ -16,10 +16,9 @@
 //! the other two fields and its swap, which Linux does not allow; nothing else differs.
 
 use super::AreaLock;
+use super::nodes::{Node, my_node, nodes};
 use crate::probe::Probe;
-use crate::sync::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, Ordering, Spin};
-use core::cell::Cell;
-use crossbeam_utils::CachePadded;
+use crate::sync::{AtomicU8, AtomicU16, Ordering, Spin};
 
 /// Linux's queued spinlock.
 #[derive(Default)]
@@ -93,7 +92,7 @@ impl QueuedSpin {
 
     /// Waits in the queue with node `mine`, then takes the lock and lets the next node come to its head.
     fn lock_queued(&self, mine: u16) {
-        let node = &NODES[usize::from(mine)];
+        let node = nodes().get(mine);
         node.next.store(0, Ordering::Relaxed);
         node.at_head.store(false, Ordering::Relaxed);
         // AcqRel: Release so that whoever finds us as its predecessor sees the two stores above;
@@ -101,7 +100,7 @@ impl QueuedSpin {
         let before = self.tail.swap(mine + 1, Ordering::AcqRel);
         if before != 0 {
             // Release: the predecessor's Acquire load of `next` must see our initialised node.
-            NODES[usize::from(before - 1)].next.store(mine + 1, Ordering::Release);
+            nodes().get(before - 1).next.store(mine + 1, Ordering::Release);
             let mut spin = Spin::default();
             // Acquire: pairs with the Release store below by the thread before us.
             while !node.at_head.load(Ordering::Acquire) {
@@ -135,89 +134,16 @@ impl QueuedSpin {
             }
         };
         // Release: the follower's Acquire load orders its reuse of the queue after ours.
-        NODES[usize::from(next - 1)].at_head.store(true, Ordering::Release);
+        nodes().get(next - 1).at_head.store(true, Ordering::Release);
     }
 }
 
-/// What one waiting thread spins on. A thread waits for one lock at a time, so one node each does.
-struct Node {
-    /// 1 + the number of the node behind this one; 0 while there is none.
-    next: AtomicU16,
-    at_head: AtomicBool,
-}
-
-const MAX_NODES: usize = 1024;
-static NODES: [CachePadded<Node>; MAX_NODES] =
-    [const { CachePadded::new(Node { next: AtomicU16::new(0), at_head: AtomicBool::new(false) }) };
-        MAX_NODES];
-
-/// Which nodes have an owner: a bit each.
-static OWNED: [AtomicU32; MAX_NODES / 32] = [const { AtomicU32::new(0) }; MAX_NODES / 32];
-
-/// A thread's node number, given back when the thread ends.
-struct Owned(Cell<Option<u16>>);
-
-impl Drop for Owned {
-    fn drop(&mut self) {
-        if let Some(node) = self.0.get() {
-            // Release: the node's next owner (Acquire in `claim_node`) comes after our last use of it.
-            OWNED[usize::from(node / 32)].fetch_and(!(1 << (node % 32)), Ordering::Release);
-        }
-    }
-}
-
-thread_local! {
-    static MY_NODE: Owned = const { Owned(Cell::new(None)) };
-}
-
-/// The calling thread's node; none if more than [`MAX_NODES`] threads wait, or while the thread ends.
-fn my_node() -> Option<u16> {
-    MY_NODE
-        .try_with(|owned| {
-            if owned.0.get().is_none() {
-                owned.0.set(claim_node());
-            }
-            owned.0.get()
-        })
-        .ok()
-        .flatten()
-}
-
-fn claim_node() -> Option<u16> {
-    for (word, owned) in (0_u16..).zip(&OWNED) {
-        loop {
-            let taken = owned.load(Ordering::Relaxed);
-            let free = (!taken).trailing_zeros();
-            if free == 32 {
-                break;
-            }
-            // Acquire: pairs with the Release in `Owned::drop`.
-            let claim =
-                owned.compare_exchange(taken, taken | 1 << free, Ordering::Acquire, Ordering::Relaxed);
-            if claim.is_ok() {
-                // `free` is below 32.
-                return Some(word * 32 + u16::try_from(free).unwrap_or(0));
-            }
-        }
-    }
-    None
-}
-
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
     #[test]
     fn takes_four_bytes() {
         assert_eq!(size_of::<QueuedSpin>(), 4);
-    }
-
-    #[test]
-    fn a_thread_that_ended_gives_its_node_back() {
-        let mine = std::thread::spawn(my_node).join().ok().flatten();
-        assert!(mine.is_some());
-        for _ in 0..2 * MAX_NODES {
-            assert!(std::thread::spawn(my_node).join().ok().flatten().is_some());
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::AreaLock;
 use crate::probe::Probe;
-use crate::sync::{AtomicU32, Ordering, Spin};
+use crate::sync::{AtomicU32, Ordering, Spin, test_and_set};
 use core::hint;
 
 /// Test-and-set: every try is an exchange, so waiters pull the line away from the holder.
@@ -32,7 +32,7 @@ impl Drop for Held<'_> {
 #[inline]
 fn try_lock(word: &AtomicU32) -> bool {
     // Acquire: pairs with the Release store in `Held::drop`.
-    word.swap(1, Ordering::Acquire) == 0
+    test_and_set(word)
 }
 
 impl AreaLock for TestAndSet {

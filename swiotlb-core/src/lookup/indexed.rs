@@ -24,6 +24,9 @@ pub trait AddressIndex<T: PoolRange, R: Reclaim>: Default + Send + Sync {
 
     /// The pool whose `[start, end)` holds `addr`.
     fn at<'g, C: Probe>(&'g self, guard: &'g R::Guard<'_>, addr: PhysAddr, probe: &C) -> Option<&'g T>;
+
+    /// Bytes that it holds from the heap; otherwise as [`PoolIndex::bytes`].
+    fn bytes(&self) -> usize;
 }
 
 /// The list and an index.
@@ -62,5 +65,9 @@ impl<T: PoolRange, R: Reclaim, I: AddressIndex<T, R>> PoolIndex<T, R> for Indexe
     #[inline]
     fn iter<'g>(&'g self, guard: &'g R::Guard<'_>) -> impl Iterator<Item = &'g T> {
         self.list.iter(guard)
+    }
+    fn bytes(&self) -> usize {
+        // The list's links lie in the pools.
+        size_of::<Self>() + self.index.bytes()
     }
 }

@@ -4,22 +4,32 @@
 //! |---|---|
 //! | [`RcuList`] | Linux's: few pools; an insertion is one store |
 //! | [`SortedArray`] | many pools that seldom change: a binary search, paid for by copying at each change |
+//! | [`ArcSwapArray`] | the same where read sections are long: an old array goes when the last lookup in it ends |
+//! | [`LeftRight`] | the same where pools change too often to copy all of them; writers wait for lookups |
+//! | [`GranuleHash`] | one pool to very many: the list's cost for the newest, then a line of a hash table; little memory |
 //! | [`RwLockMap`], [`MutexMap`] | the price of a lock on the read side; simplest to get right |
 //! | [`SkipList`] | many pools that come and go on many threads |
 //! | [`PageDirectory`] | very many pools: three loads however many there are, paid for per page at insertion |
 //!
 //! An index holds pools that somebody else owns. `T` is generic so that tests can index something small.
 
+mod arc_swap_array;
+mod granule_hash;
 mod indexed;
+mod left_right;
 mod locked_map;
 mod page_directory;
+mod ranges;
 mod rcu_list;
 mod skip_list;
 mod sorted_array;
 #[cfg(test)]
 mod tests;
 
+pub use arc_swap_array::ArcSwapArray;
+pub use granule_hash::GranuleHash;
 pub use indexed::{AddressIndex, Indexed};
+pub use left_right::LeftRight;
 pub use locked_map::{MutexMap, RwLockMap};
 pub use page_directory::PageDirectory;
 pub use rcu_list::RcuList;
@@ -72,4 +82,8 @@ pub trait PoolIndex<T: PoolRange, R: Reclaim>: Default + Send + Sync {
 
     /// Every pool, newest first.
     fn iter<'g>(&'g self, guard: &'g R::Guard<'_>) -> impl Iterator<Item = &'g T>;
+
+    /// Memory that the index takes, in bytes: itself and what it holds. Pools are not counted, nor what waits for
+    /// readers. An estimate where an outside container does not say.
+    fn bytes(&self) -> usize;
 }

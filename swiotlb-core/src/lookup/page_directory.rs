@@ -28,10 +28,11 @@ impl PoolLookup for PageDirectory {
     const NAME: &'static str = "page-directory";
 }
 
-const FANOUT: usize = 512;
-const TOP: usize = 1024;
-const BLOCK_SHIFT: u32 = PAGE_SHIFT + 9;
-const REGION_SHIFT: u32 = BLOCK_SHIFT + 9;
+/// Entries of the lower tables, and of the top one; a few under the model checker, which tracks each.
+const FANOUT: usize = if cfg!(loom) { 2 } else { 512 };
+const TOP: usize = if cfg!(loom) { 2 } else { 1024 };
+const BLOCK_SHIFT: u32 = PAGE_SHIFT + FANOUT.ilog2();
+const REGION_SHIFT: u32 = BLOCK_SHIFT + FANOUT.ilog2();
 
 /// The pages of one block.
 struct Pages<T>([AtomicPtr<T>; FANOUT]);
@@ -47,19 +48,19 @@ trait Table {
 
 impl<T> Table for Pages<T> {
     fn empty() -> Self {
-        Self([const { AtomicPtr::new(ptr::null_mut()) }; FANOUT])
+        Self(core::array::from_fn(|_| AtomicPtr::default()))
     }
 }
 
 impl<T> Table for Blocks<T> {
     fn empty() -> Self {
-        Self([const { AtomicPtr::new(ptr::null_mut()) }; FANOUT])
+        Self(core::array::from_fn(|_| AtomicPtr::default()))
     }
 }
 
 impl<T> Table for Regions<T> {
     fn empty() -> Self {
-        Self([const { AtomicPtr::new(ptr::null_mut()) }; TOP])
+        Self(core::array::from_fn(|_| AtomicPtr::default()))
     }
 }
 
@@ -93,7 +94,8 @@ fn table_or_new<U: Table>(link: &AtomicPtr<U>) -> &U {
 
 /// Frees the table behind `link`.
 fn free<U>(link: &mut AtomicPtr<U>) -> Option<Box<U>> {
-    let table = *link.get_mut();
+    // Relaxed: `&mut` orders every other access before this one.
+    let table = link.load(Ordering::Relaxed);
     // SAFETY: made by `Box::into_raw` in `table_or_new`, and `&mut` says that nobody reads.
     if table.is_null() { None } else { Some(unsafe { Box::from_raw(table) }) }
 }
@@ -171,5 +173,11 @@ impl<T: PoolRange, R: Reclaim> AddressIndex<T, R> for Directory<T> {
         let pool = unsafe { self.candidate(addr).as_ref() }?;
         probe.pools_visited(1);
         if pool.start() <= addr && addr < pool.end() { Some(pool) } else { None }
+    }
+    fn bytes(&self) -> usize {
+        let Some(top) = table(&self.top) else { return 0 };
+        let blocks: Vec<&Blocks<T>> = top.0.iter().filter_map(table).collect();
+        let pages = blocks.iter().flat_map(|blocks| &blocks.0).filter_map(table).count();
+        size_of::<Regions<T>>() + blocks.len() * size_of::<Blocks<T>>() + pages * size_of::<Pages<T>>()
     }
 }

@@ -7,10 +7,9 @@ use super::{PoolIndex, PoolLookup, PoolRange};
 use crate::addr::PhysAddr;
 use crate::probe::Probe;
 use crate::reclaim::Reclaim;
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, Mutex, Ordering};
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
-use parking_lot::Mutex;
 
 /// The RCU list (`list_add_rcu`, `list_for_each_entry_rcu`).
 pub struct RcuList;
@@ -101,5 +100,9 @@ impl<T: PoolRange, R: Reclaim> PoolIndex<T, R> for List<T, R> {
     #[inline]
     fn iter<'g>(&'g self, guard: &'g R::Guard<'_>) -> impl Iterator<Item = &'g T> {
         self.walk(guard)
+    }
+    fn bytes(&self) -> usize {
+        // The links lie in the pools.
+        size_of::<Self>()
     }
 }

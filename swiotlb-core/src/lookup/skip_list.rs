@@ -55,4 +55,9 @@ impl<T: PoolRange, R: Reclaim> AddressIndex<T, R> for Nodes<T> {
         let pool = unsafe { entry.value().0.as_ref() };
         if addr < pool.end() { Some(pool) } else { None }
     }
+    fn bytes(&self) -> usize {
+        // The crate does not say. As it is built, a node is key, value, a word for its height and references, and
+        // a tower of two links on average; the head lies in the map itself.
+        self.0.len() * (size_of::<PhysAddr>() + size_of::<Held<T>>() + 3 * size_of::<usize>())
+    }
 }

@@ -3,14 +3,14 @@
 //! Invariant: `current` is null (no pool was ever inserted) or points to a snapshot that nobody changes
 //! any more; a replaced snapshot is freed after a grace period.
 
+use super::ranges::Ranges;
 use super::{PoolIndex, PoolLookup, PoolRange};
 use crate::addr::PhysAddr;
 use crate::probe::Probe;
 use crate::reclaim::Reclaim;
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, Mutex, Ordering};
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
-use parking_lot::Mutex;
 
 /// The sorted array.
 pub struct SortedArray;
@@ -20,24 +20,9 @@ impl PoolLookup for SortedArray {
     const NAME: &'static str = "sorted-array";
 }
 
-/// One pool as the array sees it: the range beside the pointer, so that the search stays in the array.
-struct Entry<T> {
-    start: PhysAddr,
-    end: PhysAddr,
-    pool: NonNull<T>,
-}
-
-impl<T> Clone for Entry<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Entry<T> {}
-
 /// What readers see: the pools by address, and by age for the walk (newest first).
 struct Snapshot<T> {
-    by_start: Vec<Entry<T>>,
+    by_start: Ranges<T>,
     by_age: Vec<NonNull<T>>,
 }
 
@@ -95,13 +80,11 @@ impl<T: PoolRange, R: Reclaim> Array<T, R> {
 impl<T: PoolRange, R: Reclaim> PoolIndex<T, R> for Array<T, R> {
     unsafe fn insert(&self, guard: &R::Guard<'_>, pool: NonNull<T>) {
         let _writer = self.writer.lock();
-        // SAFETY: the caller keeps `pool` valid.
-        let range = unsafe { pool.as_ref() };
-        let entry = Entry { start: range.start(), end: range.end(), pool };
         let old = self.snapshot(guard);
-        let mut by_start = old.map_or_else(Vec::new, |o| o.by_start.clone());
-        by_start.insert(by_start.partition_point(|e| e.start < entry.start), entry);
-        let mut by_age = vec![pool];
+        // SAFETY: the caller keeps `pool` valid.
+        let by_start = unsafe { old.map_or(&Ranges::default(), |o| &o.by_start).with(pool) };
+        let mut by_age = Vec::with_capacity(old.map_or(0, |o| o.by_age.len()) + 1);
+        by_age.push(pool);
         by_age.extend(old.into_iter().flat_map(|o| &o.by_age));
         self.replace(guard, Snapshot { by_start, by_age });
     }
@@ -112,7 +95,7 @@ impl<T: PoolRange, R: Reclaim> PoolIndex<T, R> for Array<T, R> {
         if !old.by_age.contains(&pool) {
             return false;
         }
-        let by_start = old.by_start.iter().filter(|e| e.pool != pool).copied().collect();
+        let by_start = old.by_start.without(pool);
         let by_age = old.by_age.iter().filter(|&&p| p != pool).copied().collect();
         self.replace(guard, Snapshot { by_start, by_age });
         true
@@ -121,14 +104,9 @@ impl<T: PoolRange, R: Reclaim> PoolIndex<T, R> for Array<T, R> {
     #[inline]
     fn find<'g, C: Probe>(&'g self, guard: &'g R::Guard<'_>, addr: PhysAddr, probe: &C) -> Option<&'g T> {
         let by_start = &self.snapshot(guard)?.by_start;
-        probe.pools_visited(by_start.len().checked_ilog2().map_or(0, |log| log + 1));
-        let after = by_start.partition_point(|e| e.start <= addr);
-        let entry = by_start.get(after.checked_sub(1)?)?;
-        if addr >= entry.end {
-            return None;
-        }
+        probe.pools_visited(by_start.steps());
         // SAFETY: a pool in the snapshot is valid as long as the guard (`insert`).
-        Some(unsafe { entry.pool.as_ref() })
+        by_start.at(addr).map(|pool| unsafe { pool.as_ref() })
     }
 
     #[inline]
@@ -136,5 +114,15 @@ impl<T: PoolRange, R: Reclaim> PoolIndex<T, R> for Array<T, R> {
         let pools: &'g [NonNull<T>] = self.snapshot(guard).map_or(&[], |s| &s.by_age);
         // SAFETY: as in `find`.
         pools.iter().map(|pool| unsafe { pool.as_ref() })
+    }
+    fn bytes(&self) -> usize {
+        let _writer = self.writer.lock();
+        let current = self.current.load(Ordering::Relaxed);
+        // SAFETY: null, or the snapshot that readers see now; it is replaced under the lock only.
+        let held = unsafe { current.as_ref() }.map_or(0, |now| {
+            let ages = now.by_age.capacity() * size_of::<NonNull<T>>();
+            size_of::<Snapshot<T>>() + now.by_start.bytes() + ages
+        });
+        size_of::<Self>() + held
     }
 }

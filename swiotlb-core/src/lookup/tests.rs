@@ -6,14 +6,14 @@ use crate::reclaim::Epoch;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-struct Range {
+pub(super) struct Range {
     start: u64,
     bytes: u64,
     link: AtomicPtr<Range>,
 }
 
 impl Range {
-    fn new(start: u64, bytes: u64) -> Box<Self> {
+    pub(super) fn new(start: u64, bytes: u64) -> Box<Self> {
         Box::new(Self { start, bytes, link: AtomicPtr::new(core::ptr::null_mut()) })
     }
 }
@@ -114,22 +114,92 @@ fn readers_never_miss_what_stays<L: PoolLookup>() {
     }
 }
 
+/// Places for pools of many sizes, wall to wall or with a gap, so that large ones share granules with small ones.
+fn places() -> Vec<Range> {
+    let sizes = [0x800, 0x1000, 0x4_1000, 0x1800, 0x40_1000, 0x1000, 0x1000, 0x200_0000, 0x10_0000];
+    let mut start = 0x3f_f000;
+    let place = |i: usize| {
+        let bytes = sizes[i % sizes.len()];
+        let range = *Range::new(start, bytes);
+        start = (start + bytes).next_multiple_of(0x1000) + if i.is_multiple_of(4) { 0x3000 } else { 0 };
+        range
+    };
+    (0..180).map(place).collect()
+}
+
+/// Pools of many sizes come and go in no order; after each step some addresses are asked for.
+fn finds_what_is_left<L: PoolLookup>() {
+    let places = places();
+    let epoch = Epoch::default();
+    let local = epoch.register();
+    let index = <L::Index<Range, Epoch>>::default();
+    let mut held = vec![false; places.len()];
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed >> 33) as usize % below
+    };
+    for step in 0..2_000 {
+        let guard = Epoch::enter(&local);
+        let at = random(places.len());
+        let pool = NonNull::from(&places[at]);
+        if held[at] {
+            assert!(index.remove(&guard, pool), "{}", L::NAME);
+        } else {
+            // SAFETY: `places` outlives `index`, and a pool goes in only while it is not in.
+            unsafe { index.insert(&guard, pool) };
+        }
+        held[at] = !held[at];
+        for asked in [at, random(places.len()), random(places.len())] {
+            let (start, end) = (places[asked].start, places[asked].end().0);
+            for addr in [start - 1, start, start + (end - start) / 2, end - 1, end] {
+                let holder = |i: &usize| held[*i] && (places[*i].start..places[*i].end().0).contains(&addr);
+                let expected = (0..places.len()).find(holder).map(|i| places[i].start);
+                let found = index.find(&guard, PhysAddr(addr), &()).map(|pool| pool.start);
+                assert_eq!(found, expected, "{} at {addr:#x} in step {step}", L::NAME);
+            }
+        }
+    }
+    assert_eq!(index.iter(&Epoch::enter(&local)).count(), held.iter().filter(|held| **held).count());
+}
+
 #[test]
 fn every_lookup_finds_what_it_holds() {
     finds_what_it_holds::<RcuList>();
     finds_what_it_holds::<SortedArray>();
+    finds_what_it_holds::<ArcSwapArray>();
+    finds_what_it_holds::<LeftRight>();
     finds_what_it_holds::<RwLockMap>();
     finds_what_it_holds::<MutexMap>();
     finds_what_it_holds::<SkipList>();
     finds_what_it_holds::<PageDirectory>();
+    finds_what_it_holds::<GranuleHash>();
 }
 
 #[test]
 fn no_reader_misses_a_pool_that_stays() {
     readers_never_miss_what_stays::<RcuList>();
     readers_never_miss_what_stays::<SortedArray>();
+    readers_never_miss_what_stays::<ArcSwapArray>();
+    readers_never_miss_what_stays::<LeftRight>();
     readers_never_miss_what_stays::<RwLockMap>();
     readers_never_miss_what_stays::<MutexMap>();
     readers_never_miss_what_stays::<SkipList>();
     readers_never_miss_what_stays::<PageDirectory>();
+    readers_never_miss_what_stays::<GranuleHash>();
+}
+
+#[test]
+fn pools_of_every_size_come_and_go() {
+    finds_what_is_left::<RcuList>();
+    finds_what_is_left::<SortedArray>();
+    finds_what_is_left::<ArcSwapArray>();
+    finds_what_is_left::<LeftRight>();
+    finds_what_is_left::<RwLockMap>();
+    finds_what_is_left::<MutexMap>();
+    finds_what_is_left::<SkipList>();
+    finds_what_is_left::<PageDirectory>();
+    finds_what_is_left::<GranuleHash>();
 }

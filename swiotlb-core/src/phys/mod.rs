@@ -4,7 +4,7 @@
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | [`memory`], `space`, `window`, `bytes`, `copy` | the bytes behind made-up addresses, mapped window by window on first use |
+//! | [`memory`], `space`, `window`, `bytes`, `copy`, `pointer` | the bytes behind made-up addresses, mapped window by window on first use |
 //! | [`block`] | the seam: who hands out power-of-two page blocks |
 //! | [`buddy`], `extent` | such a one: a buddy allocator over zones |
 //! | [`fault`] | another: fails on demand, keeps the balance |
@@ -44,6 +44,7 @@ pub mod lender;
 mod lent;
 pub mod lent_pages;
 pub mod memory;
+mod pointer;
 pub mod pool_pages;
 mod ready;
 pub mod source;

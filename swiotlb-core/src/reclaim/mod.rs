@@ -6,11 +6,13 @@
 //! | [`Quiescent`] | cheapest read side; an idle caller holds memory back until it is dropped |
 //! | [`RefCounted`] | no thread is registered; two shared counters are written by every section |
 //! | [`RwLocked`] | simplest; readers write one shared word, and memory returns when nobody reads |
+//! | [`Delayed`] | any of these as the kernel's RCU behaves: memory comes back in batches, at ticks of a clock |
 //! | [`Leak`] | no price on either side, and memory never returns: the bound to compare with |
 //!
 //! Each allocator owns a collector of its own: a reader of one never holds up another's memory.
 
 mod deferred;
+mod delayed;
 mod epoch;
 mod leak;
 mod quiescent;
@@ -19,6 +21,7 @@ mod rw_lock;
 #[cfg(test)]
 mod tests;
 
+pub use delayed::Delayed;
 pub use epoch::Epoch;
 pub use leak::Leak;
 pub use quiescent::Quiescent;
@@ -35,6 +38,8 @@ pub trait Reclaim: Default + Send + Sync + 'static {
     const NAME: &'static str;
     /// Whether what is deferred ever runs.
     const FREES: bool;
+    /// Whether memory returns only once somebody told the time ([`Reclaim::set_now_ms`]).
+    const NEEDS_TIME: bool = false;
 
     /// Registers the calling thread.
     fn register(&self) -> Self::Local;
@@ -50,4 +55,16 @@ pub trait Reclaim: Default + Send + Sync + 'static {
 
     /// Pushes grace periods along; does not block and promises nothing.
     fn advance(local: &Self::Local);
+
+    /// As [`Reclaim::advance`], for one who waits: what waits for time alone, and no longer for a reader, runs at
+    /// once (`synchronize_rcu_expedited`).
+    fn expedite(local: &Self::Local) {
+        Self::advance(local);
+    }
+
+    /// Says what the time is, in milliseconds since an origin of the caller's choice. Only [`Delayed`] asks for
+    /// it; it never runs back.
+    fn set_now_ms(&self, ms: u64) {
+        let _ = ms;
+    }
 }

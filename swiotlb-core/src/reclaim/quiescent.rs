@@ -9,10 +9,9 @@
 
 use super::Reclaim;
 use super::deferred::Deferred;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use core::cell::Cell;
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Quiescent-state-based reclamation.

@@ -7,9 +7,8 @@
 
 use super::Reclaim;
 use super::deferred::Deferred;
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Mutex, Ordering, fence};
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Reclamation by counting readers.

@@ -11,8 +11,7 @@
 
 use super::Reclaim;
 use super::deferred::Deferred;
-use crate::sync::{AtomicU64, Ordering, Spin};
-use parking_lot::Mutex;
+use crate::sync::{AtomicU64, Mutex, Ordering, Spin};
 use std::sync::Arc;
 
 /// Reclamation by a reader-writer lock.

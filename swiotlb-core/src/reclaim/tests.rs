@@ -28,7 +28,7 @@ fn waits_for_readers<R: Reclaim>() {
     drop(section);
     drop(reader);
     for _ in 0..1000 {
-        R::advance(&writer);
+        R::expedite(&writer);
     }
     assert_eq!(freed.load(Ordering::Relaxed), if R::FREES { 5 } else { 0 }, "{}", R::NAME);
 }
@@ -85,6 +85,7 @@ fn no_reader_sees_what_was_freed<R: Reclaim>() {
             // what was not run by the end is run or dropped with `reclaim`, which cannot touch it after.
             unsafe { R::defer(&guard, move || old.store(GONE, Ordering::Relaxed)) };
             drop(guard);
+            reclaim.set_now_ms(new.load(Ordering::Relaxed));
             R::advance(&local);
         }
         done.store(true, Ordering::Relaxed);
@@ -98,7 +99,7 @@ fn no_reader_sees_what_was_freed<R: Reclaim>() {
 macro_rules! for_every_reclamation {
     ($($test:ident)*) => { $(
         mod $test {
-            use super::super::{Epoch, Leak, Quiescent, RefCounted, RwLocked};
+            use super::super::{Delayed, Epoch, Leak, Quiescent, RefCounted, RwLocked};
             #[test]
             fn epoch() { super::$test::<Epoch>(); }
             #[test]
@@ -107,6 +108,10 @@ macro_rules! for_every_reclamation {
             fn ref_counted() { super::$test::<RefCounted>(); }
             #[test]
             fn rw_locked() { super::$test::<RwLocked>(); }
+            #[test]
+            fn delayed() { super::$test::<Delayed<Epoch, 10>>(); }
+            #[test]
+            fn delayed_quiescent() { super::$test::<Delayed<Quiescent, 50>>(); }
             #[test]
             fn leak() { super::$test::<Leak>(); }
         }

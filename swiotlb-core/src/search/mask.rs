@@ -18,19 +18,19 @@ const BELOW: [u128; IO_TLB_SEGSIZE as usize + 1] = {
 
 /// The bits of slots `[bit, bit + n)`, all of them in the segment.
 #[inline]
-pub(super) fn span(bit: u32, n: u32) -> u128 {
+pub(crate) fn span(bit: u32, n: u32) -> u128 {
     BELOW[(bit + n) as usize] & !BELOW[bit as usize]
 }
 
 /// The bits of `[bit, bit + n)` of one half; n from 1 to 64, and all of them in the half.
 #[inline]
-pub(super) const fn span_of_half(bit: u32, n: u32) -> u64 {
+pub(crate) const fn span_of_half(bit: u32, n: u32) -> u64 {
     u64::MAX >> (u64::BITS - n) << bit
 }
 
 /// Bits from which at least `n` ones follow (n from 1 to 128).
 #[inline]
-pub(super) const fn run_starts(mut mask: u128, n: u32) -> u128 {
+pub(crate) const fn run_starts(mut mask: u128, n: u32) -> u128 {
     let mut have = 1;
     while have < n && mask != 0 {
         let more = if have < n - have { have } else { n - have };
@@ -40,22 +40,34 @@ pub(super) const fn run_starts(mut mask: u128, n: u32) -> u128 {
     mask
 }
 
+/// [`run_starts`] in one half (n from 1 to 64): runs that end in it.
+#[inline]
+pub(crate) const fn run_starts_of_half(mut half: u64, n: u32) -> u64 {
+    let mut have = 1;
+    while have < n && half != 0 {
+        let more = if have < n - have { have } else { n - have };
+        half &= half >> more;
+        have += more;
+    }
+    half
+}
+
 /// Ones of `mask` from bit `at` on in a row.
 #[inline]
-pub(super) fn run_from(mask: u128, at: u32) -> u32 {
+pub(crate) fn run_from(mask: u128, at: u32) -> u32 {
     (!mask & !BELOW[at as usize]).trailing_zeros() - at
 }
 
 /// The free run of `mask` that holds bit `at`, which is free: its length.
 #[inline]
-pub(super) fn run_around(mask: u128, at: u32) -> u32 {
+pub(crate) fn run_around(mask: u128, at: u32) -> u32 {
     let before = IO_TLB_SEGSIZE - (!mask & BELOW[at as usize]).leading_zeros();
     at + run_from(mask, at) - before
 }
 
 /// The two halves of a mask.
 #[inline]
-pub(super) const fn halves(mask: u128) -> (u64, u64) {
+pub(crate) const fn halves(mask: u128) -> (u64, u64) {
     #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     let halves = (mask as u64, (mask >> u64::BITS) as u64);
     halves
@@ -63,7 +75,7 @@ pub(super) const fn halves(mask: u128) -> (u64, u64) {
 
 /// The mask of two halves.
 #[inline]
-pub(super) const fn whole(low: u64, high: u64) -> u128 {
+pub(crate) const fn whole(low: u64, high: u64) -> u128 {
     (high as u128) << u64::BITS | low as u128
 }
 
@@ -79,6 +91,10 @@ mod tests {
                 let slow = (0..128).filter(|&i| (mask >> i).trailing_ones() >= n);
                 let slow = slow.fold(0_u128, |bits, i| bits | 1 << i);
                 assert_eq!(run_starts(mask, n), slow, "{mask:#x} {n}");
+                let (low, _) = halves(mask);
+                if n <= 64 {
+                    assert_eq!(run_starts_of_half(low, n), halves(run_starts(low.into(), n)).0);
+                }
             }
         }
     }

@@ -15,9 +15,9 @@
 mod bitmap;
 mod free_run_list;
 mod lifo;
-mod mask;
+pub(crate) mod mask;
 mod offset;
-mod progression;
+pub(crate) mod progression;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -68,6 +68,8 @@ pub struct SlotRequest {
     pub alloc_size: u64,
     /// Bytes by which the buffer starts inside its first slot.
     pub slot_offset: u64,
+    /// The CPU that asks; of use only to areas that spread their callers.
+    pub cpu: u32,
 }
 
 /// A longer stride leads past the end of any area, as this one does.
@@ -75,7 +77,7 @@ const MAX_STRIDE: u32 = 1 << 31;
 const _: () = assert!(MAX_POOL_SLABS < MAX_STRIDE as u64);
 
 impl SlotRequest {
-    /// The search for `alloc_size` bytes (1 byte to 256 KiB) for a buffer at `orig`.
+    /// The search for `alloc_size` bytes (1 byte to 256 KiB) for a buffer at `orig`, by CPU 0.
     #[inline]
     #[must_use]
     pub fn new(
@@ -104,6 +106,7 @@ impl SlotRequest {
             boundary_mask: limits.seg_boundary_mask,
             alloc_size,
             slot_offset: offset & (IO_TLB_SIZE - 1),
+            cpu: 0,
         }
     }
 

@@ -21,7 +21,7 @@ const LATTICE: [u128; 8] = {
 
 /// Which slots of an area are aligned, and how far apart the walk looks at them.
 #[derive(Clone, Copy)]
-pub(super) struct Aligned {
+pub struct Aligned {
     /// The address bits that alignment compares, in slots; a pool starts on a page, so no lower bit is left.
     fixed: u64,
     /// What they must be, less the place of the area's first slot.
@@ -34,7 +34,7 @@ impl Aligned {
     /// The walk's stride leads to or before the next aligned slot (an alignment below kept bits shortens it), single
     /// steps lead on: candidates are the stride rounded up to the alignment's period apart.
     #[inline]
-    pub(super) const fn new(area: AreaRange, at: InWindow, req: &SlotRequest) -> Self {
+    pub(crate) const fn new(area: AreaRange, at: InWindow, req: &SlotRequest) -> Self {
         let fixed = (req.align | req.keep) >> IO_TLB_SHIFT;
         let here = (at.base >> IO_TLB_SHIFT) + area.first as u64;
         let kept = (req.kept >> IO_TLB_SHIFT).wrapping_sub(here);
@@ -63,22 +63,22 @@ impl Aligned {
 
     /// The candidates from `within` on, below `end`.
     #[inline]
-    pub(super) const fn progression(self, within: u32, end: u32) -> Progression {
+    pub(crate) const fn progression(self, within: u32, end: u32) -> Progression {
         Progression { first: self.from(within), stride: self.stride, end }
     }
 }
 
 /// Candidates `first, first + stride, …` below `end`, relative to the area.
 #[derive(Clone, Copy)]
-pub(super) struct Progression {
-    pub(super) first: u32,
+pub struct Progression {
+    pub(crate) first: u32,
     stride: u32,
-    pub(super) end: u32,
+    pub(crate) end: u32,
 }
 
 impl Progression {
     #[inline]
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.first >= self.end
     }
 
@@ -86,7 +86,7 @@ impl Progression {
     /// and looked at every candidate. Single steps end there exactly; a `step` from the last candidate may
     /// lead past the end, and still counts in full.
     #[inline]
-    pub(super) const fn stepped(&self, from: u32, step: u32) -> u32 {
+    pub(crate) const fn stepped(&self, from: u32, step: u32) -> u32 {
         if self.is_empty() {
             return self.end - from;
         }
@@ -105,7 +105,7 @@ impl Progression {
 
     /// The candidates in the half segment of the first one, those past the end too.
     #[inline]
-    pub(super) const fn in_first_half(&self) -> u64 {
+    pub(crate) const fn in_first_half(&self) -> u64 {
         // In a half, candidates 64 slots apart or more are the first one alone.
         let stride = self.stride | 1 << 6;
         let (ones, _) = super::mask::halves(LATTICE[stride.trailing_zeros() as usize]);
@@ -114,13 +114,13 @@ impl Progression {
 
     /// The candidates in the segment of the first one, those past the end too.
     #[inline]
-    pub(super) const fn in_first_segment(&self) -> u128 {
+    pub(crate) const fn in_first_segment(&self) -> u128 {
         self.lattice() << (self.first % IO_TLB_SEGSIZE)
     }
 
     /// The candidates in `segment`, which lies behind that of the first one, those past the end too.
     #[inline]
-    pub(super) const fn in_later_segment(&self, segment: u32) -> u128 {
+    pub(crate) const fn in_later_segment(&self, segment: u32) -> u128 {
         let start = segment * IO_TLB_SEGSIZE;
         let next = self.first.wrapping_sub(start) & (self.stride - 1);
         if next < IO_TLB_SEGSIZE { self.lattice() << next } else { 0 }

@@ -11,6 +11,8 @@
 //! Invariant, for both: what a mapping wrote is written only by its owner or, at its claim and its release, under
 //! its area's lock; so all is Relaxed, and what orders it is that lock or the caller who hands the bounce
 //! address on (map to sync to unmap). A caller who breaks that contract reads a stale number, never torn memory.
+//! An area without a lock claims after it has won the slots (Acquire) and forgets before it lets them go (Release);
+//! that suffices, because [`SlotTable::claim`] and [`SlotTable::forget`] touch nothing but the slots named.
 
 mod each_slot;
 mod first_slot;

@@ -1,6 +1,7 @@
 //! Linux's statistics: three global counters that every map and unmap changes.
 
 use super::Stats;
+use crate::area::AreaSlots;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// Exact global counters (`total_used`, `used_hiwater`, `transient_nslabs` of `struct io_tlb_mem`).
@@ -46,7 +47,7 @@ impl Stats for Global {
         self.transient_nslabs.fetch_sub(slots, Relaxed);
     }
 
-    fn used(&self) -> u64 {
+    fn used(&self, _in_areas: impl FnOnce() -> u64) -> u64 {
         self.used.load(Relaxed)
     }
 
@@ -54,7 +55,7 @@ impl Stats for Global {
         self.used_hiwater.load(Relaxed)
     }
 
-    fn reset_hiwater(&self) {
+    fn reset_hiwater<'a, A: AreaSlots + 'a>(&self, _areas: &mut dyn Iterator<Item = &'a A>) {
         self.used_hiwater.store(0, Relaxed);
     }
 
@@ -66,6 +67,11 @@ impl Stats for Global {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::area::Locked;
+    use crate::lock::QueuedSpin;
+    use crate::search::FreeRunList;
+
+    type Area = Locked<QueuedSpin, FreeRunList>;
 
     #[test]
     fn the_high_water_mark_stays_when_use_falls() {
@@ -73,8 +79,8 @@ mod tests {
         stats.add_used(&(), 7);
         stats.add_used(&(), 5);
         stats.sub_used(&(), 10);
-        assert_eq!((stats.used(), stats.used_hiwater()), (2, 12));
-        stats.reset_hiwater();
+        assert_eq!((stats.used(|| 0), stats.used_hiwater()), (2, 12));
+        stats.reset_hiwater(&mut core::iter::empty::<&Area>());
         stats.add_used(&(), 1);
         assert_eq!(stats.used_hiwater(), 3);
     }

@@ -6,10 +6,10 @@
 //! [`STRIDE`] slots since it last looked, so the mark lags by less than that per caller.
 
 use super::Stats;
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::area::AreaSlots;
+use crate::sync::{AtomicU64, Mutex, Ordering::Relaxed};
 use core::cell::Cell;
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Slots by which a shard grows before its caller looks at the sum.
@@ -61,12 +61,19 @@ impl Shard {
 impl Sharded {
     #[cold]
     fn look(&self) -> u64 {
-        let used = self.used();
+        let used = self.sum();
         // A sum that overtakes itself (one shard read before, another after a move) may look negative.
         if used < u64::MAX / 2 {
             self.used_hiwater.fetch_max(used, Relaxed);
         }
         used
+    }
+
+    /// All lines, and what callers that are gone had counted.
+    fn sum(&self) -> u64 {
+        let live = self.lines.live.lock();
+        let settled = self.lines.settled.load(Relaxed);
+        live.iter().fold(settled, |sum, line| sum.wrapping_add(line.load(Relaxed)))
     }
 }
 
@@ -104,10 +111,8 @@ impl Stats for Sharded {
         self.transient_nslabs.fetch_sub(slots, Relaxed);
     }
 
-    fn used(&self) -> u64 {
-        let live = self.lines.live.lock();
-        let settled = self.lines.settled.load(Relaxed);
-        live.iter().fold(settled, |sum, line| sum.wrapping_add(line.load(Relaxed)))
+    fn used(&self, _in_areas: impl FnOnce() -> u64) -> u64 {
+        self.sum()
     }
 
     fn used_hiwater(&self) -> u64 {
@@ -115,7 +120,7 @@ impl Stats for Sharded {
         self.used_hiwater.load(Relaxed)
     }
 
-    fn reset_hiwater(&self) {
+    fn reset_hiwater<'a, A: AreaSlots + 'a>(&self, _areas: &mut dyn Iterator<Item = &'a A>) {
         self.used_hiwater.store(0, Relaxed);
     }
 
@@ -134,12 +139,12 @@ mod tests {
         let (a, b) = (stats.shard(), stats.shard());
         stats.add_used(&a, 10);
         stats.sub_used(&b, 4);
-        assert_eq!(stats.used(), 6);
+        assert_eq!(stats.sum(), 6);
         drop(a);
-        assert_eq!(stats.used(), 6);
+        assert_eq!(stats.sum(), 6);
         stats.sub_used(&b, 6);
         drop(b);
-        assert_eq!(stats.used(), 0);
+        assert_eq!(stats.sum(), 0);
     }
 
     #[test]
@@ -152,6 +157,6 @@ mod tests {
         shards.iter().for_each(|shard| stats.sub_used(shard, 1000));
         let high = stats.used_hiwater();
         assert!((2000 - 2 * STRIDE..=2000).contains(&high), "{high}");
-        assert_eq!(stats.used(), 0);
+        assert_eq!(stats.sum(), 0);
     }
 }

@@ -5,6 +5,12 @@
     reason = "shared by several test binaries; a test fails by panicking"
 )]
 
+pub mod crowd;
+pub mod lifetime;
+pub mod owners;
+pub mod sharing;
+pub mod violation;
+
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::Geometry;
@@ -62,24 +68,29 @@ pub fn unmap<P: Testable>(session: &Session<'_, P>, dev: &Device<P>, addr: PhysA
     session.unmap(dev, addr, size, Direction::Bidirectional, Attrs::default()).unwrap();
 }
 
-/// Runs `$test::<P>()` for every policy in the list, by name in the panic's back trace.
+/// Runs the suite `$test::<P>()` for every policy in the list, by name in the panic's back trace.
 #[macro_export]
 macro_rules! for_every_policy {
     ($($name:ident => $test:ident;)*) => { $(
         #[test]
         fn $name() {
-            use swiotlb_core::area::{Locked, Padded};
+            /// The suite of that name in the module, whose outcome is settled.
+            fn $test<P: $crate::common::Testable>() {
+                $crate::common::violation::settle(self::$test::<P>());
+            }
+            use swiotlb_core::area::{LockFree, Locked, Padded, Spread};
             use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
-            use swiotlb_core::lookup::{MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
-            use swiotlb_core::policy::{Kernel, With};
+            use swiotlb_core::policy::{Fast, Kernel, With};
             use swiotlb_core::publish::{NoFlag, ReleaseFence};
-            use swiotlb_core::reclaim::{Quiescent, RefCounted, RwLocked};
+            use swiotlb_core::lookup::{ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
+            use swiotlb_core::reclaim::{Delayed, Epoch, Quiescent, RefCounted, RwLocked};
             use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
-            use swiotlb_core::slot::FirstSlot;
+            use swiotlb_core::slot::{EachSlot, FirstSlot};
             use swiotlb_core::stats::Sharded;
             use swiotlb_core::trip::EachStep;
             use swiotlb_core::walk::{HomeOnly, PoolMajor};
             $test::<$crate::common::Tested<Kernel>>();
+            $test::<$crate::common::Tested<Fast>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<Ticket, FreeRunList>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<StdMutex, FreeRunList>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<ParkingLot, FreeRunList>>>>();
@@ -90,9 +101,15 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Warm<FirstSlot>>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Lifo>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Offset>>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Area<LockFree>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Area<LockFree<EachSlot>>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Area<LockFree<FirstSlot, Spread>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<SortedArray>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Publish<ReleaseFence>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Publish<NoFlag>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<ArcSwapArray>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<LeftRight>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<GranuleHash>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Trip<EachStep>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Walk<PoolMajor>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<TestAndSet, FreeRunList>>>>();
@@ -105,6 +122,7 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Reclaim<Quiescent>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Reclaim<RefCounted>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Reclaim<RwLocked>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Reclaim<Delayed<Epoch, 10>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Stats<Sharded>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Walk<HomeOnly>>>();
         }

@@ -166,8 +166,8 @@ fn own(scenario: &Scenario) -> Vec<(&'static str, Kind)> {
         ],
         Sort::FindPool => vec![
             ("pools", Kind::Count(1, 65_536)),
-            ("position", Kind::Word(&["head", "tail", "miss", "random", "never-bounced"])),
-            ("section", Kind::Word(&["per-batch", "per-lookup"])),
+            ("position", Kind::Word(&["head", "tail", "miss", "random", "never-bounced", "insert-remove"])),
+            ("section", Kind::Word(&["per-batch", "per-lookup", "after-copy", "stalled"])),
             ("churn", Kind::Rate),
         ],
         Sort::Fallback => vec![

@@ -1,0 +1,20 @@
+//! Models: what loom explores in full, within the bounds that each states. `ci/loom.sh` runs them.
+//!
+//! Every model has a twin with one fault (an ordering made Relaxed, a barrier taken out, a grace period
+//! skipped), which must fail: a model that no fault can break shows nothing. A twin is a copy of the few lines
+//! it is about, so that the product has no switches; where the copy is long, the same copy without the fault is
+//! explored as well.
+//!
+//! Addresses travel between threads by Relaxed atomics only. A join, a channel or a lock on the way would
+//! synchronize by itself and hide what is missing.
+
+mod free_bits;
+mod harness;
+mod locks;
+mod publication;
+mod reclamation;
+mod removal;
+mod retirement;
+mod twin_bits;
+mod twin_locks;
+mod twin_reclaim;

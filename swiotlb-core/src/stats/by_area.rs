@@ -1,0 +1,214 @@
+//! Exact statistics without a counter that every map writes: used slots are what the areas' own counts add up
+//! to, and the high-water mark is guarded by allowances.
+//!
+//! Each area may use as many slots as it was allowed. Invariant: the allowances of all areas and the slots of
+//! transient pools together never exceed the high-water mark. So the mark can only be passed by a map that
+//! passes its area's allowance, or that makes a transient pool; such a map calls [`Stats::settle`], which holds
+//! all areas still, raises the mark to what is in use if that is more, and shares out what is left below it.
+//!
+//! A mark is always a sum that was in use at one moment. A map that passed its allowance and then finds
+//! that an unmap, which ran meanwhile, brought the area back under it does not settle: that is the serial
+//! order in which the unmap came first.
+
+use super::Stats;
+use crate::area::AreaSlots;
+use crate::sync::{AtomicU64, Ordering::Relaxed};
+use parking_lot::Mutex;
+
+/// Used slots and high-water mark as exact as Linux's. Areas must be metered
+/// ([`AreaSlots::METERED`]).
+#[derive(Default)]
+pub struct ByArea {
+    mark: Mutex<Mark>,
+    // Relaxed: a count that changes by atomic read-modify-writes. Whoever adds to it settles afterwards, under
+    // the mutex.
+    transient_nslabs: AtomicU64,
+}
+
+/// The high-water mark.
+#[derive(Default)]
+struct Mark {
+    slots: u64,
+    /// It was set to 0 and no map has come since. All allowances are 0 then.
+    reset: bool,
+}
+
+/// What is in use in the areas that are held.
+#[derive(Clone, Copy, Default)]
+struct Held {
+    areas: u64,
+    used: u64,
+}
+
+/// Holds one area after the other, the last of them still when `share` is asked how many slots each may take
+/// in addition; that many are allowed to each before it is let go.
+///
+/// Areas are always held in the order of `areas`, and only under the mutex: nobody waits in a circle.
+fn allow_all<'a, A: AreaSlots + 'a>(
+    areas: &mut dyn Iterator<Item = &'a A>,
+    held: Held,
+    share: &mut dyn FnMut(Held) -> u64,
+) -> u64 {
+    let Some(area) = areas.next() else { return share(held) };
+    let mut more = 0;
+    area.allow(&mut |used| {
+        more = allow_all(areas, Held { areas: held.areas + 1, used: held.used + used }, share);
+        // Where a reset mark waits for its first map, nothing is allowed, not even what is in use.
+        if more == NOTHING { 0 } else { used + more }
+    });
+    more
+}
+
+/// Not a share: allow nothing at all.
+const NOTHING: u64 = u64::MAX;
+
+impl Stats for ByArea {
+    type Shard = ();
+    const NAME: &'static str = "by-area";
+    const EXACT: bool = true;
+    const BY_AREA: bool = true;
+
+    fn shard(&self) {}
+
+    #[inline]
+    fn add_used(&self, _shard: &(), _slots: u64) {}
+
+    #[inline]
+    fn sub_used(&self, _shard: &(), _slots: u64) {}
+
+    fn add_transient(&self, slots: u64) {
+        self.transient_nslabs.fetch_add(slots, Relaxed);
+    }
+
+    fn sub_transient(&self, slots: u64) {
+        self.transient_nslabs.fetch_sub(slots, Relaxed);
+    }
+
+    fn used(&self, in_areas: impl FnOnce() -> u64) -> u64 {
+        in_areas() + self.transient_nslabs.load(Relaxed)
+    }
+
+    fn used_hiwater(&self) -> u64 {
+        let mark = self.mark.lock();
+        if mark.reset { 0 } else { mark.slots }
+    }
+
+    fn reset_hiwater<'a, A: AreaSlots + 'a>(&self, areas: &mut dyn Iterator<Item = &'a A>) {
+        let mut mark = self.mark.lock();
+        *mark = Mark { slots: 0, reset: true };
+        allow_all(areas, Held::default(), &mut |_held| NOTHING);
+    }
+
+    fn transient_nslabs(&self) -> u64 {
+        self.transient_nslabs.load(Relaxed)
+    }
+
+    #[cold]
+    fn settle<'a, A: AreaSlots + 'a>(&self, areas: &mut dyn Iterator<Item = &'a A>) {
+        let mut mark = self.mark.lock();
+        mark.reset = false;
+        allow_all(areas, Held::default(), &mut |held| {
+            let used = held.used + self.transient_nslabs.load(Relaxed);
+            mark.slots = mark.slots.max(used);
+            (mark.slots - used) / held.areas.max(1)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Global;
+    use super::*;
+    use crate::addr::PhysAddr;
+    use crate::area::{Locked, Metered};
+    use crate::device::DeviceLimits;
+    use crate::lock::QueuedSpin;
+    use crate::rules::IO_TLB_SIZE;
+    use crate::search::{AreaRange, FreeRunList, InWindow, SlotRequest};
+    use crate::slot::SlotTable;
+    use proptest::prelude::*;
+
+    type Area = Metered<Locked<QueuedSpin, FreeRunList>>;
+    type Table = <Area as AreaSlots>::Table;
+    const LEN: u32 = 128;
+
+    /// Three areas under both kinds of statistics.
+    struct Both {
+        table: Table,
+        areas: Vec<(AreaRange, Area)>,
+        live: Vec<(usize, u32, u32)>,
+        exact: Global,
+        by_area: ByArea,
+    }
+
+    impl Both {
+        fn new() -> Self {
+            let table = Table::new(3 * LEN);
+            let ranges = (0..3).map(|i| AreaRange { first: i * LEN, len: LEN });
+            let areas = ranges.map(|range| (range, Area::new(&table, range))).collect();
+            Self { table, areas, live: Vec::new(), exact: Global::default(), by_area: ByArea::default() }
+        }
+
+        fn map(&mut self, at: usize, n: u32) {
+            let req =
+                SlotRequest::new(&DeviceLimits::default(), PhysAddr(4096), u64::from(n) * IO_TLB_SIZE, 0, 0);
+            let (range, area) = &self.areas[at];
+            let window = InWindow { base: 0, shift: 0 };
+            let Some(first) = area.find_slots(&self.table, *range, window, &req, &()) else { return };
+            if area.is_over() {
+                self.by_area.settle(&mut self.areas.iter().map(|(_, area)| area));
+            }
+            self.exact.add_used(&(), u64::from(n));
+            self.live.push((at, first, n));
+        }
+
+        fn unmap(&mut self, nth: usize) {
+            if let Some(nth) = nth.checked_rem(self.live.len()) {
+                let (at, first, n) = self.live.swap_remove(nth);
+                let (range, area) = &self.areas[at];
+                area.release_slots(&self.table, *range, first, n, &());
+                self.exact.sub_used(&(), u64::from(n));
+            }
+        }
+
+        fn transient(&self, slots: u64) {
+            self.by_area.add_transient(slots);
+            self.by_area.settle(&mut self.areas.iter().map(|(_, area)| area));
+            self.exact.add_used(&(), slots);
+            self.exact.sub_used(&(), slots);
+            self.by_area.sub_transient(slots);
+        }
+
+        fn reset(&self) {
+            self.by_area.reset_hiwater(&mut self.areas.iter().map(|(_, area)| area));
+            self.exact.reset_hiwater(&mut core::iter::empty::<&Area>());
+        }
+
+        fn numbers(&self) -> [(u64, u64); 2] {
+            let in_areas = || self.areas.iter().map(|(_, area)| area.used()).sum();
+            [
+                (self.exact.used(|| 0), self.exact.used_hiwater()),
+                (self.by_area.used(in_areas), self.by_area.used_hiwater()),
+            ]
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn both_kinds_of_exact_statistics_agree_after_every_step(
+            steps in prop::collection::vec((0..20_u32, 0..3_usize, 1..40_u32), 1..300)
+        ) {
+            let mut both = Both::new();
+            for (what, at, n) in steps {
+                match what {
+                    0..10 => both.map(at, n),
+                    10..18 => both.unmap(at * 40 + n as usize),
+                    18 => both.transient(u64::from(n)),
+                    _ => both.reset(),
+                }
+                let [exact, by_area] = both.numbers();
+                prop_assert_eq!(exact, by_area);
+            }
+        }
+    }
+}
