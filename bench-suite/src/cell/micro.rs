@@ -74,8 +74,8 @@ fn effort(quick: bool, scenario: &Scenario) -> Effort {
         // A storm for each batch.
         Scenario::Fallback(cell) if cell.storm == Storm::Outruns => 256,
         Scenario::Fallback(_) | Scenario::FindPool(FindPool { section: Section::AfterCopy, .. }) => 64,
-        // Long enough for pools to come and go meanwhile.
-        Scenario::Churn(_) => 4_096,
+        // Milliseconds, so that pools come and go meanwhile.
+        Scenario::Churn(churn) => (1 << 20) / u64::from(churn.pools.clamp(1, 256)),
         _ => 512,
     };
     if quick {

@@ -18,6 +18,8 @@ macro_rules! shipped {
 }
 
 shipped![
+    "aims-lookup",
+    "aims-search",
     "areas",
     "claims-n1",
     "claims-n2",
@@ -38,6 +40,7 @@ shipped![
     "find-pool",
     "growth-threads",
     "growth",
+    "held-back",
     "locks",
     "quick-fallback",
     "quick-find-pool",
@@ -50,6 +53,7 @@ shipped![
     "storm",
     "traces-fitted",
     "traces-parallel",
+    "two-threads",
 ];
 
 /// The largest suite file that is read, bytes.

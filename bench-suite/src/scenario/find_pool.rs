@@ -203,8 +203,31 @@ pub(super) fn dependent<C: Caller>(caller: &C, device: &C::Device, targets: &[Ph
     found
 }
 
-/// `ops` lookups, each after a copy; how many found a pool, and the time of the lookups alone, less that of reading
-/// the clock.
+/// Waits until everything before is done: otherwise the clock is read while a lookup is still under way.
+#[inline(always)]
+fn finish() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every processor of this architecture has SSE2.
+    unsafe {
+        core::arch::x86_64::_mm_lfence();
+    }
+    // SeqCst: as close as a language without such a barrier comes.
+    #[cfg(not(target_arch = "x86_64"))]
+    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+}
+
+/// Ticks that `what` takes, and those of reading the clock around it.
+#[inline(always)]
+fn ticks(clock: &HostClock, what: impl FnOnce()) -> u64 {
+    finish();
+    let start = clock.now();
+    what();
+    finish();
+    clock.now().saturating_sub(start)
+}
+
+/// `ops` lookups, each after a copy; how many found a pool, and the time of the lookups alone: less that of
+/// nothing, timed in the same way before each of them.
 #[inline(never)]
 fn after_copies<C: Caller>(
     caller: &C,
@@ -214,18 +237,16 @@ fn after_copies<C: Caller>(
     ops: u64,
 ) -> (u64, Duration) {
     let clock = HostClock::get();
-    let (mut found, mut ticks, mut at) = (0, 0, 0);
+    let (mut found, mut taken, mut nothing, mut at) = (0, 0, 0, 0);
     for _ in 0..ops {
         black_box(&mut copied.to).copy_from_slice(black_box(&copied.from));
         let session = caller.enter();
         let addr = black_box(targets[at]);
         at = (at + 1) % targets.len();
-        let start = clock.now();
-        found += u64::from(black_box(session.find_pool(device, addr)).is_some());
-        ticks += clock.now().saturating_sub(start);
+        nothing += ticks(&clock, || ());
+        taken += ticks(&clock, || found += u64::from(black_box(session.find_pool(device, addr)).is_some()));
     }
-    let reading = clock.facts().overhead_ns * ops as f64;
-    (found, Duration::from_secs_f64((clock.ns(ticks) as f64 - reading).max(0.0) / 1e9))
+    (found, Duration::from_nanos(clock.ns(taken.saturating_sub(nothing))))
 }
 
 impl<M: Mem> Prepared for State<M> {

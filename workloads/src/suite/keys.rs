@@ -104,11 +104,12 @@ impl core::fmt::Display for Scenario {
 
 /// What a pool's slots are before a slot search, in percent; `failing-F` is F % fragmented and every
 /// search is meant to fail (the buffer is longer than any free run).
-pub const STATES: [&str; 11] = [
+pub const STATES: [&str; 12] = [
     "empty",
     "taken-10",
     "taken-50",
     "taken-90",
+    "taken-99",
     "fragmented-10",
     "fragmented-50",
     "fragmented-90",
