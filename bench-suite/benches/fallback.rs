@@ -14,8 +14,8 @@ fn benches(criterion: &mut Criterion) {
                 SlotSearch { nslabs: NSLABS, occupancy: Occupancy::Empty, slots, copy: true, fails: false };
             let cells = [
                 ("slots found", Scenario::SlotSearch(hit)),
-                ("transient pool", Scenario::Fallback(Fallback { slots, part: FallbackPart::RoundTrip })),
-                ("its reclaim", Scenario::Fallback(Fallback { slots, part: FallbackPart::Reclaim })),
+                ("transient pool", Scenario::Fallback(Fallback::new(slots, FallbackPart::RoundTrip))),
+                ("its reclaim", Scenario::Fallback(Fallback::new(slots, FallbackPart::Reclaim))),
             ];
             for (what, scenario) in cells {
                 common::bench(&mut group, &format!("{slots} slots, {what}"), &entry, &scenario);

@@ -12,6 +12,7 @@ use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
 use swiotlb_core::error::{DeviceError, InitError, MapError, SyncError, UnmapError};
 use swiotlb_core::held_back::HeldBack;
 use swiotlb_core::mem::{Device, IoTlbMem, MemStats};
+use swiotlb_core::phys::{PageSource as _, PhysMemory};
 use swiotlb_core::policy::Policy;
 use swiotlb_core::pool::Pool;
 use swiotlb_core::stages::{Partial, Stage};
@@ -42,6 +43,11 @@ pub trait Mem: Send + Sync + Sized + 'static {
     /// What unlinked pools hold back; `None` if that is not known.
     fn held_back(&self) -> Option<HeldBack> {
         None
+    }
+
+    /// Gives back all memory that is kept ready, which is of `memory`; false if the allocator cannot be told to.
+    fn drain(&self, _memory: &PhysMemory) -> bool {
+        false
     }
 }
 
@@ -167,6 +173,11 @@ impl<P: Policy> Mem for Arc<IoTlbMem<P>> {
 
     fn held_back(&self) -> Option<HeldBack> {
         Some(IoTlbMem::held_back(self))
+    }
+
+    fn drain(&self, memory: &PhysMemory) -> bool {
+        self.pages().drain(memory);
+        true
     }
 }
 

@@ -6,6 +6,7 @@ pub mod cell;
 pub mod cli;
 pub mod external;
 pub mod measure;
+pub mod pages;
 pub mod policies;
 pub mod replay;
 pub mod run;

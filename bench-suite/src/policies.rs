@@ -5,8 +5,9 @@
 //! and one line here. A name that begins with [`EXTERNAL`] is no line here: it is a shared library (`external/`).
 
 use crate::external;
+use crate::pages::OnHost;
 use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed, Timings};
-use crate::run::{HostPages, Outcome, RunError, Settings, real};
+use crate::run::{Outcome, RunError, Settings, real};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::subject::{self, Build};
 use core::marker::PhantomData;
@@ -17,8 +18,10 @@ use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAnd
 use swiotlb_core::lookup::{
     ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray,
 };
-use swiotlb_core::policy::Policy;
-use swiotlb_core::policy::{Fast, Kernel, Reproduces, Warm, With, axes, label, reproduces};
+use swiotlb_core::phys::{Atomic, Cached, Mapping, System};
+use swiotlb_core::policy::{
+    Fast, Kernel, PagesFrom, Policy, Reproduces, Warm, With, axes, label, reproduces,
+};
 use swiotlb_core::publish::{NoFlag, ReleaseFence};
 use swiotlb_core::reclaim::{Delayed, Epoch, Leak, Quiescent, RefCounted, RwLocked};
 use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary};
@@ -116,7 +119,7 @@ impl<P: With + Replayable> Runs for Compiled<P> {
 }
 
 /// `P` as it is timed: no steps are counted.
-type Timed<P> = <<P as With>::Pages<HostPages> as With>::Probe<()>;
+type Timed<P> = <OnHost<P> as With>::Probe<()>;
 
 /// The entry of policy `P`, compiled for every kind of run.
 const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
@@ -136,6 +139,7 @@ const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) 
 type Area<X> = <Kernel as With>::Area<X>;
 type Lookup<X> = <Kernel as With>::Lookup<X>;
 type Reclaim<X> = <Kernel as With>::Reclaim<X>;
+type Pages<S> = <Kernel as With>::Pages<PagesFrom<S>>;
 /// The kernel's list under another lock.
 type Lock<L> = Area<Locked<L, FreeRunList>>;
 /// Another search under the kernel's lock.
@@ -203,6 +207,10 @@ pub static ALL: &[Entry] = &[
     entry::<Reclaim<RefCounted>>("reclaim-ref-count", "readers counted instead of epochs"),
     entry::<Reclaim<RwLocked>>("reclaim-rwlock", "a reader-writer lock instead of epochs"),
     entry::<Reclaim<Leak>>("reclaim-leak", "nothing is freed: what reclamation costs at most"),
+    entry::<Pages<Atomic>>("pages-atomic", "transient pools from the atomic pool, blocks when it is empty"),
+    entry::<Pages<System>>("pages-system", "pools from the process's allocator"),
+    entry::<Pages<Mapping>>("pages-mmap", "a mapping of its own for each pool"),
+    entry::<Pages<Cached>>("pages-cached", "memory of freed pools is kept ready, decrypted and warm"),
     entry::<Delay<1>>("reclaim-1ms", "memory returns in batches, at ticks of 1 ms"),
     entry::<Delay<10>>("reclaim-10ms", "memory returns in batches, at ticks of 10 ms"),
     entry::<Delay<50>>("reclaim-50ms", "memory returns in batches, at ticks of 50 ms"),

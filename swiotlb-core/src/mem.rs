@@ -255,6 +255,7 @@ impl<P: Policy> Drop for IoTlbMem<P> {
     fn drop(&mut self) {
         self.caller(0).quiesce();
         free_all(&self.pools, self);
+        self.pages.drain(&self.memory);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::area::{AreaNames, AreaSlots, Locked, Metered};
 use crate::bounce::{Bounce, Copying};
 use crate::lock::QueuedSpin;
 use crate::lookup::{PoolLookup, RcuList};
-use crate::phys::{BuddyZones, NoEncryption, PageSource, PoolPages};
+use crate::phys::{BuddyZones, NoEncryption, PageSource, Source, Zoned};
 use crate::probe::Probe;
 use crate::publish::{FullBarrier, Publish, ReleaseFence};
 use crate::reclaim::{Epoch, Reclaim};
@@ -129,6 +129,13 @@ where
     type Probe<X: Probe + 'static> = Bundle<A, W, L, U, R, G, S, T, B, X>;
 }
 
+/// The kind of page source that `P` names, whatever blocks and decryption model it is used with.
+pub type SourceOf<P> = <<P as Policy>::Pages as PageSource>::Source;
+
+/// A source of kind `S` on a machine that does not encrypt: what a policy names. Whoever has blocks and a
+/// decryption model of his own plugs them in by [`Source::Of`].
+pub type PagesFrom<S> = <S as Source>::Of<BuddyZones, NoEncryption>;
+
 /// Linux 6.12, in decisions and in data layout.
 pub type Kernel = Bundle<
     Locked<QueuedSpin, FreeRunList>,
@@ -136,7 +143,7 @@ pub type Kernel = Bundle<
     RcuList,
     FullBarrier,
     Epoch,
-    PoolPages<BuddyZones, NoEncryption>,
+    PagesFrom<Zoned>,
     Global,
     PassAlong,
     Copying,
@@ -194,7 +201,8 @@ impl Reproduces {
 pub const fn reproduces<P: Policy>() -> Reproduces {
     // Where nothing is freed, pages run out that Linux has again.
     let frees = P::Reclaim::FREES;
-    let placement = P::Area::KEEPS_PLACEMENT && P::Walk::KEEPS_PLACEMENT && frees;
+    let pages = <SourceOf<P> as Source>::KEEPS_PLACEMENT;
+    let placement = P::Area::KEEPS_PLACEMENT && P::Walk::KEEPS_PLACEMENT && frees && pages;
     Reproduces {
         placement,
         statistics: P::Stats::EXACT,
@@ -206,10 +214,10 @@ pub const fn reproduces<P: Policy>() -> Reproduces {
 }
 
 /// Every axis of a policy with the name of its strategy.
-pub type Axes = [(&'static str, &'static str); 11];
+pub type Axes = [(&'static str, &'static str); 12];
 
-/// The axes of `P`. Copying and counting are how a policy is measured, not what it is; pages are named by
-/// their source.
+/// The axes of `P`. Copying is how a policy is measured, not what it is. Page blocks and decryption models are
+/// the machine's: of pages only the kind of source is named.
 #[must_use]
 pub fn axes<P: Policy>() -> Axes {
     let AreaNames { lock, search, slots, layout } = P::Area::names();
@@ -222,6 +230,7 @@ pub fn axes<P: Policy>() -> Axes {
         ("lookup", P::Lookup::NAME),
         ("publish", P::Publish::NAME),
         ("reclaim", P::Reclaim::NAME),
+        ("pages", <SourceOf<P> as Source>::NAME),
         ("stats", P::Stats::NAME),
         ("trip", P::Trip::NAME),
         ("copy", P::Bounce::NAME),
@@ -238,6 +247,7 @@ pub fn label<P: Policy>() -> String {
 mod tests {
     use super::*;
     use crate::area::Padded;
+    use crate::phys::Cached;
     use crate::search::{Bitmap, Lifo};
     use crate::walk::PoolMajor;
 
@@ -254,7 +264,7 @@ mod tests {
         assert_eq!(
             text,
             "lock=queued search=list slots=each-slot layout=packed walk=area-major lookup=rcu-list \
-             publish=full-barrier reclaim=epoch stats=global trip=pass-along copy=on"
+             publish=full-barrier reclaim=epoch pages=zoned stats=global trip=pass-along copy=on"
         );
     }
 
@@ -265,6 +275,9 @@ mod tests {
         assert!(reproduces::<Fast>().placement && reproduces::<Fast>().statistics);
         assert!(reproduces::<<Kernel as With>::Area<Padded<<Kernel as Policy>::Area>>>().placement);
         assert!(!reproduces::<<Kernel as With>::Walk<PoolMajor>>().placement);
+        type Kept = <Kernel as With>::Pages<PagesFrom<Cached>>;
+        assert!(!reproduces::<Kept>().placement && reproduces::<Kept>().statistics);
+        assert!(label::<Kept>().contains(" pages=cached "));
         assert!(!reproduces::<Warm>().placement && reproduces::<Warm>().statistics);
         assert!(!reproduces::<<Kernel as With>::Area<Locked<QueuedSpin, Lifo>>>().placement);
     }

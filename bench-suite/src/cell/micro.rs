@@ -11,12 +11,13 @@ use super::outcome::{add_counters, not_in_place};
 use super::{CellError, CellOutcome, CellSpec};
 use crate::policies::Entry;
 use crate::scenario::{
-    Address, Churn, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Scenario,
-    ScenarioError, Section, SlotSearch, TwoThreads, count_steps,
+    Address, Churn, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Platform,
+    Scenario, ScenarioError, Section, SlotSearch, Storm, TwoThreads, count_steps,
 };
 use reports::evidence::Oracle;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use swiotlb_core::phys::CostModel;
 use workloads::suite::keys::Sort;
 
 /// Prepares a cell's state, counts the steps of its operations, and measures them.
@@ -70,6 +71,8 @@ fn in_words(error: ScenarioError) -> CellError {
 /// How much is measured: what one batch costs differs by the sort.
 fn effort(quick: bool, scenario: &Scenario) -> Effort {
     let ops = match scenario {
+        // A storm for each batch.
+        Scenario::Fallback(cell) if cell.storm == Storm::Outruns => 256,
         Scenario::Fallback(_) | Scenario::FindPool(FindPool { section: Section::AfterCopy, .. }) => 64,
         // Milliseconds, so that pools come and go meanwhile.
         Scenario::Churn(churn) => (1 << 20) / u64::from(churn.pools.clamp(1, 256)),
@@ -187,8 +190,24 @@ fn find_pool(spec: &CellSpec) -> Result<Scenario, CellError> {
 }
 
 fn fallback(spec: &CellSpec) -> Result<Scenario, CellError> {
-    let word = spec.text("part").unwrap_or("round-trip");
-    let part = FallbackPart::ALL.iter().find(|(_, name)| *name == word).map(|(part, _)| *part);
-    let wrong = || CellError::Parameter { key: "part".to_owned(), value: word.to_owned() };
-    Ok(Scenario::Fallback(Fallback { slots: spec.number_or("slots", 1)?, part: part.ok_or_else(wrong)? }))
+    let part = word(spec, "part", "round-trip", &FallbackPart::ALL)?;
+    let storm = word(spec, "storm", "kept-up", &Storm::ALL)?;
+    let cost = || -> Result<_, CellError> {
+        let (fixed_spins, per_page_spins) =
+            (spec.number_or("fixed_spins", 0)?, spec.number_or("page_spins", 0)?);
+        Ok(Platform::Cost(CostModel { fixed_spins, per_page_spins }))
+    };
+    let platform = match spec.text("decrypt") {
+        Some("cost") => cost()?,
+        Some("attribute") => Platform::Attribute,
+        _ => Platform::Plain,
+    };
+    Ok(Scenario::Fallback(Fallback { slots: spec.number_or("slots", 1)?, part, storm, platform }))
+}
+
+/// What the word of a parameter stands for.
+fn word<T: Copy>(spec: &CellSpec, key: &str, usual: &str, all: &[(T, &str)]) -> Result<T, CellError> {
+    let word = spec.text(key).unwrap_or(usual);
+    let wrong = || CellError::Parameter { key: key.to_owned(), value: word.to_owned() };
+    all.iter().find(|(_, name)| *name == word).map(|(what, _)| *what).ok_or_else(wrong)
 }

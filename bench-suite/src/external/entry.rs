@@ -12,13 +12,12 @@ use crate::policies::{EXTERNAL, Entry, Runs};
 use crate::replay::{self, ReplayError, ReplayJob, Timings};
 use crate::run::{self, Outcome, RunError, Settings};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
-use crate::subject::{Abilities, Built, Maker, Parts};
+use crate::subject::{Abilities, Blocks, Built, Maker, Parts};
 use reports::record::PolicyName;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use swiotlb_core::error::InitError;
-use swiotlb_core::phys::{BuddyZones, NoEncryption, PageSource, PoolPages};
 use workloads::op::Plan;
 
 /// What a path may hold beside letters and digits, because ids of cells hold it.
@@ -67,10 +66,6 @@ pub fn entry(path: &str) -> Result<&'static Entry, String> {
     Ok(entry)
 }
 
-fn pages(blocks: BuddyZones) -> Box<dyn PageSource> {
-    Box::new(PoolPages::new(blocks, NoEncryption, None))
-}
-
 /// A library as a policy.
 struct External(&'static Library);
 
@@ -93,8 +88,8 @@ impl Runs for External {
         let make = |site: replay::Site| {
             let replay::Site { first, permissions, memory, blocks } = site;
             let (base, geometry) = (first.base, first.geometry);
-            let pages = pages(blocks);
-            Instance::new(self.0, Setup { base, geometry, permissions, memory, pages, copies: Copies::On })
+            let blocks = Blocks::Zones(blocks);
+            Instance::new(self.0, Setup { base, geometry, permissions, memory, blocks, copies: Copies::On })
         };
         replay::time_on(&make, job)
     }
@@ -107,8 +102,8 @@ impl Runs for External {
         let make = |copies| {
             move |site: scenario::Site| {
                 let scenario::Site { base, geometry, permissions, memory, blocks } = site;
-                let pages = pages(blocks);
-                Instance::new(self.0, Setup { base, geometry, permissions, memory, pages, copies })
+                let blocks = Blocks::Zones(blocks);
+                Instance::new(self.0, Setup { base, geometry, permissions, memory, blocks, copies })
             }
         };
         scenario::prepare_on(&make(Copies::On), &make(Copies::Off), scenario)

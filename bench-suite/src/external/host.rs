@@ -4,12 +4,13 @@
 //! gone; so every function may turn the context into a reference, from any thread.
 
 use super::abi;
+use crate::subject::Blocks;
 use core::cell::Cell;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::phys::{Context, PageSource, PhysMemory, PoolMemory};
+use swiotlb_core::phys::{Context, NoEncryption, PageSource as _, PhysMemory, PoolMemory, PoolPages};
 use swiotlb_core::rules::PAGE_SIZE;
 
 thread_local! {
@@ -36,7 +37,7 @@ pub enum Copies {
 /// What the functions work on.
 pub struct Host {
     memory: Arc<PhysMemory>,
-    pages: Box<dyn PageSource>,
+    pages: PoolPages<Blocks, NoEncryption>,
     /// Pages that the library holds, by their address.
     held: Mutex<HashMap<u64, PoolMemory>>,
     copies: Copies,
@@ -45,13 +46,9 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host over `memory`, whose pages for pools come from `pages`.
-    pub fn new(
-        memory: Arc<PhysMemory>,
-        pages: Box<dyn PageSource>,
-        copies: Copies,
-        name: String,
-    ) -> Box<Self> {
+    /// A host over `memory`, whose pages for pools come from `blocks`.
+    pub fn new(memory: Arc<PhysMemory>, blocks: Blocks, copies: Copies, name: String) -> Box<Self> {
+        let pages = PoolPages::new(blocks, NoEncryption, None);
         Box::new(Self { memory, pages, held: Mutex::default(), copies, name })
     }
 

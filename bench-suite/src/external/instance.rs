@@ -7,6 +7,7 @@ use super::codes;
 use super::host::{Copies, Host};
 use super::library::Library;
 use super::section;
+use crate::subject::Blocks;
 use core::cell::Cell;
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -17,7 +18,7 @@ use swiotlb_core::device::DeviceLimits;
 use swiotlb_core::error::{DeviceError, InitError, PageError};
 use swiotlb_core::grow::Grown;
 use swiotlb_core::mem::{MemStats, Permissions};
-use swiotlb_core::phys::{PageSource, PhysMemory, Zone};
+use swiotlb_core::phys::{PhysMemory, Zone};
 use swiotlb_core::probe::Counts;
 use swiotlb_core::rules::{IO_TLB_SHIFT, MAX_PAGE_ORDER};
 
@@ -32,7 +33,7 @@ pub struct Setup {
     /// Where bytes are.
     pub memory: Arc<PhysMemory>,
     /// Where pages of grown and transient pools come from.
-    pub pages: Box<dyn PageSource>,
+    pub blocks: Blocks,
     /// Whether bytes are copied.
     pub copies: Copies,
 }
@@ -83,10 +84,10 @@ impl Instance {
     /// # Errors
     /// The library does not build it, or the host has no memory for it.
     pub fn new(library: &'static Library, setup: Setup) -> Result<Self, InitError> {
-        let Setup { base, geometry, permissions, memory, pages, copies } = setup;
+        let Setup { base, geometry, permissions, memory, blocks, copies } = setup;
         let bytes = geometry.nslabs << IO_TLB_SHIFT;
         memory.ensure(base, bytes)?;
-        let host = Host::new(memory, pages, copies, library.path().display().to_string());
+        let host = Host::new(memory, blocks, copies, library.path().display().to_string());
         let table = Box::new(host.table());
         let grow = if permissions.can_grow { abi::CAN_GROW } else { 0 };
         let params = abi::Params {

@@ -8,6 +8,7 @@ use super::library::Library;
 use super::ops::Ops;
 use super::section::Section;
 use crate::run::clock::{Clock, HostClock};
+use crate::subject::Blocks;
 use core::ffi::{c_int, c_void};
 use core::hint::black_box;
 use std::sync::{Arc, LazyLock};
@@ -15,7 +16,7 @@ use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::Geometry;
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
 use swiotlb_core::mem::Permissions;
-use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages};
+use swiotlb_core::phys::{BuddyZones, PhysMemory};
 
 /// Calls of one measurement, of each function.
 const CALLS: u32 = 10_000;
@@ -61,7 +62,7 @@ pub fn interface() -> Option<Interface> {
         geometry: Geometry { nslabs: 128, nareas: 1 },
         permissions: Permissions::default(),
         memory: Arc::new(PhysMemory::new()),
-        pages: Box::new(PoolPages::new(BuddyZones::new(&[]), NoEncryption, None)),
+        blocks: Blocks::Zones(BuddyZones::new(&[])),
         copies: Copies::Off,
     };
     let instance = Instance::new(library, setup).ok()?;

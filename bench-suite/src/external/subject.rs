@@ -18,7 +18,6 @@ use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
 use swiotlb_core::error::{AllocError, DeviceError, FullReason, InitError, MapError, SyncError, UnmapError};
 use swiotlb_core::grow::Grown;
 use swiotlb_core::mem::{MemStats, Permissions};
-use swiotlb_core::phys::{NoEncryption, PoolPages};
 use swiotlb_core::probe::{Counts, Note};
 use swiotlb_core::rules::IO_TLB_SHIFT;
 
@@ -45,8 +44,7 @@ pub fn build(library: &'static Library, parts: Parts<'_>) -> Result<Built, InitE
         How::Late(_) => return Err(how_else(PhysAddr::INVALID)),
         How::Restricted(base, _) => return Err(how_else(base)),
     };
-    let pages = Box::new(PoolPages::new(blocks, NoEncryption, None));
-    let setup = Setup { base, geometry, permissions, memory, pages, copies: Copies::Counted };
+    let setup = Setup { base, geometry, permissions, memory, blocks, copies: Copies::Counted };
     let instance = Instance::new(library, setup)?;
     let book = Book::new(base, geometry);
     let subject = Box::new(OfLibrary { devices: Vec::new(), instance, book, geometry, permissions });

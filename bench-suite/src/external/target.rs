@@ -9,13 +9,14 @@ use crate::run::RunError;
 use crate::run::allocator::{Ground, Grows, Work};
 use crate::run::settings::Settings;
 use crate::run::target::{Caller, Section as Calls, Target};
+use crate::subject::Blocks;
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{Attrs, Direction, MapRequest};
 use swiotlb_core::error::MapError;
 use swiotlb_core::grow::Grown;
 use swiotlb_core::mem::MemStats;
-use swiotlb_core::phys::{NoEncryption, PhysMemory, PoolPages};
+use swiotlb_core::phys::PhysMemory;
 use swiotlb_core::rules::IO_TLB_SHIFT;
 use workloads::op::Plan;
 
@@ -40,9 +41,9 @@ impl Planned {
     ) -> Result<Self, RunError> {
         let Ground { geometry, permissions, memory, blocks, pool } = Ground::new(plan, settings)?;
         memory.touch(settings.base, geometry.nslabs << IO_TLB_SHIFT)?;
-        let pages = Box::new(PoolPages::new(blocks, NoEncryption, None));
+        let blocks = Blocks::Zones(blocks);
         let copies = if copy { Copies::On } else { Copies::Off };
-        let setup = Setup { base: settings.base, geometry, permissions, memory, pages, copies };
+        let setup = Setup { base: settings.base, geometry, permissions, memory, blocks, copies };
         let instance = Instance::new(library, setup)?;
         let devices = plan.devices.iter().map(|device| instance.device(device.limits));
         Ok(Self { devices: devices.collect::<Result<_, _>>()?, instance, pool })

@@ -17,6 +17,12 @@ const METRICS: &[&str] = &[
     "lower_quartile_ns",
     "upper_quartile_ns",
     "pairs_per_s",
+    "zoned_ns",
+    "fixed_ns",
+    "times_fixed",
+    "kept_ready_pays_from_ns_per_page",
+    "ten_times_from_ns_per_page",
+    "hundred_times_from_ns_per_page",
     // Models on threads.
     "warmup_ns_per_op",
     "ops_per_s",

@@ -32,6 +32,8 @@ shipped![
     "copy-share",
     "dummy-open",
     "dummy",
+    "fallback-break-even",
+    "fallback-sources",
     "fallback",
     "false-full",
     "find-pool-churn",

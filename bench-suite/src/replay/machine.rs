@@ -6,20 +6,17 @@
 use super::script::Script;
 use super::{FirstPool, ReplayError};
 use crate::calls::Mem;
+use crate::pages::{On, pages, touch};
 use crate::subject::{Blocks, Build, How, Parts, Subject};
 use std::path::PathBuf;
 use std::sync::Arc;
 use swiotlb_core::error::{InitError, PageError};
 use swiotlb_core::mem::{IoTlbMem, Permissions};
-use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages, WINDOW};
-use swiotlb_core::policy::Policy;
-
-/// Where a replay's pools get their memory.
-pub type Pages = PoolPages<BuddyZones, NoEncryption>;
+use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, WINDOW};
 
 /// A policy that a trace can be replayed under.
-pub trait Replayable: Policy<Pages = Pages> {}
-impl<P: Policy<Pages = Pages>> Replayable for P {}
+pub trait Replayable: On<BuddyZones, NoEncryption> {}
+impl<P: On<BuddyZones, NoEncryption>> Replayable for P {}
 
 /// A subject as the machine was when the trace began; its devices have the script's numbers.
 pub(super) fn subject(build: Build, script: &Script) -> Result<Box<dyn Subject>, ReplayError> {
@@ -65,9 +62,13 @@ pub type Make<'a, M> = &'a dyn Fn(Site) -> Result<M, InitError>;
 /// It cannot be set up.
 pub(super) fn early<P: Replayable>(site: Site) -> Result<Arc<IoTlbMem<P>>, InitError> {
     let Site { first, permissions, memory, blocks } = site;
-    let pages = PoolPages::new(blocks, NoEncryption, None);
     let reserve = &mut |_bytes| Some(first.base);
-    Ok(IoTlbMem::<P>::early(first.geometry, permissions, None, memory, pages, reserve)?.mem)
+    let (pages, ours) = (pages(blocks, NoEncryption), Arc::clone(&memory));
+    let mem = IoTlbMem::<P>::early(first.geometry, permissions, None, ours, pages, reserve)?.mem;
+    if permissions.can_grow {
+        touch(mem.pages(), &memory)?;
+    }
+    Ok(mem)
 }
 
 /// An allocator and its devices. Fields drop in this order.

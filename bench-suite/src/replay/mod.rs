@@ -32,7 +32,7 @@ mod timed;
 pub use check::Checked;
 pub use clock::ReplayClock;
 pub use grouped::BatchMean;
-pub use machine::{Pages, Replayable};
+pub use machine::Replayable;
 pub use outcome::Replayed;
 pub use script::Script;
 pub use setup::{FirstPool, Overrides, placed};

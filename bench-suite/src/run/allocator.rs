@@ -6,6 +6,7 @@ use super::RunError;
 use super::reason::Reason;
 use super::settings::Settings;
 use super::target::{Caller, Placed, ReadProbe, Section, Target};
+use crate::pages::{On, pages, touch};
 use crate::tick;
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
@@ -17,14 +18,15 @@ use swiotlb_core::error::{InitError, MapError};
 use swiotlb_core::grow;
 use swiotlb_core::lookup::PoolRange as _;
 use swiotlb_core::mem::{Device, IoTlbMem, MemStats, Permissions};
-use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages, Zone};
+use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, Zone};
 use swiotlb_core::policy::Policy;
 use swiotlb_core::probe::Counts;
 use swiotlb_core::rules::{IO_TLB_SHIFT, IO_TLB_SIZE};
 use workloads::op::Plan;
 
-/// The page source of every measured allocator.
-pub type HostPages = PoolPages<BuddyZones, NoEncryption>;
+/// A policy on a machine with zones that does not encrypt.
+pub trait Measurable: On<BuddyZones, NoEncryption> {}
+impl<P: On<BuddyZones, NoEncryption>> Measurable for P {}
 
 /// Bytes that are put in place at the start of each zone, where grown and transient pools come from: their
 /// first touch would be the host's cost, not the allocator's. The kernel's memory is always mapped.
@@ -40,7 +42,7 @@ pub struct Allocator<P: Policy> {
     devices: Vec<Device<P>>,
 }
 
-impl<P: Policy<Pages = HostPages>> Allocator<P> {
+impl<P: Measurable> Allocator<P> {
     /// Sets an allocator up for `plan`, originals and pools touched.
     ///
     /// # Errors
@@ -48,10 +50,13 @@ impl<P: Policy<Pages = HostPages>> Allocator<P> {
     /// does not give, or an arena that overlaps the pool.
     pub fn new(plan: &Plan, settings: &Settings) -> Result<Self, RunError> {
         let Ground { geometry, permissions, memory, blocks, pool } = Ground::new(plan, settings)?;
-        let pages = PoolPages::new(blocks, NoEncryption, None);
+        let pages = pages(blocks, NoEncryption);
         let reserve = &mut |_bytes| Some(settings.base);
         let mem = IoTlbMem::<P>::early(geometry, permissions, None, memory.clone(), pages, reserve)?.mem;
         memory.touch(settings.base, geometry.nslabs << IO_TLB_SHIFT)?;
+        if settings.can_grow {
+            touch(mem.pages(), &memory)?;
+        }
         let devices =
             plan.devices.iter().map(|device| mem.device(device.limits)).collect::<Result<_, _>>()?;
         Ok(Self { mem, memory, pool, devices })
@@ -131,7 +136,7 @@ impl<P: Policy> Work for caller::Caller<'_, P> {
     }
 }
 
-impl<P: Policy<Pages = HostPages>> Grows for Allocator<P>
+impl<P: Policy> Grows for Allocator<P>
 where
     P::Probe: ReadProbe,
 {
@@ -186,7 +191,7 @@ fn zones(taken: &[(u64, u64)]) -> Vec<(Zone, PhysAddr, u64)> {
     free.into_iter().map(|(zone, start, end)| (zone, PhysAddr(start), end - start)).collect()
 }
 
-impl<P: Policy<Pages = HostPages>> Target for Allocator<P>
+impl<P: Policy> Target for Allocator<P>
 where
     P::Probe: ReadProbe,
 {

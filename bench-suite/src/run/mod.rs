@@ -49,7 +49,7 @@ mod touch;
 pub mod virtual_time;
 mod watch;
 
-pub use allocator::HostPages;
+pub use allocator::Measurable;
 pub use clock::ClockFacts;
 pub use control::{Control, control};
 pub use dummy::{Dummy, Simulated, Stall, simulate};

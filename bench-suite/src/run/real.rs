@@ -1,7 +1,7 @@
 //! Runs on real threads: against an allocator, against a dummy, against any target.
 
 use super::RunError;
-use super::allocator::{Allocator, Grows, HostPages};
+use super::allocator::{Allocator, Grows, Measurable};
 use super::clock::HostClock;
 use super::collect;
 use super::counted::Counted;
@@ -17,7 +17,6 @@ use super::watch::Watch;
 use crate::subject::Build;
 use std::sync::{Mutex, PoisonError};
 use swiotlb_core::mem::MemStats;
-use swiotlb_core::policy::Policy;
 use workloads::op::{DeviceTouch, Plan};
 
 /// Runs a plan on real threads against an allocator of policy `P`, compiled for it: what is measured.
@@ -26,7 +25,7 @@ use workloads::op::{DeviceTouch, Plan};
 /// See [`RunError`]. A run that its time limit cut short is no error: see [`Outcome::cut_short`].
 pub fn real<P>(plan: &Plan, settings: &Settings) -> Result<Outcome, RunError>
 where
-    P: Policy<Pages = HostPages>,
+    P: Measurable,
     P::Probe: ReadProbe,
 {
     against(plan, settings, &Allocator::<P>::new(plan, settings)?)

@@ -37,6 +37,12 @@ pub enum ScenarioError {
         /// Slots in use after it.
         now: u64,
     },
+    /// A part of a fallback that there is not on the platform.
+    #[error("there is nothing to measure: {what}")]
+    NotMeasured {
+        /// What there is not.
+        what: &'static str,
+    },
     /// The machine has too few cores.
     #[error("{wanted} threads want as many cores, and there are {cores}")]
     TooFewCores {

@@ -4,6 +4,8 @@
 //! descriptors and publication, every unmap for unlinking and retiring. What happens after the grace
 //! period (freeing the pool and its pages) is measured apart.
 //!
+//! A storm that outruns reclamation (`storm.rs`) has longer rounds, each of which begins with no memory kept ready.
+//!
 //! A part is the difference of two loops that run in turn in one process: the same fallback with the part
 //! and without it. So the parts of a round trip add up to it, and those of the reclaim to that one, but for
 //! noise. A difference below zero counts as zero.
@@ -11,7 +13,7 @@
 use super::ground::request;
 use super::rig::{Make, Rig};
 use super::slot_search::{map, round_trips, unmap};
-use super::{Occupancy, PER_SECTION, Prepared, ScenarioError};
+use super::{Occupancy, Platform, Prepared, ScenarioError, Storm};
 use crate::calls::{Caller as _, Mem, Session as _};
 use crate::run::clock::HostClock;
 use std::time::{Duration, Instant};
@@ -48,11 +50,16 @@ pub enum FallbackPart {
     Free,
     /// Of it: all but freeing.
     Grace,
+    /// Decrypting the pages of a buffer and encrypting them again, which no fallback does itself: see
+    /// `encrypted.rs`.
+    Decryption,
+    /// The round trip beside what it is compared with: see `break_even.rs`.
+    BreakEven,
 }
 
 impl FallbackPart {
     /// Every part, with its word in suites.
-    pub const ALL: [(Self, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str); 13] = [
         (Self::RoundTrip, "round-trip"),
         (Self::Search, "search"),
         (Self::Pages, "pages"),
@@ -64,6 +71,8 @@ impl FallbackPart {
         (Self::Reclaim, "reclaim"),
         (Self::Free, "free"),
         (Self::Grace, "grace"),
+        (Self::Decryption, "decryption"),
+        (Self::BreakEven, "break-even"),
     ];
 }
 
@@ -74,6 +83,23 @@ pub struct Fallback {
     pub slots: u32,
     /// Which part is on the clock.
     pub part: FallbackPart,
+    /// How fallbacks follow each other.
+    pub storm: Storm,
+    /// Where it happens.
+    pub platform: Platform,
+}
+
+impl Fallback {
+    /// The part of a fallback on a platform that does not encrypt, reclamation keeping up.
+    #[must_use]
+    pub const fn new(slots: u32, part: FallbackPart) -> Self {
+        Self { slots, part, storm: Storm::KeptUp, platform: Platform::Plain }
+    }
+
+    /// Whether it is about a platform that encrypts: see `encrypted.rs`.
+    pub(super) fn encrypts(&self) -> bool {
+        self.platform != Platform::Plain || self.part == FallbackPart::Decryption
+    }
 }
 
 /// Two full pools: of an allocator that copies, and of one that does not.
@@ -82,20 +108,23 @@ pub(super) struct State<W: Mem, B: Mem> {
     bare: Rig<B>,
     request: MapRequest,
     part: FallbackPart,
-    /// What a fallback had made, until it is taken apart; never longer than a section.
+    storm: Storm,
+    /// What a fallback had made, until it is taken apart; never longer than a round.
     partial: Vec<B::Partial>,
     /// A reading of the clock.
     reading: Duration,
 }
 
 /// A full pool with its originals in place.
-fn full<M: Mem>(make: Make<'_, M>, slots: u32) -> Result<Rig<M>, ScenarioError> {
+pub(super) fn full<M: Mem>(make: Make<'_, M>, slots: u32) -> Result<Rig<M>, ScenarioError> {
     let rig = Rig::new(make, NSLABS, 1, true)?;
     rig.touch(NSLABS, slots)?;
     rig.occupy(Occupancy::Taken(100), NSLABS)?;
     Ok(rig)
 }
 
+/// What an allocator has to have for cells that choose what its pages are made of.
+const SOURCE: &str = "a page source of ours";
 /// What an allocator has to be able to for the parts of a map.
 const STAGES: &str = "a fallback that can be cut short after each of its parts";
 
@@ -119,14 +148,19 @@ fn all_succeeded(failed: u64, ops: u64) -> Result<(), ScenarioError> {
 impl<W: Mem, B: Mem> State<W, B> {
     pub(super) fn new(whole: Make<'_, W>, bare: Make<'_, B>, cell: &Fallback) -> Result<Self, ScenarioError> {
         let clock = HostClock::get().facts();
+        if cell.encrypts() || cell.part == FallbackPart::BreakEven {
+            return Err(ScenarioError::Unable { what: SOURCE });
+        }
         let whole = full(whole, cell.slots)?;
         falls_back(&whole, cell.slots)?;
+        calm(&whole, cell.storm)?;
         Ok(Self {
             whole,
             bare: full(bare, cell.slots)?,
             request: request(cell.slots),
             part: cell.part,
-            partial: Vec::with_capacity(64),
+            storm: cell.storm,
+            partial: Vec::with_capacity(256),
             reading: Duration::from_secs_f64(clock.overhead_ns / 1e9),
         })
     }
@@ -134,35 +168,39 @@ impl<W: Mem, B: Mem> State<W, B> {
     /// The part's time in `ops` fallbacks.
     fn batch(&mut self, ops: u64) -> Result<Duration, ScenarioError> {
         Ok(match self.part {
-            FallbackPart::RoundTrip => trips(&self.whole, &self.request, ops)?.0,
+            FallbackPart::RoundTrip => trips(&self.whole, &self.request, ops, self.storm)?.0,
             FallbackPart::Search => self.until(Stage::Searched, ops)?.0,
             FallbackPart::Pages => self.between(Stage::Searched, Stage::Pages, ops)?,
             FallbackPart::Zeroing => self.between(Stage::Pages, Stage::Zeroed, ops)?,
             FallbackPart::Descriptors => self.between(Stage::Zeroed, Stage::Pool, ops)?,
             FallbackPart::Publication => {
                 let made = self.until(Stage::Pool, ops)?.0 + self.unlinking(ops)?;
-                trips(&self.bare, &self.request, ops)?.0.saturating_sub(made)
+                trips(&self.bare, &self.request, ops, self.storm)?.0.saturating_sub(made)
             }
             FallbackPart::Unlink => self.unlinking(ops)?,
             FallbackPart::Copy => {
-                let bare = trips(&self.bare, &self.request, ops)?.0;
-                trips(&self.whole, &self.request, ops)?.0.saturating_sub(bare)
+                let bare = trips(&self.bare, &self.request, ops, self.storm)?.0;
+                trips(&self.whole, &self.request, ops, self.storm)?.0.saturating_sub(bare)
             }
-            FallbackPart::Reclaim => trips(&self.whole, &self.request, ops)?.1,
+            FallbackPart::Reclaim => trips(&self.whole, &self.request, ops, self.storm)?.1,
             FallbackPart::Free => self.until(Stage::Pool, ops)?.1,
             FallbackPart::Grace => {
                 let free = self.until(Stage::Pool, ops)?.1;
-                trips(&self.bare, &self.request, ops)?.1.saturating_sub(free)
+                trips(&self.bare, &self.request, ops, self.storm)?.1.saturating_sub(free)
+            }
+            FallbackPart::Decryption | FallbackPart::BreakEven => {
+                return Err(ScenarioError::NotMeasured { what: "it is a state of its own" });
             }
         })
     }
 
-    /// The time of `ops` fallbacks until `stage`, and of taking them apart again, in rounds of a section.
+    /// The time of `ops` fallbacks until `stage`, and of taking them apart again, in rounds.
     fn until(&mut self, stage: Stage, ops: u64) -> Result<(Duration, Duration), ScenarioError> {
         let caller = self.bare.mem.caller(0);
         let (mut made, mut undone, mut left) = (Duration::ZERO, Duration::ZERO, ops);
+        let round_of = self.storm.round();
         while left > 0 {
-            let round = left.min(PER_SECTION);
+            let round = left.min(round_of);
             left -= round;
             let start = Instant::now();
             let session = caller.enter();
@@ -175,6 +213,7 @@ impl<W: Mem, B: Mem> State<W, B> {
             self.partial.drain(..).for_each(|partial| caller.undo(partial));
             undone += middle.elapsed();
             made += middle - start;
+            calm(&self.bare, self.storm)?;
         }
         Ok((made, undone))
     }
@@ -188,8 +227,9 @@ impl<W: Mem, B: Mem> State<W, B> {
     fn unlinking(&self, ops: u64) -> Result<Duration, ScenarioError> {
         let mut caller = self.bare.mem.caller(0);
         let (mut took, mut failed, mut left) = (Duration::ZERO, 0, ops);
+        let round_of = self.storm.round();
         while left > 0 {
-            let round = left.min(PER_SECTION);
+            let round = left.min(round_of);
             left -= round;
             let session = caller.enter();
             for _ in 0..round {
@@ -200,21 +240,32 @@ impl<W: Mem, B: Mem> State<W, B> {
             }
             drop(session);
             caller.quiesce();
+            calm(&self.bare, self.storm)?;
         }
         all_succeeded(failed, ops).map(|()| took)
     }
 }
 
-/// `ops` fallbacks in rounds of [`PER_SECTION`]: the time of the round trips and of their reclaim.
-fn trips<M: Mem>(
+/// What happens between two rounds: if the storm outruns reclamation, the next finds nothing kept ready.
+fn calm<M: Mem>(rig: &Rig<M>, storm: Storm) -> Result<(), ScenarioError> {
+    if storm == Storm::Outruns && !rig.mem.drain(&rig.memory) {
+        return Err(ScenarioError::Unable { what: "to give back all memory that it keeps ready" });
+    }
+    Ok(())
+}
+
+/// `ops` fallbacks in rounds: the time of the round trips and of their reclaim.
+pub(super) fn trips<M: Mem>(
     rig: &Rig<M>,
     request: &MapRequest,
     ops: u64,
+    storm: Storm,
 ) -> Result<(Duration, Duration), ScenarioError> {
     let mut caller = rig.mem.caller(0);
     let (mut trips, mut reclaim, mut failed, mut left) = (Duration::ZERO, Duration::ZERO, 0, ops);
+    let round_of = storm.round();
     while left > 0 {
-        let round = left.min(PER_SECTION);
+        let round = left.min(round_of);
         left -= round;
         let start = Instant::now();
         failed += round_trips(&caller, &rig.device, request, round);
@@ -222,6 +273,7 @@ fn trips<M: Mem>(
         caller.quiesce();
         reclaim += mapped.elapsed();
         trips += mapped - start;
+        calm(rig, storm)?;
     }
     all_succeeded(failed, ops).map(|()| (trips, reclaim))
 }

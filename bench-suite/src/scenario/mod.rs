@@ -8,10 +8,12 @@
 //! scenario promises, or there is no number: `run` says what went wrong instead.
 
 mod book;
+mod break_even;
 pub mod cells;
 mod churn;
 mod control;
 mod counting;
+mod encrypted;
 mod error;
 mod fallback;
 mod find_pool;
@@ -24,27 +26,31 @@ mod pin;
 mod rig;
 mod seed;
 mod slot_search;
+mod storm;
 mod two_threads;
 
 pub use churn::Churn;
 pub use control::beside_itself;
 pub use counting::count_steps;
+pub use encrypted::Platform;
 pub use error::ScenarioError;
 pub use fallback::{Fallback, FallbackPart};
 pub use find_pool::{Address, FindPool, Section};
 pub use floor::Floor;
 pub use median::{Effort, Measured, Meter};
 pub use occupancy::Occupancy;
-pub use rig::KernelPages;
 pub(crate) use rig::{Make, Site};
 pub use slot_search::{NSLABS, SlotSearch};
+pub use storm::Storm;
 pub use two_threads::TwoThreads;
 
 use crate::calls::Mem;
+use crate::pages::OnHost;
+use crate::run::Measurable;
 use rig::early;
 use std::time::Duration;
 use swiotlb_core::bounce::NoCopy;
-use swiotlb_core::policy::{Policy, With};
+use swiotlb_core::policy::With;
 
 /// Operations that share one read section, as the buffers of one softirq do.
 pub const PER_SECTION: u64 = 64;
@@ -93,20 +99,22 @@ pub trait Prepared {
     }
 }
 
-/// `P` with the pages that all scenarios use.
-type OnKernelPages<P> = <P as With>::Pages<KernelPages>;
-/// The same without copying.
-type Bookkeeping<P> = OnKernelPages<<P as With>::Bounce<NoCopy>>;
+/// `P` without copying, on the machine of all scenarios.
+type Bookkeeping<P> = OnHost<<P as With>::Bounce<NoCopy>>;
 
 /// Prepares `scenario` for `P`.
 ///
 /// # Errors
 /// [`ScenarioError`] if the state cannot be built.
 pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
-    if let Scenario::Index { pools } = *scenario {
-        return boxed(index::State::<Bookkeeping<P>>::new(pools));
+    match scenario {
+        Scenario::Index { pools } => boxed(index::State::<Bookkeeping<P>>::new(*pools)),
+        Scenario::Fallback(cell) if cell.encrypts() => boxed(encrypted::State::<P>::new(cell)?),
+        Scenario::Fallback(cell) if cell.part == FallbackPart::BreakEven => {
+            boxed(break_even::State::<P>::new(cell)?)
+        }
+        _ => prepare_on(&early::<OnHost<P>>, &early::<Bookkeeping<P>>, scenario),
     }
-    prepare_on(&early::<OnKernelPages<P>>, &early::<Bookkeeping<P>>, scenario)
 }
 
 /// Prepares `scenario` on an allocator that `whole` makes, or one without copying that `bare` makes.
@@ -137,10 +145,6 @@ pub(crate) fn prepare_on<W: Mem, B: Mem>(
 fn boxed(state: impl Prepared + 'static) -> Result<Box<dyn Prepared>, ScenarioError> {
     Ok(Box::new(state))
 }
-
-/// What the loops ask of a policy.
-pub(crate) trait Measurable: Policy<Pages = KernelPages> {}
-impl<P: Policy<Pages = KernelPages>> Measurable for P {}
 
 #[cfg(test)]
 mod tests;

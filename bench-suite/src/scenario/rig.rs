@@ -4,17 +4,15 @@ use super::ground::{ATTRS, ORIGINALS, POOL, blocks};
 use super::occupancy::Buffers;
 use super::{Measurable, Occupancy, ScenarioError};
 use crate::calls::{Caller as _, Mem, Session};
+use crate::pages::{On, pages, touch};
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::Geometry;
 use swiotlb_core::device::{DeviceLimits, MapRequest};
 use swiotlb_core::error::{InitError, MapError, UnmapError};
 use swiotlb_core::mem::{IoTlbMem, Permissions};
-use swiotlb_core::phys::{BuddyZones, NoEncryption, PhysMemory, PoolPages};
+use swiotlb_core::phys::{BuddyZones, Decrypt, NoEncryption, PhysMemory};
 use swiotlb_core::rules::IO_TLB_SIZE;
-
-/// The page source of all scenarios.
-pub type KernelPages = PoolPages<BuddyZones, NoEncryption>;
 
 /// What an allocator is set up on.
 pub struct Site {
@@ -38,10 +36,20 @@ pub type Make<'a, M> = &'a dyn Fn(Site) -> Result<M, InitError>;
 /// # Errors
 /// It cannot be set up.
 pub fn early<P: Measurable>(site: Site) -> Result<Arc<IoTlbMem<P>>, InitError> {
+    early_under(site, NoEncryption)
+}
+
+/// As [`early`], under a decryption model.
+pub fn early_under<P: On<BuddyZones, D>, D: Decrypt>(
+    site: Site,
+    decrypt: D,
+) -> Result<Arc<IoTlbMem<P>>, InitError> {
     let Site { base, geometry, permissions, memory, blocks } = site;
-    let pages = PoolPages::new(blocks, NoEncryption, None);
     let reserve = &mut |_bytes| Some(base);
-    Ok(IoTlbMem::early(geometry, permissions, None, memory, pages, reserve)?.mem)
+    let pages = pages(blocks, decrypt);
+    let mem = IoTlbMem::<P>::early(geometry, permissions, None, Arc::clone(&memory), pages, reserve)?.mem;
+    touch(mem.pages(), &memory)?;
+    Ok(mem)
 }
 
 /// An allocator with one device.

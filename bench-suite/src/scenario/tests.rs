@@ -3,7 +3,8 @@
 use super::*;
 use crate::subject;
 use swiotlb_core::lookup::SortedArray;
-use swiotlb_core::policy::Kernel;
+use swiotlb_core::phys::{Atomic, Cached, CostModel, Mapping, System};
+use swiotlb_core::policy::{Kernel, PagesFrom};
 use swiotlb_core::trip::EachStep;
 use workloads::suite::keys::PARTS;
 
@@ -31,12 +32,48 @@ fn every_cell_runs_for_the_kernel_s_policy() {
 fn fallbacks_and_rival_lookups_run() {
     for (part, word) in FallbackPart::ALL {
         assert!(PARTS.contains(&word), "{word}: a suite may say it");
-        let state = prepare::<Kernel>(&Scenario::Fallback(Fallback { slots: 2, part }));
+        let mut cell = Fallback::new(2, part);
+        if part == FallbackPart::Decryption {
+            cell.platform = Platform::Attribute;
+        }
+        let state = prepare::<Kernel>(&Scenario::Fallback(cell));
         assert!(state.and_then(|mut state| batches(&mut *state, 2, 70)).is_ok());
     }
     let lookup = FindPool { pools: 16, address: Address::Random, section: Section::PerBatch };
     let state = prepare::<<Kernel as With>::Lookup<SortedArray>>(&Scenario::FindPool(lookup));
     assert!(state.and_then(|mut state| batches(&mut *state, 2, 70)).is_ok());
+}
+
+#[test]
+fn fallbacks_run_with_every_source_in_every_storm_and_on_every_platform() {
+    fn run<P: With>(name: &str) {
+        let cost = Platform::Cost(CostModel { fixed_spins: 10, per_page_spins: 1 });
+        for (storm, word) in Storm::ALL {
+            for platform in [Platform::Plain, cost, Platform::Attribute] {
+                let cell = Fallback { storm, platform, ..Fallback::new(3, FallbackPart::RoundTrip) };
+                let state = prepare::<P>(&Scenario::Fallback(cell));
+                let ran = state.and_then(|mut state| batches(&mut *state, 2, 300));
+                assert!(ran.is_ok(), "{name}, {word}, {platform:?}: {ran:?}");
+            }
+        }
+    }
+    run::<Kernel>("zoned");
+    run::<<Kernel as With>::Pages<PagesFrom<Atomic>>>("atomic");
+    run::<<Kernel as With>::Pages<PagesFrom<System>>>("system");
+    run::<<Kernel as With>::Pages<PagesFrom<Mapping>>>("mmap");
+    run::<<Kernel as With>::Pages<PagesFrom<Cached>>>("cached");
+}
+
+#[test]
+fn a_break_even_is_told_with_what_it_follows_from() -> Result<(), ScenarioError> {
+    let cell = Scenario::Fallback(Fallback::new(4, FallbackPart::BreakEven));
+    let mut state = prepare::<<Kernel as With>::Pages<PagesFrom<Cached>>>(&cell)?;
+    batches(&mut *state, 2, 70)?;
+    let more = state.more();
+    let metric = |name| more.iter().find(|(known, _)| *known == name).map_or(f64::NAN, |(_, number)| *number);
+    assert!(metric("fixed_ns") > 0.0 && metric("zoned_ns") > 0.0);
+    assert!(metric("hundred_times_from_ns_per_page") >= metric("ten_times_from_ns_per_page"));
+    Ok(())
 }
 
 #[test]

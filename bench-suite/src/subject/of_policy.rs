@@ -3,6 +3,7 @@
 use super::{
     AreaFacts, Blocks, Build, Built, Caller, How, Maker, MappingFacts, Parts, PoolFacts, Session, Subject,
 };
+use crate::pages::{On, Pages, pages};
 use crate::tick;
 use core::marker::PhantomData;
 use std::sync::Arc;
@@ -14,20 +15,18 @@ use swiotlb_core::error::{AllocError, DeviceError, FullReason, InitError, MapErr
 use swiotlb_core::grow::Grown;
 use swiotlb_core::lookup::PoolRange as _;
 use swiotlb_core::mem::{Device, IoTlbMem, MemStats, Permissions};
-use swiotlb_core::phys::{NoEncryption, PoolPages};
+use swiotlb_core::phys::NoEncryption;
 use swiotlb_core::policy::{Policy, With};
 use swiotlb_core::pool::Pool;
 use swiotlb_core::probe::{Counters, Counts, Note};
 use swiotlb_core::walk::HasAreas as _;
 
-/// The page source of every subject.
-type Pages = PoolPages<Blocks, NoEncryption>;
 /// `P` as a subject: pages of a recording's choosing, every step counted.
-type Counted<P> = <<P as With>::Pages<Pages> as With>::Probe<Counters>;
+type Counted<P> = <<P as With>::Pages<Pages<P, Blocks, NoEncryption>> as With>::Probe<Counters>;
 
 /// A policy that a subject can have.
-pub trait Counting: Policy<Pages = Pages, Probe = Counters> {}
-impl<P: Policy<Pages = Pages, Probe = Counters>> Counting for P {}
+pub trait Counting: On<Blocks, NoEncryption> + Policy<Probe = Counters> {}
+impl<P: On<Blocks, NoEncryption> + Policy<Probe = Counters>> Counting for P {}
 
 /// Makes subjects of policy `P`.
 struct Makes<P>(PhantomData<fn() -> P>);
@@ -53,7 +52,7 @@ pub struct OfPolicy<P: Policy> {
 impl<P: Counting> OfPolicy<P> {
     fn build(parts: Parts<'_>) -> Result<Built, InitError> {
         let Parts { how, geometry, permissions, memory, blocks } = parts;
-        let pages = PoolPages::new(blocks, NoEncryption, None);
+        let pages = pages(blocks, NoEncryption);
         let setup = match how {
             How::Early(reserve) => IoTlbMem::<P>::early(geometry, permissions, None, memory, pages, reserve)?,
             How::Late(bytes) => IoTlbMem::<P>::late(bytes, geometry, permissions, memory, pages)?,

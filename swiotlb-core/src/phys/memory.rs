@@ -4,13 +4,16 @@
 //! seen a window may use it as long as it can see the memory itself. The table lies over an address space
 //! of [`SPACE`] bytes; nothing of it is reserved from the host until a window of [`WINDOW`] bytes is used.
 //!
+//! Behind addresses beyond the space lies what others lend for a time (see `lent`): a slow path everywhere.
+//!
 //! Memory is touched through raw pointers only; no reference to it is ever made. Contents have two kinds of
 //! access: [`PhysMemory::copy`], as fast as `memmove`, whose caller keeps others away; and the safe calls,
 //! which access byte by byte atomically (see `bytes`) and may race each other.
 
 use super::bytes;
+use super::lent::{Lent, is_lent};
 use super::space::{SPACE, WINDOW, WINDOW_SHIFT, WINDOWS};
-use super::space::{in_space, left_in_window, length, pieces, window_of};
+use super::space::{in_space, length, pieces, window_of};
 use super::window::{self, HugePages};
 use crate::addr::PhysAddr;
 use crate::error::PageError;
@@ -27,7 +30,9 @@ pub struct PhysMemory {
     table: Box<[AtomicPtr<u8>; WINDOWS]>,
     huge: HugePages,
     /// Bytes that [`PhysMemory::copy`] could neither fetch nor place. Relaxed: a count, publishes nothing.
-    lost: AtomicU64,
+    pub(super) lost: AtomicU64,
+    /// What stands behind addresses beyond the space.
+    pub(super) lent: Lent,
 }
 
 impl Default for PhysMemory {
@@ -49,7 +54,7 @@ impl PhysMemory {
         let table = Box::<[AtomicPtr<u8>; WINDOWS]>::new_zeroed();
         // SAFETY: all bits zero is a null pointer, and an `AtomicPtr` holding null is a valid one.
         let table = unsafe { table.assume_init() };
-        Self { table, huge, lost: AtomicU64::new(0) }
+        Self { table, huge, lost: AtomicU64::new(0), lent: Lent::default() }
     }
 
     /// Makes sure that memory stands behind every byte of `[addr, addr + bytes)`; none of it is touched.
@@ -67,6 +72,9 @@ impl PhysMemory {
 
     #[cold]
     fn ensure_slow(&self, addr: PhysAddr, bytes: u64) -> Result<(), PageError> {
+        if is_lent(addr) && self.lent.contains(addr, bytes) {
+            return Ok(());
+        }
         if !in_space(addr, bytes) {
             return Err(PageError::BeyondSpace { addr, bytes, space: SPACE });
         }
@@ -76,6 +84,9 @@ impl PhysMemory {
     /// Whether memory stands behind every byte of `[addr, addr + bytes)` by now. An empty range needs none.
     #[must_use]
     pub fn contains(&self, addr: PhysAddr, bytes: u64) -> bool {
+        if is_lent(addr) && self.lent.contains(addr, bytes) {
+            return true;
+        }
         in_space(addr, bytes) && pieces(addr, bytes).all(|(at, len)| self.span(at, len).is_some())
     }
 
@@ -84,72 +95,6 @@ impl PhysMemory {
     #[must_use]
     pub const fn in_space(addr: PhysAddr, bytes: u64) -> bool {
         in_space(addr, bytes)
-    }
-
-    /// Copies `bytes` bytes from `from` to `to`. The ranges may overlap: within one window the target is then
-    /// what the source was, as with `memmove`; over a window's end the pieces are copied in rising order.
-    ///
-    /// Both ranges should be [ensured](PhysMemory::ensure): then this is two table loads and a `memmove`, or
-    /// one such per piece where a range crosses from window to window. A window that is missing all the
-    /// same is mapped here, slowly. If the host refuses it, it reads as zeroes and takes no bytes; if a range
-    /// leaves the space, nothing is copied. [`PhysMemory::lost_bytes`] counts both.
-    ///
-    /// # Safety
-    /// While this runs, no other thread writes to the source or accesses the target, by any call.
-    ///
-    /// Whoever maps one original twice at the same time, or frees a buffer that is still in use, breaks this
-    /// promise; so a user of the allocator owes it, as a driver owes it to the kernel. What then happens is a
-    /// data race by the letter of the language. In the machine it is two moves over memory of which the
-    /// compiler knows nothing (mapped by the host, named by numbers, no reference to it ever made): bytes end
-    /// up from one or the other, and no value that the program rests on lies there.
-    #[inline]
-    pub unsafe fn copy(&self, from: PhysAddr, to: PhysAddr, bytes: u64) {
-        match (self.span(from, bytes), self.span(to, bytes)) {
-            // SAFETY: `span` says that `bytes` bytes lie behind both pointers, and the caller promises that
-            // they are not raced. `ptr::copy` allows an overlap; it costs nothing where the C library has
-            // one routine for `memcpy` and `memmove`, as glibc has on x86-64.
-            (Some(source), Some(target)) => unsafe { ptr::copy(source, target, length(bytes)) },
-            // SAFETY: the same contract.
-            _ => unsafe { self.copy_slow(from, to, bytes) },
-        }
-    }
-
-    /// # Safety
-    /// As [`PhysMemory::copy`].
-    #[cold]
-    #[inline(never)]
-    unsafe fn copy_slow(&self, from: PhysAddr, to: PhysAddr, bytes: u64) {
-        if !in_space(from, bytes) || !in_space(to, bytes) {
-            self.lost.fetch_add(bytes, Ordering::Relaxed);
-            return;
-        }
-        let mut done = 0;
-        while done < bytes {
-            let (source, target) = (from.wrapping_add(done), to.wrapping_add(done));
-            let len = (bytes - done).min(left_in_window(source)).min(left_in_window(target));
-            // SAFETY: parts of ranges that are not raced are not raced themselves.
-            unsafe { self.copy_piece(source, target, len) };
-            done += len;
-        }
-    }
-
-    /// Copies within one window each.
-    ///
-    /// # Safety
-    /// As [`PhysMemory::copy`].
-    unsafe fn copy_piece(&self, from: PhysAddr, to: PhysAddr, bytes: u64) {
-        let len = length(bytes);
-        match (self.span_or_map(from, bytes), self.span_or_map(to, bytes)) {
-            // SAFETY: as in `copy`.
-            (Some(source), Some(target)) => unsafe { ptr::copy(source, target, len) },
-            (source, target) => {
-                if let (None, Some(target)) = (source, target) {
-                    // SAFETY: `bytes` bytes lie behind `target`, and nobody else accesses them.
-                    unsafe { ptr::write_bytes(target, 0, len) };
-                }
-                self.lost.fetch_add(bytes, Ordering::Relaxed);
-            }
-        }
     }
 
     /// Reads `to.len()` bytes at `addr`. Racing writes may tear what is read.
@@ -243,6 +188,14 @@ impl PhysMemory {
     /// Calls `f` with the host's start and length of every piece of an ensured range; a missing window is
     /// passed over.
     pub(super) fn each_piece(&self, addr: PhysAddr, bytes: u64, mut f: impl FnMut(*mut u8, usize)) {
+        if is_lent(addr) {
+            // Not taken back before `f` returns.
+            let lent = self.lent.read();
+            if let Some(start) = lent.find(addr, bytes) {
+                f(start, length(bytes));
+            }
+            return;
+        }
         for (at, len) in pieces(addr, bytes) {
             if let Some(start) = self.span(at, len) {
                 f(start, length(len));
@@ -254,11 +207,11 @@ impl PhysMemory {
     fn each_page(&self, addr: PhysAddr, bytes: u64, mut f: impl FnMut(&AtomicU8)) {
         let mut at = addr;
         while at.wrapping_offset_from(addr) < bytes {
-            if let Some(byte) = self.span(at, 1) {
-                // SAFETY: a byte of a window, which lives as long as `self`. It is raced by atomic byte
-                // accesses only: `copy` forbids any other.
+            self.each_piece(at, 1, |byte, _| {
+                // SAFETY: a byte of a window, which lives as long as `self`, or of lent memory, which lives
+                // until this returns. It is raced by atomic byte accesses only: `copy` forbids any other.
                 f(unsafe { AtomicU8::from_ptr(byte) });
-            }
+            });
             at = PhysAddr((at.0 & !(PAGE_SIZE - 1)).wrapping_add(PAGE_SIZE));
         }
     }
@@ -280,7 +233,7 @@ impl PhysMemory {
         Some(unsafe { start.add(length(offset)) })
     }
 
-    fn span_or_map(&self, addr: PhysAddr, bytes: u64) -> Option<*mut u8> {
+    pub(super) fn span_or_map(&self, addr: PhysAddr, bytes: u64) -> Option<*mut u8> {
         self.ensure(addr, bytes).ok()?;
         self.span(addr, bytes)
     }

@@ -119,8 +119,9 @@ pub const STATES: [&str; 12] = [
     "failing-90",
 ];
 
-/// What of a transient fallback is measured: the round trip and its parts, the reclaim and its parts.
-pub const PARTS: [&str; 11] = [
+/// What of a transient fallback is measured: the round trip and its parts, the reclaim and its parts; what a
+/// decryption model takes; the round trip beside those that it is compared with.
+pub const PARTS: [&str; 13] = [
     "round-trip",
     "search",
     "pages",
@@ -132,6 +133,8 @@ pub const PARTS: [&str; 11] = [
     "reclaim",
     "free",
     "grace",
+    "decryption",
+    "break-even",
 ];
 
 const SLOTS: Kind = Kind::Count(1, 128);
@@ -168,7 +171,14 @@ fn own(scenario: &Scenario) -> Vec<(&'static str, Kind)> {
             ("section", Kind::Word(&["per-batch", "per-lookup", "after-copy", "stalled"])),
             ("churn", Kind::Rate),
         ],
-        Sort::Fallback => vec![("slots", SLOTS), ("part", Kind::Word(&PARTS))],
+        Sort::Fallback => vec![
+            ("slots", SLOTS),
+            ("part", Kind::Word(&PARTS)),
+            ("storm", Kind::Word(&["kept-up", "outruns"])),
+            ("decrypt", Kind::Word(&["none", "cost", "attribute"])),
+            ("fixed_spins", Kind::Count(0, 1 << 32)),
+            ("page_spins", Kind::Count(0, 1 << 32)),
+        ],
         Sort::Model | Sort::Virtual => {
             let model = scenario.model.as_deref().map(model_keys::own).unwrap_or_default();
             model_keys::COMMON.iter().chain(model).copied().collect()

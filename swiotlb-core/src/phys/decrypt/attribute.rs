@@ -7,10 +7,14 @@
 //! So its windows belong to pools alone. A CPU's buffers, or anything else that is written without being
 //! decrypted, must lie in other windows ([`crate::phys::WINDOW`] apart); and one value serves one
 //! [`PhysMemory`].
+//!
+//! Lent memory (`phys/lent.rs`) has no such windows. It comes writable, as its lender made it; from the first
+//! change on it is as above, until [`Decrypt::forget`] makes it writable for the lender again.
 
 use super::Decrypt;
 use crate::addr::PhysAddr;
 use crate::error::{AttributeError, PageError};
+use crate::phys::lent::is_lent;
 use crate::phys::{PhysMemory, WINDOW};
 use parking_lot::Mutex;
 use rustix::io::Errno;
@@ -63,7 +67,9 @@ impl PageAttribute {
         flags: MprotectFlags,
     ) -> Result<(), AttributeError> {
         memory.touch_read(base, bytes).map_err(refused)?;
-        self.adopt(memory, base, bytes)?;
+        if !is_lent(base) {
+            self.adopt(memory, base, bytes)?;
+        }
         protect(memory, base, bytes, flags)
     }
 }
@@ -107,6 +113,10 @@ impl Decrypt for PageAttribute {
 
     fn encrypt(&self, memory: &PhysMemory, base: PhysAddr, bytes: u64) -> Result<(), AttributeError> {
         self.change(memory, base, bytes, ENCRYPTED)
+    }
+
+    fn forget(&self, memory: &PhysMemory, base: PhysAddr, bytes: u64) -> Result<(), AttributeError> {
+        protect(memory, base, bytes, DECRYPTED)
     }
 }
 

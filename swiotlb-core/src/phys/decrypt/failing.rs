@@ -87,6 +87,10 @@ impl<D: Decrypt> Decrypt for FailingDecrypt<D> {
     fn encrypt(&self, memory: &PhysMemory, base: PhysAddr, bytes: u64) -> Result<(), AttributeError> {
         inject(&self.fail_encrypts, &self.encrypts, || self.model.encrypt(memory, base, bytes))
     }
+
+    fn forget(&self, memory: &PhysMemory, base: PhysAddr, bytes: u64) -> Result<(), AttributeError> {
+        self.model.forget(memory, base, bytes)
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub use none::NoEncryption;
 use super::memory::PhysMemory;
 use crate::addr::PhysAddr;
 use crate::error::AttributeError;
+use std::sync::Arc;
 
 /// A model of memory encryption (`set_memory_decrypted`, `set_memory_encrypted`). Both may block.
 pub trait Decrypt: Send + Sync {
@@ -43,4 +44,29 @@ pub trait Decrypt: Send + Sync {
     /// Says why the attributes could not be changed. Some of the pages may have been: none of them may be
     /// used as ordinary memory.
     fn encrypt(&self, memory: &PhysMemory, base: PhysAddr, bytes: u64) -> Result<(), AttributeError>;
+
+    /// Undoes whatever stands for encryption here in `bytes` bytes from `base`, which were encrypted again and
+    /// leave the made-up memory for good.
+    ///
+    /// # Errors
+    /// Says why not; the range must not leave then.
+    fn forget(&self, _memory: &PhysMemory, _base: PhysAddr, _bytes: u64) -> Result<(), AttributeError> {
+        Ok(())
+    }
+}
+
+impl<D: Decrypt> Decrypt for Arc<D> {
+    const ENCRYPTED: bool = D::ENCRYPTED;
+
+    fn decrypt(&self, memory: &PhysMemory, base: PhysAddr, bytes: u64) -> Result<(), AttributeError> {
+        (**self).decrypt(memory, base, bytes)
+    }
+
+    fn encrypt(&self, memory: &PhysMemory, base: PhysAddr, bytes: u64) -> Result<(), AttributeError> {
+        (**self).encrypt(memory, base, bytes)
+    }
+
+    fn forget(&self, memory: &PhysMemory, base: PhysAddr, bytes: u64) -> Result<(), AttributeError> {
+        (**self).forget(memory, base, bytes)
+    }
 }
