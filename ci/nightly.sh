@@ -33,5 +33,8 @@ else
     echo "== valgrind is not installed: nothing was run under callgrind"
 fi
 
+echo "== models"
+ci/loom.sh --long
+
 echo "== benchmarks"
 cargo bench --workspace

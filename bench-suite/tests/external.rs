@@ -126,7 +126,9 @@ fn the_toy_agrees_with_the_vectors_and_a_broken_one_does_not() {
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     assert!(out.ends_with("47 files, 45990 operations, 0 mismatches\n"), "{out}");
     assert!(
-        out.contains("| placement, page events, reclaim order, and what follows from them; late"),
+        out.contains(
+            "| placement, page events, reclaim order, flag of devices, what follows from placement, late"
+        ),
         "{out}"
     );
     let Some((_folder, library)) = with_toy(&["-DBREAK"]) else { return };
@@ -173,7 +175,9 @@ fn placement_that_is_declared_is_held_to_the_kernel_s() {
     let (code, out, err) = verify(&library);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     assert!(
-        out.contains("| areas, pools that come and go, page events, reclaim order, notes; late"),
+        out.contains(
+            "| page events, reclaim order, flag of devices, areas, pools that come and go, notes, late"
+        ),
         "{out}"
     );
     // The toy keeps no placement; where it says so, every slot is a mismatch.

@@ -198,7 +198,10 @@ fn lists_are_exact() {
     let suites = text(&run(&["list", "suites"]).stdout);
     assert!(suites.contains("find-pool") && suites.contains("Q1"), "{suites}");
     let policies = text(&run(&["list", "policies"]).stdout);
-    assert!(policies.contains("kernel") && policies.contains("lock=queued search=list"), "{policies}");
+    assert!(
+        policies.contains("kernel") && policies.contains("lock=queued") && policies.contains("search=list"),
+        "{policies}"
+    );
 }
 
 #[test]

@@ -183,6 +183,12 @@ impl Reproduces {
     pub const NOTHING: Self =
         Self { placement: false, statistics: false, page_events: false, reclaim_order: false, flag: false };
 
+    /// Whether `what`, in the words of [`Reproduces::words`], is not reproduced.
+    #[must_use]
+    pub fn leaves_out(self, what: &str) -> bool {
+        self.words().contains(&(what, false))
+    }
+
     /// What it is, in words, and whether it is reproduced.
     #[must_use]
     pub const fn words(self) -> [(&'static str, bool); 5] {

@@ -179,7 +179,8 @@ fn find_pool(spec: &CellSpec) -> Result<Scenario, CellError> {
             return Err(CellError::Spec("pools come and go for devices that bounce".to_owned()));
         }
         let pairs_per_s = spec.number_or("churn", 0)?;
-        return Ok(Scenario::Churn(Churn { pools, address, pairs_per_s, stalled }));
+        let encrypted = spec.text("decrypt") == Some("cost");
+        return Ok(Scenario::Churn(Churn { pools, address, pairs_per_s, encrypted, stalled }));
     }
     let section = match spec.text("section") {
         Some("per-lookup") => Section::PerLookup,

@@ -32,6 +32,9 @@ pub struct Churn {
     pub address: Address,
     /// Pools that come and go again, per second; 0 is a reader alone.
     pub pairs_per_s: u64,
+    /// Whether memory is encrypted, so that all transient pools come from the atomic pool, or from what a source keeps
+    /// ready. Decryption itself costs nothing here.
+    pub encrypted: bool,
     /// Whether the reader stays in one read section for a whole run of batches.
     pub stalled: bool,
 }

@@ -4,10 +4,11 @@
 //! So the model's time is measured apart, for the pages of one buffer, and whoever wants the cost of a
 //! platform that has to decrypt on the way adds both.
 
+use super::churn;
 use super::fallback::{full, trips};
 use super::ground::request;
 use super::rig::{Rig, early_under};
-use super::{Fallback, FallbackPart, Prepared, ScenarioError};
+use super::{Churn, Fallback, FallbackPart, Prepared, ScenarioError};
 use crate::pages::Pages;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -68,6 +69,16 @@ impl Decrypt for Model {
 
 /// `P` on such a platform.
 type Encrypted<P> = <P as With>::Pages<Pages<P, BuddyZones, Model>>;
+
+/// Pools that come and go on such a platform: all of them share the atomic pool.
+pub(super) fn churn<P: With>(
+    cell: &Churn,
+) -> Result<churn::State<Arc<IoTlbMem<Encrypted<P>>>>, ScenarioError> {
+    churn::State::new(
+        &|site| early_under(site, Model::Cost(CostModel { fixed_spins: 0, per_page_spins: 0 })),
+        cell,
+    )
+}
 
 /// A full pool on such a platform.
 pub(super) struct State<P: With> {

@@ -109,6 +109,7 @@ type Bookkeeping<P> = OnHost<<P as With>::Bounce<NoCopy>>;
 pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
     match scenario {
         Scenario::Index { pools } => boxed(index::State::<Bookkeeping<P>>::new(*pools)),
+        Scenario::Churn(cell) if cell.encrypted => boxed(encrypted::churn::<Bookkeeping<P>>(cell)?),
         Scenario::Fallback(cell) if cell.encrypts() => boxed(encrypted::State::<P>::new(cell)?),
         Scenario::Fallback(cell) if cell.part == FallbackPart::BreakEven => {
             boxed(break_even::State::<P>::new(cell)?)

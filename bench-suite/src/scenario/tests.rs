@@ -80,7 +80,8 @@ fn a_break_even_is_told_with_what_it_follows_from() -> Result<(), ScenarioError>
 fn lookups_find_their_pools_while_others_come_and_go() -> Result<(), ScenarioError> {
     for address in [Address::Head, Address::Tail, Address::Miss, Address::Random] {
         for pairs_per_s in [0, 1_000_000] {
-            let churn = Scenario::Churn(Churn { pools: 8, address, pairs_per_s, stalled: false });
+            let churn =
+                Scenario::Churn(Churn { pools: 8, address, pairs_per_s, encrypted: false, stalled: false });
             let mut state = match prepare::<Kernel>(&churn) {
                 Err(ScenarioError::TooFewCores { .. }) => continue,
                 prepared => prepared?,

@@ -44,7 +44,8 @@ pub fn left_out(reproduces: Reproduces, abilities: Abilities) -> Option<String> 
         groups.push("what follows from placement");
     }
     if reproduces.placement && !abilities.inside {
-        groups.push("areas, pools that come and go, notes");
+        let inside = ["areas", "pools that come and go", "page events", "reclaim order", "notes"];
+        groups.extend(inside.into_iter().filter(|what| !reproduces.leaves_out(what)));
     }
     if !abilities.set_up {
         groups.push("late and restricted set-up");
@@ -61,8 +62,8 @@ fn compared(kind: Kind, op: &Op, reproduces: Reproduces, abilities: Abilities) -
         Kind::Placement => placement,
         Kind::Inside => placement && abilities.inside,
         Kind::Statistics => placement && statistics,
-        Kind::Pages => placement && page_events,
-        Kind::Reclaim => placement && reclaim_order,
+        Kind::Pages => placement && page_events && abilities.inside,
+        Kind::Reclaim => placement && reclaim_order && abilities.inside,
         Kind::Lookup => placement && flag,
     }
 }
@@ -171,7 +172,7 @@ mod tests {
         let said = left_out(Reproduces { statistics: false, ..ALL }, outside);
         assert_eq!(
             said.unwrap(),
-            "statistics; areas, pools that come and go, page events, reclaim order, notes"
+            "statistics, areas, pools that come and go, page events, reclaim order, notes"
         );
     }
 }

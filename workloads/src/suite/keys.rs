@@ -170,6 +170,7 @@ fn own(scenario: &Scenario) -> Vec<(&'static str, Kind)> {
             ("position", Kind::Word(&["head", "tail", "miss", "random", "never-bounced", "insert-remove"])),
             ("section", Kind::Word(&["per-batch", "per-lookup", "after-copy", "stalled"])),
             ("churn", Kind::Rate),
+            ("decrypt", Kind::Word(&["none", "cost"])),
         ],
         Sort::Fallback => vec![
             ("slots", SLOTS),
