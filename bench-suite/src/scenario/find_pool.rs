@@ -48,7 +48,7 @@ pub enum Section {
     PerBatch,
     /// One for each lookup: its price is the difference.
     PerLookup,
-    /// One for each lookup, which comes after a copy of [`COPIED`] bytes: what a real round trip leaves in the cache.
+    /// One for each lookup, which comes after a copy of 256 KiB: what a real round trip leaves in the cache.
     AfterCopy,
 }
 
