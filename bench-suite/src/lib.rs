@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub mod cell;
 pub mod cli;
 pub mod external;
+pub mod hot;
 pub mod measure;
 pub mod pages;
 pub mod policies;

@@ -5,9 +5,10 @@
 //! and one line here. A name that begins with [`EXTERNAL`] is no line here: it is a shared library (`external/`).
 
 use crate::external;
+use crate::hot::Loop;
 use crate::pages::OnHost;
 use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed, Timings};
-use crate::run::{Outcome, RunError, Settings, real};
+use crate::run::{Outcome, RunError, Settings, hot_loop, real};
 use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::subject::{self, Build};
 use core::marker::PhantomData;
@@ -68,6 +69,9 @@ pub trait Runs: Sync {
     /// # Errors
     /// The state cannot be built.
     fn prepare(&self, scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError>;
+
+    /// Where its measured loops lie; nothing for a policy whose code is not in this program.
+    fn loops(&self) -> Vec<Loop>;
 }
 
 impl Entry {
@@ -115,6 +119,12 @@ impl<P: With + Replayable> Runs for Compiled<P> {
 
     fn prepare(&self, scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
         scenario::prepare::<P>(scenario)
+    }
+
+    fn loops(&self) -> Vec<Loop> {
+        let bare = [("closed-bare", hot_loop::<Timed<<P as With>::Bounce<NoCopy>>>())];
+        let whole = [("closed", hot_loop::<Timed<P>>())];
+        scenario::loops::<P>().into_iter().chain(whole).chain(bare).chain(replay::loops::<P>()).collect()
     }
 }
 

@@ -10,6 +10,7 @@ mod choice;
 mod cmp;
 mod dma_map_benchmark;
 mod doctor;
+mod hot;
 mod judging;
 mod list;
 mod markdown;
@@ -116,6 +117,9 @@ enum Command {
     /// Run the cell on standard input.
     #[command(hide = true)]
     Cell(cell::Args),
+    /// Say where the measured loops lie in the program.
+    #[command(hide = true)]
+    Hot(hot::Args),
     /// Measure the slot-search tables beside what Linux's own code took.
     Cells(cells::Args),
 }
@@ -148,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Overhead(args) => overhead::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Cell(args) => cell::run(&args),
+        Command::Hot(args) => hot::run(&args),
         Command::Cells(args) => cells::run(&args),
     };
     match done {

@@ -8,6 +8,7 @@ use super::instance::{Instance, Setup};
 use super::library::Library;
 use super::subject;
 use super::target::Planned;
+use crate::hot::Loop;
 use crate::policies::{EXTERNAL, Entry, Runs};
 use crate::replay::{self, ReplayError, ReplayJob, Timings};
 use crate::run::{self, Outcome, RunError, Settings};
@@ -107,5 +108,9 @@ impl Runs for External {
             }
         };
         scenario::prepare_on(&make(Copies::On), &make(Copies::Off), scenario)
+    }
+
+    fn loops(&self) -> Vec<Loop> {
+        Vec::new()
     }
 }

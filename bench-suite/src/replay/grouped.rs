@@ -12,9 +12,12 @@ use super::clock::{ReplayClock, as_f64};
 use super::machine::Machine;
 use super::script::{Act, Script, Step};
 use crate::calls::{Caller, Mem, Session};
+use crate::hot::Loop;
 use core::hint::black_box;
 use reports::latency::Latency;
 use swiotlb_core::addr::PhysAddr;
+use swiotlb_core::caller as ours;
+use swiotlb_core::policy::Policy;
 
 /// Fewest operations of a kind in a batch for its mean to count: they share one reading of the clock.
 const LEAST: usize = 8;
@@ -106,6 +109,17 @@ pub(super) fn run<M: Mem>(machine: &Machine<M>, script: &Script, clock: &ReplayC
     Grouped { means: [map, unmap, sync, find_pool].map(Means::finish).into(), find_pool: lookups }
 }
 
+/// Where the loops of a batch lie for `P`.
+pub(super) fn loops<P: Policy>() -> [Loop; 3] {
+    [
+        ("replay-map", Of::<P>::map_each as *const ()),
+        ("replay-find-pool", Of::<P>::look_up_each as *const ()),
+        ("replay-other", Of::<P>::do_each as *const ()),
+    ]
+}
+
+type Of<P> = Batch<'static, 'static, ours::Caller<'static, P>>;
+
 /// The operations of one batch by kind, with the addresses that they name.
 struct Groups {
     maps: Vec<Step>,
@@ -169,8 +183,14 @@ struct Batch<'a, 's, C: Caller + 's> {
 impl<'s, C: Caller + 's> Batch<'_, 's, C> {
     /// Ticks and number of the maps, and how many of them failed.
     fn maps(&self, maps: &[Step], live: &mut [PhysAddr]) -> ((u64, usize), usize) {
-        let mut failed = 0;
         let start = self.clock.read();
+        let failed = self.map_each(maps, live);
+        ((self.clock.read().saturating_sub(start), maps.len()), failed)
+    }
+
+    #[inline(never)]
+    fn map_each(&self, maps: &[Step], live: &mut [PhysAddr]) -> usize {
+        let mut failed = 0;
         for step in maps {
             let Act::Map { number, device, request, .. } = &step.act else { continue };
             self.caller.set_cpu(step.cpu);
@@ -178,15 +198,20 @@ impl<'s, C: Caller + 's> Batch<'_, 's, C> {
             failed += usize::from(mapped.is_err());
             live[*number as usize] = mapped.unwrap_or(PhysAddr::INVALID);
         }
-        ((self.clock.read().saturating_sub(start), maps.len()), failed)
+        failed
     }
 
     fn lookups(&self, named: &[(u32, PhysAddr)]) -> (u64, usize) {
         let start = self.clock.read();
+        self.look_up_each(named);
+        (self.clock.read().saturating_sub(start), named.len())
+    }
+
+    #[inline(never)]
+    fn look_up_each(&self, named: &[(u32, PhysAddr)]) {
         for (device, addr) in named {
             black_box(self.session.find_pool(&self.devices[*device as usize], *addr).is_some());
         }
-        (self.clock.read().saturating_sub(start), named.len())
     }
 
     fn each_lookup(&self, named: &[(u32, PhysAddr)], lookups: &mut Latency) {
@@ -201,11 +226,16 @@ impl<'s, C: Caller + 's> Batch<'_, 's, C> {
     /// Ticks and number of syncs or unmaps.
     fn all(&self, steps: &[(Step, PhysAddr)]) -> (u64, usize) {
         let start = self.clock.read();
+        self.do_each(steps);
+        (self.clock.read().saturating_sub(start), steps.len())
+    }
+
+    #[inline(never)]
+    fn do_each(&self, steps: &[(Step, PhysAddr)]) {
         for (step, addr) in steps {
             self.caller.set_cpu(step.cpu);
             black_box(self.one(&step.act, *addr));
         }
-        (self.clock.read().saturating_sub(start), steps.len())
     }
 
     #[inline]

@@ -38,6 +38,7 @@ pub use script::Script;
 pub use setup::{FirstPool, Overrides, placed};
 
 use crate::calls::Mem;
+use crate::hot::Loop;
 use crate::policies::Entry;
 use machine::Machine;
 pub(crate) use machine::{Make, Site};
@@ -127,6 +128,11 @@ pub struct Timings {
 /// The first pool or a device cannot be built, or the host has no memory.
 pub fn time<P: Replayable>(job: &ReplayJob<'_>) -> Result<Timings, ReplayError> {
     time_on(&machine::early::<P>, job)
+}
+
+/// Where the loops without a clock inside lie that [`time`] runs for `P`.
+pub(crate) fn loops<P: Replayable>() -> [Loop; 3] {
+    grouped::loops::<P>()
 }
 
 /// Runs the passes with a clock on allocators that `make` makes.

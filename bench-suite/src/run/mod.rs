@@ -58,7 +58,7 @@ pub use noise::Noise;
 pub use outcome::{GrowthEvent, OracleReport, Outcome, ThreadOutcome, VirtualOutcome};
 pub use overhead::{Overhead, overhead, pacing_limit};
 pub(crate) use owners::Owners;
-pub(crate) use real::against;
+pub(crate) use real::{against, hot_loop};
 pub use real::{counting, dummy, real, target};
 pub use search::{Bound, Range, Searched, Trial, Tried, at_rate, search_rate};
 pub use settings::{Oracle, Pace, Settings};

@@ -1,13 +1,14 @@
 //! Runs on real threads: against an allocator, against a dummy, against any target.
 
 use super::RunError;
-use super::allocator::{Allocator, Grows, Measurable};
+use super::allocator::{Allocator, Grows, Measurable, OfAllocator};
 use super::clock::HostClock;
 use super::collect;
 use super::counted::Counted;
 use super::crew::Crew;
 use super::dummy::{Dummy, OnClock};
 use super::grow::Worker;
+use super::looper::Looper;
 use super::outcome::Outcome;
 use super::settings::{Oracle, Settings};
 use super::steps::Steps;
@@ -29,6 +30,15 @@ where
     P::Probe: ReadProbe,
 {
     against(plan, settings, &Allocator::<P>::new(plan, settings)?)
+}
+
+/// Where the loop of a whole block lies that [`real`] runs for `P`.
+pub(crate) fn hot_loop<P>() -> *const ()
+where
+    P: Measurable,
+    P::Probe: ReadProbe,
+{
+    Looper::<'static, HostClock>::in_sections::<OfAllocator<'static, P>> as *const ()
 }
 
 /// Runs a plan on real threads against an allocator whose every step is counted. Its times mean nothing.

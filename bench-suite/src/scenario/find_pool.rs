@@ -179,7 +179,7 @@ pub(super) fn same_address<C: Caller>(caller: &C, device: &C::Device, addr: Phys
 
 /// The same with a read section for each.
 #[inline(never)]
-fn section_each<C: Caller>(caller: &C, device: &C::Device, addr: PhysAddr, ops: u64) -> u64 {
+pub(super) fn section_each<C: Caller>(caller: &C, device: &C::Device, addr: PhysAddr, ops: u64) -> u64 {
     let mut found = 0;
     for _ in 0..ops {
         let session = caller.enter();

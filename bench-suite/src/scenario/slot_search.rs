@@ -68,7 +68,7 @@ pub(super) fn unmap<S: Session>(
 }
 
 /// `ops` round trips, [`PER_SECTION`] to a read section; how many did not succeed.
-#[inline]
+#[inline(never)]
 pub(super) fn round_trips<C: Caller>(caller: &C, device: &C::Device, request: &MapRequest, ops: u64) -> u64 {
     let mut failed = 0;
     let mut left = ops;
