@@ -44,13 +44,33 @@ for level in 1 3; do
             exit 1
         fi
     done
+    # What is not found is no loop without faults.
+    grep clean "$folder/loops" >"$folder/clean"
+    for other in 'bad::gone p' 'bad::clean s/^0/1/p' 'bad::clean /absent/p'; do
+        read -r anchor edit <<<"$other"
+        sed -n "$edit" "$folder/clean" >"$folder/loops"
+        if walk "$folder/bad" "$anchor" >"$folder/said" 2>"$folder/notes"; then
+            echo "ci/hot_paths.sh: a loop that is not there passed" >&2
+            exit 1
+        fi
+    done
+    cp "$folder/clean" "$folder/loops"
+    walk "$folder/bad" bad::clean 2>"$folder/notes"
 done
 
 "$program" hot >"$folder/loops"
 code=0
 walk "$program" bench_suite::hot::loops >"$folder/said" || code=$?
 cat "$folder/said"
+# What is sure to be met on the way, or the walk does not get far.
+for line in 'slot-search .* locked-rmw=[1-9]' 'fallback .* alloc=[1-9]' 'closed .* locked-rmw=[1-9]'; do
+    if ! grep -q "^kernel $line" "$folder/counts"; then
+        echo "ci/hot_paths.sh: the walk met nothing of \`$line\`" >&2
+        code=1
+    fi
+done
 if [[ -n ${2:-} ]]; then
+    # The compiler has its way with the counts: only what must be 0 is held to.
     grep -E "^(kernel|fast) " "$folder/counts" | sed -E 's/ (functions|instructions)=[0-9]+//g' >"$folder/census"
     if [[ $2 == new ]]; then
         cp "$folder/census" ci/hot_paths.census

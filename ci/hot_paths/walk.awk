@@ -6,10 +6,9 @@
 
 part == "cold" {
     if ($0 == "" || $0 ~ /^#/) next
-    # Fields are apart by tabs: the loops that it is for, the pattern, the reason.
-    if (split($0, field, /\t+/) != 3) { print "no reason given: " $0; bad++; next }
+    if (split($0, field, /\t+/) != 4) { print "no reason given: " $0; bad++; next }
     colds++
-    cold_for[colds] = "^(" field[1] ")$"; cold[colds] = field[2]
+    cold_for[colds] = "^(" field[1] ")$"; passes[colds] = field[2]; cold[colds] = field[3]
     next
 }
 
@@ -28,11 +27,12 @@ part == "relocations" {
 
 # A function begins.
 /^[0-9a-f]+ <.*>:$/ {
+    resolve()
     at = $1; sub(/^0+/, "", at)
     name[at] = substr($0, index($0, "<") + 1); sub(/>:$/, "", name[at])
     if (name[at] == anchor) anchors[++anchored] = at
     table = 0
-    split("", held)
+    split("", held); split("", loads); waiting = 0
     next
 }
 
@@ -49,17 +49,23 @@ at == "" { next }
     if (table > 0) table--
 }
 
-# A register that holds a word of the table, until something else is written to it.
+# A register that holds a word of the table, until something else is written to it. What is popped into it is the
+# caller's, just before a return; code that follows comes from before.
 {
     register = ""
     if (match(line, /,%r[a-z0-9]+( |$)/) && word[1] !~ /^(cmp|test)/) {
         register = substr(line, RSTART + 1, RLENGTH - 1); sub(/ $/, "", register)
         delete held[register]
-    } else if (word[1] == "pop") delete held[word[2]]
+    }
 }
-word[1] == "mov" && register != "" && (place = shown(line)) != "" && (place in inside || place in named) {
-    held[register] = place
-    next
+word[1] == "mov" && register != "" {
+    place = shown(line)
+    if (place == "" && match(word[2], /^%r[a-z0-9]+,%/)) place = held[substr(word[2], 1, RLENGTH - 2)]
+    if (place in inside || place in named) {
+        held[register] = place
+        loads[register] = loads[register] " " place
+        next
+    }
 }
 
 locked { rmw[at]++; next }
@@ -76,10 +82,12 @@ word[1] ~ /^(call|jmp|j[a-z]+)/ {
     if (word[2] ~ /^\*/) {
         place = shown(line)
         if (place == "") place = held[substr(word[2], 2)]
-        if (place in named) outside(named[place])
-        else if (place in inside) edge[at] = edge[at] " " inside[place]
+        if (place in named || place in inside) by_table(place)
         else if (place != "") through[at] = through[at] " " place
-        else if (word[1] !~ /^jmp/ || (table == 0 && line !~ /,8\)/)) indirect[at]++
+        else if (word[1] !~ /^jmp/ || (table == 0 && line !~ /,8\)/)) {
+            waiting++
+            wanted_by[waiting] = " " $1 " " word[1] " " word[2]; target_in[waiting] = substr(word[2], 2)
+        }
         next
     }
     if (line ~ /@plt>/) {
@@ -93,6 +101,23 @@ word[1] ~ /^(call|jmp|j[a-z]+)/ {
         target = hex(number(target) - number(offset))
     }
     if (target != at) edge[at] = edge[at] " " target
+}
+
+# A call through a word of the table.
+function by_table(place) {
+    if (place in named) outside(named[place])
+    else edge[at] = edge[at] " " inside[place]
+}
+
+# The end of a function: a register that it fills from the table somewhere, but not just before the call in the order
+# of addresses, is taken to hold any of what it fills it with.
+function resolve(   i, j, n, places) {
+    for (i = 1; i <= waiting; i++) {
+        n = split(loads[target_in[i]], places, " ")
+        for (j = 1; j <= n; j++) by_table(places[j])
+        if (n == 0) indirect[at] = indirect[at] wanted_by[i]
+    }
+    waiting = 0
 }
 
 # The address that the disassembler works out for an operand.
@@ -121,8 +146,12 @@ function hex(n,   text, rest) {
     return text
 }
 
-function is_cold(what, l,   i) {
-    for (i = 1; i <= colds; i++) if (l ~ cold_for[i] && what ~ cold[i]) { used[i]++; return 1 }
+# Whether the list lets something pass in a function called `what`.
+function is_cold(sort, what,   i) {
+    for (i = 1; i <= colds; i++) if (passes[i] == sort && what ~ cold[i] && policy[w] "/" loop[w] ~ cold_for[i]) {
+        used[i]++
+        return 1
+    }
     return 0
 }
 
@@ -140,6 +169,7 @@ function brief(text) {
 
 # A finding, said once for all the policies that share it.
 function find(sort, f, what,   key) {
+    if (is_cold(sort, name[f])) return
     found[sort]++
     if (sort == "alloc" && loop[w] == "fallback") return
     key = sort " in " brief(name[f]) what way(f)
@@ -152,7 +182,7 @@ function walk(start,   queue, head, tail, f, i, n, next_) {
     while (head <= tail) {
         f = queue[head++]
         found["rmw"] += rmw[f]; found["fences"] += fences[f]; found["div"] += divs[f]; found["instructions"] += size[f]
-        if (f in indirect) find("indirect", f, "")
+        if (f in indirect) find("indirect", f, indirect[f])
         if (f in through) find("indirect", f, " through memory" through[f])
         if (f in alloc) find("alloc", f, "")
         if (f in clock) find("clock", f, "")
@@ -163,7 +193,7 @@ function walk(start,   queue, head, tail, f, i, n, next_) {
             if (next_[i] in seen) continue
             seen[next_[i]] = 1
             if (!(next_[i] in name)) { print "no function begins at " next_[i] ", called by " name[f]; bad++; continue }
-            if (is_cold(name[next_[i]], loop[w])) continue
+            if (is_cold("call", name[next_[i]])) continue
             from[next_[i]] = f; queue[++tail] = next_[i]
         }
     }
@@ -171,6 +201,7 @@ function walk(start,   queue, head, tail, f, i, n, next_) {
 }
 
 END {
+    resolve()
     if (wanted == 0) { print "the program names no loop"; bad++ }
     if (anchored != 1) { print "the function " anchor " is there " anchored + 0 " times"; bad++; wanted = 0 }
     for (w = 1; w <= wanted; w++) {
@@ -183,6 +214,6 @@ END {
     }
     for (i = 1; i <= findings; i++)
         print keys[i] "  [" said[keys[i]] (keys[i] in more ? " and " more[keys[i]] " more" : "") "]"
-    for (i = 1; i <= colds; i++) if (!(i in used)) print "note: nothing is called " cold[i] >"/dev/stderr"
+    for (i = 1; i <= colds; i++) if (!(i in used)) print "note: nothing is there for " cold[i] >"/dev/stderr"
     exit findings + bad > 0
 }
