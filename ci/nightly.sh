@@ -9,6 +9,9 @@ data="${SWIOTLB_SHARED:-workloads/data}"
 cargo build --profile ci --bin swiotlb-bench
 bench="${CARGO_TARGET_DIR:-target}/ci/swiotlb-bench"
 
+echo "== hot paths"
+ci/hot_paths.sh "$bench" ci/hot_paths.census
+
 echo "== golden vectors, every policy"
 "$bench" verify "$data/golden"
 "$bench" verify --policy walk-pool-major "$data/golden"

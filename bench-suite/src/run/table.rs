@@ -101,10 +101,18 @@ impl Table {
     #[inline]
     #[must_use]
     pub fn gives_up(&self, waiter: &Backoff) -> bool {
-        if waiter.is_slow() && self.latest.is_some_and(|latest| Instant::now() >= latest) {
-            self.stop();
+        if waiter.is_slow() {
+            self.stop_if_late();
         }
         self.stopped()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn stop_if_late(&self) {
+        if self.latest.is_some_and(|latest| Instant::now() >= latest) {
+            self.stop();
+        }
     }
 
     #[inline]
