@@ -96,35 +96,35 @@ impl Entry {
     }
 }
 
-/// A policy of ours, compiled for every kind of run.
-struct Compiled<P>(PhantomData<fn() -> P>);
+/// Policy `P` of ours; what runs is `R`, compiled for every kind of run.
+struct Compiled<P, R>(PhantomData<fn() -> (P, R)>);
 
-impl<P: With + Replayable> Runs for Compiled<P> {
+impl<P: With, R: With + Replayable> Runs for Compiled<P, R> {
     fn policy_name(&self) -> PolicyName {
         let axes = axes::<P>().map(|(axis, name)| (axis.to_owned(), name.to_owned()));
         PolicyName { label: label::<P>(), axes: axes.into() }
     }
 
     fn time(&self, job: &ReplayJob<'_>) -> Result<Timings, ReplayError> {
-        replay::time::<P>(job)
+        replay::time::<R>(job)
     }
 
     fn measure(&self, copy: bool, plan: &Plan, settings: &Settings) -> Result<Outcome, RunError> {
         if copy {
-            real::<Timed<P>>(plan, settings)
+            real::<Timed<R>>(plan, settings)
         } else {
-            real::<Timed<<P as With>::Bounce<NoCopy>>>(plan, settings)
+            real::<Timed<<R as With>::Bounce<NoCopy>>>(plan, settings)
         }
     }
 
     fn prepare(&self, scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
-        scenario::prepare::<P>(scenario)
+        scenario::prepare::<R>(scenario)
     }
 
     fn loops(&self) -> Vec<Loop> {
-        let bare = [("closed-bare", hot_loop::<Timed<<P as With>::Bounce<NoCopy>>>())];
-        let whole = [("closed", hot_loop::<Timed<P>>())];
-        scenario::loops::<P>().into_iter().chain(whole).chain(bare).chain(replay::loops::<P>()).collect()
+        let bare = [("closed-bare", hot_loop::<Timed<<R as With>::Bounce<NoCopy>>>())];
+        let whole = [("closed", hot_loop::<Timed<R>>())];
+        scenario::loops::<R>().into_iter().chain(whole).chain(bare).chain(replay::loops::<R>()).collect()
     }
 }
 
@@ -132,13 +132,26 @@ impl<P: With + Replayable> Runs for Compiled<P> {
 type Timed<P> = <OnHost<P> as With>::Probe<()>;
 
 /// The entry of policy `P`, compiled for every kind of run.
+#[cfg(not(test))]
 const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
+    run_as::<P, P>(name, changes)
+}
+
+/// The same for this crate's unit tests, which would compile the whole registry a second time: every name runs as the
+/// kernel's policy. The tests in `tests/` run each.
+#[cfg(test)]
+const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
+    run_as::<P, Kernel>(name, changes)
+}
+
+/// An entry that says `P` and runs `R`.
+const fn run_as<P: With, R: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
     Entry {
         name,
         changes,
         reproduces: reproduces::<P>(),
-        build: subject::build::<P>(),
-        runs: &Compiled::<P>(PhantomData),
+        build: subject::build::<R>(),
+        runs: &Compiled::<P, R>(PhantomData),
     }
 }
 
