@@ -29,7 +29,9 @@ fn main() {
 
 /// The revision of the repository whose root is the workspace's.
 fn found() -> Option<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+    // Asked when this runs: checkouts that share a target folder share this program, built in one of them.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")?;
+    let root = Path::new(&manifest).parent()?;
     let top = git(root, &["rev-parse", "--show-toplevel"])?;
     if Path::new(&top).canonicalize().ok()? != root.canonicalize().ok()? {
         return None;
