@@ -228,13 +228,12 @@ impl<P: Policy> Session for ours::Session<'_, P> {
     where
         Self: 'a;
 
-    // Part of the timed loop, however many callers it has: out of line, the answer would go through memory.
-    #[inline(always)]
+    #[inline]
     fn map(&self, dev: &Device<P>, request: &MapRequest) -> Result<PhysAddr, MapError> {
         ours::Session::map(self, dev, request)
     }
 
-    #[inline(always)]
+    #[inline]
     fn unmap(
         &self,
         dev: &Device<P>,
@@ -268,7 +267,7 @@ impl<P: Policy> Session for ours::Session<'_, P> {
         ours::Session::sync_for_device(self, dev, addr, bytes, dir)
     }
 
-    #[inline(always)]
+    #[inline]
     fn find_pool<'a>(&'a self, dev: &'a Device<P>, addr: PhysAddr) -> Option<&'a Pool<P>> {
         ours::Session::find_pool(self, dev, addr)
     }

@@ -58,18 +58,26 @@ fn assertions() -> String {
     text
 }
 
+/// Whether `compiler` takes `text` with all warnings on; `None` if there is no such compiler.
+fn compiles(compiler: &str, language: &[&str], text: &str) -> Option<bool> {
+    let include = concat!(env!("CARGO_MANIFEST_DIR"), "/../swiotlb-core/include");
+    let mut command = Command::new(compiler);
+    command.args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", "-I", include]);
+    let Ok(mut child) = command.args(language).arg("-").stdin(Stdio::piped()).spawn() else {
+        eprintln!("skipped: there is no {compiler}");
+        return None;
+    };
+    let written = child.stdin.take().map(|mut input| input.write_all(text.as_bytes()));
+    let done = child.wait();
+    Some(written.is_some_and(|written| written.is_ok()) && done.is_ok_and(|status| status.success()))
+}
+
 #[test]
 fn the_header_has_the_same_shape() {
-    let include = concat!(env!("CARGO_MANIFEST_DIR"), "/../swiotlb-core/include");
-    let mut cc = Command::new("cc");
-    cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", "-I", include]);
-    let child = cc.args(["-x", "c", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let Ok(mut child) = child else {
-        eprintln!("skipped: no C compiler");
-        return;
-    };
-    let written = child.stdin.take().map(|mut input| input.write_all(assertions().as_bytes()));
-    assert!(written.is_some_and(|written| written.is_ok()));
-    let done = child.wait_with_output();
-    assert!(done.as_ref().is_ok_and(|done| done.status.success()), "{done:?}");
+    assert_ne!(compiles("cc", &["-std=c11", "-x", "c"], &assertions()), Some(false));
+}
+
+#[test]
+fn the_header_is_c_plus_plus_too() {
+    assert_ne!(compiles("c++", &["-x", "c++"], "#include \"swiotlb_ext.h\"\n"), Some(false));
 }

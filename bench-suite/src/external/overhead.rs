@@ -7,7 +7,8 @@ use super::instance::{Device, Instance, Setup};
 use super::library::Library;
 use super::ops::Ops;
 use super::section::Section;
-use crate::run::clock::{Clock, HostClock};
+use crate::run::clock::HostClock;
+use crate::run::overhead::per_op;
 use crate::subject::Blocks;
 use core::ffi::{c_int, c_void};
 use core::hint::black_box;
@@ -20,8 +21,6 @@ use swiotlb_core::phys::{BuddyZones, PhysMemory};
 
 /// Calls of one measurement, of each function.
 const CALLS: u32 = 10_000;
-/// Measurements: the median is the answer.
-const TRIES: usize = 15;
 
 /// What a call takes whose function does nothing, in ns.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,13 +70,13 @@ pub fn interface() -> Option<Interface> {
     let section = Section::enter(&thread);
     let request = MapRequest::new(PhysAddr(0x5000), 4_096, Direction::Bidirectional);
     Some(Interface {
-        map_ns: median(&clock, || {
+        map_ns: timed(&clock, || {
             black_box(section.map(black_box(&device), black_box(&request)).is_ok());
         }),
-        unmap_ns: median(&clock, || {
+        unmap_ns: timed(&clock, || {
             black_box(unmap(&section, &device, &request));
         }),
-        find_pool_ns: median(&clock, || {
+        find_pool_ns: timed(&clock, || {
             black_box(section.find_pool(black_box(&device), black_box(PhysAddr(0x1000))).is_some());
         }),
     })
@@ -88,16 +87,9 @@ fn unmap(section: &Section<'_>, device: &Device, request: &MapRequest) -> bool {
     section.unmap(device, request.orig, request.size, request.dir, Attrs::default()).is_ok()
 }
 
-/// Median time of a call over several measurements, ns.
-fn median(clock: &HostClock, call: impl Fn()) -> f64 {
-    let mut times = [0.0; TRIES];
-    for time in &mut times {
-        let from = clock.now();
-        (0..CALLS).for_each(|_| call());
-        *time = clock.ns(clock.now().saturating_sub(from)) as f64 / f64::from(CALLS);
-    }
-    times.sort_unstable_by(f64::total_cmp);
-    times[TRIES / 2]
+/// Median time of a call, ns.
+fn timed(clock: &HostClock, call: impl Fn()) -> f64 {
+    per_op(clock, CALLS, || (0..CALLS).for_each(|_| call()))
 }
 
 const NOTHING: Ops = Ops {

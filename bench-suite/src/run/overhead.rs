@@ -11,6 +11,7 @@ use super::steps::{Call, Step};
 use super::table::Table;
 use super::tally::Tally;
 use super::touch::Touch;
+use reports::stats::median;
 use std::convert::Infallible;
 use std::time::Duration;
 use swiotlb_core::addr::PhysAddr;
@@ -66,9 +67,9 @@ pub fn overhead() -> Overhead {
         transfer: 0,
     };
     let mut tally = Tally::new(&steps, OPS as usize, true, false);
-    let closed_ns = median(&clock, || looper(false).closed(&Nothing, &steps, &mut tally));
+    let closed_ns = per_op(&clock, OPS, || looper(false).closed(&Nothing, &steps, &mut tally));
     let schedule = Schedule { start: 0, origin_ns: 0 };
-    let open_ns = median(&clock, || looper(false).open(&Nothing, &steps, schedule, &mut tally));
+    let open_ns = per_op(&clock, OPS, || looper(false).open(&Nothing, &steps, schedule, &mut tally));
     let mut batches = Tally::new(&steps, OPS as usize, false, false);
     looper(true).closed(&Nothing, &steps, &mut batches);
     let (service, _) = tally.into_latencies();
@@ -76,16 +77,14 @@ pub fn overhead() -> Overhead {
     Overhead { closed_ns, closed_inside_ns: inside as f64, batch_ns: batches.batch_mean_ns().0, open_ns }
 }
 
-/// Median time of an op over several runs, ns.
-fn median(clock: &HostClock, mut run: impl FnMut()) -> f64 {
-    let mut times = [0.0; TRIES];
-    for time in &mut times {
+/// Median time of an op over several runs of `ops` ops each, ns.
+pub(crate) fn per_op(clock: &HostClock, ops: u32, mut run: impl FnMut()) -> f64 {
+    let times = [(); TRIES].map(|()| {
         let from = clock.now();
         run();
-        *time = clock.ns(clock.now().saturating_sub(from)) as f64 / f64::from(OPS);
-    }
-    times.sort_unstable_by(f64::total_cmp);
-    times[TRIES / 2]
+        clock.ns(clock.now().saturating_sub(from)) as f64 / f64::from(ops)
+    });
+    median(&times).unwrap_or(f64::NAN)
 }
 
 /// The highest rate, in ops per second, at which an empty open loop on the calling thread keeps `bound`:

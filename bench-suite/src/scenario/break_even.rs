@@ -18,6 +18,7 @@ use super::slot_search::round_trips;
 use super::{Fallback, Prepared, ScenarioError};
 use crate::calls::Mem as _;
 use crate::pages::OnHost;
+use reports::stats::median;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use swiotlb_core::device::MapRequest;
@@ -63,13 +64,6 @@ impl<P: With> State<P> {
     }
 }
 
-/// The middle of some numbers.
-fn median(numbers: &[f64]) -> f64 {
-    let mut sorted = numbers.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 /// What a page's decryption and encryption must cost, in ns: see the module. `own` and `zoned` are the fallbacks,
 /// `fixed` the round trip that finds slots, all in ns.
 fn break_evens(own: f64, zoned: f64, fixed: f64, pages: f64) -> [(&'static str, f64); 3] {
@@ -97,7 +91,7 @@ impl<P: With> Prepared for State<P> {
     }
 
     fn more(&self) -> Vec<(&'static str, f64)> {
-        let [own, zoned, fixed] = self.taken.each_ref().map(|taken| median(taken));
+        let [own, zoned, fixed] = self.taken.each_ref().map(|taken| median(taken).unwrap_or(f64::NAN));
         #[expect(clippy::cast_precision_loss, reason = "a buffer has at most 64 pages")]
         let pages = self.request.size.div_ceil(PAGE_SIZE) as f64;
         let mut more = vec![("zoned_ns", zoned), ("fixed_ns", fixed), ("times_fixed", own / fixed)];
@@ -118,11 +112,5 @@ mod tests {
         assert_eq!(zoned + pages * ten, 10.0 * fixed);
         assert_eq!(zoned + pages * hundred, 100.0 * fixed);
         assert_eq!(break_evens(300.0, 2000.0, 100.0, 1.0)[0].1, 0.0, "it always pays");
-    }
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        assert_eq!(median(&[9.0, 1.0, 2.0]), 2.0);
-        assert!(median(&[]).is_nan());
     }
 }

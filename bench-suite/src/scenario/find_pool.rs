@@ -255,18 +255,15 @@ impl<M: Mem> Prepared for State<M> {
         let (device, targets) = (&self.rig.device, &self.targets[..]);
         for _ in 0..batches {
             let start = Instant::now();
-            let mut alone = None;
-            let found = match (targets, self.section) {
+            let whole = |found| (found, start.elapsed());
+            let (found, took) = match (targets, self.section) {
                 (targets, Section::AfterCopy) => {
-                    let (found, took) = after_copies(&caller, device, targets, &mut self.copied, ops);
-                    alone = Some(took);
-                    found
+                    after_copies(&caller, device, targets, &mut self.copied, ops)
                 }
-                (&[addr], Section::PerBatch) => same_address(&caller, device, addr, ops),
-                (&[addr], Section::PerLookup) => section_each(&caller, device, addr, ops),
-                (targets, _) => dependent(&caller, device, targets, ops),
+                (&[addr], Section::PerBatch) => whole(same_address(&caller, device, addr, ops)),
+                (&[addr], Section::PerLookup) => whole(section_each(&caller, device, addr, ops)),
+                (targets, _) => whole(dependent(&caller, device, targets, ops)),
             };
-            let took = alone.unwrap_or_else(|| start.elapsed());
             let expected = if self.hits { ops } else { 0 };
             if found != expected {
                 return Err(ScenarioError::Unverified { wrong: found.abs_diff(expected), ops });

@@ -4,6 +4,7 @@
 use super::limits::Refusal;
 use crate::subject::MappingFacts;
 use std::collections::BTreeMap;
+use swiotlb_core::rules::IO_TLB_SIZE;
 
 /// The allocations that are live: first byte, byte after the last, allocator.
 #[derive(Debug, Default)]
@@ -11,7 +12,7 @@ pub struct Owned(BTreeMap<u64, (u64, u64)>);
 
 /// First byte and bytes of a mapping's allocation.
 fn range(mapping: &MappingFacts) -> (u64, u64) {
-    (mapping.pool.slot_addr(mapping.first).0, mapping.nslots * 2048)
+    (mapping.pool.slot_addr(mapping.first).0, mapping.nslots * IO_TLB_SIZE)
 }
 
 impl Owned {
@@ -40,7 +41,11 @@ impl Owned {
 
     /// Slots that the live mappings of allocator `mem` take.
     pub fn slots(&self, mem: u64) -> u64 {
-        self.0.iter().filter(|(_, (_, of))| *of == mem).map(|(start, (end, _))| (end - start) / 2048).sum()
+        self.0
+            .iter()
+            .filter(|(_, (_, of))| *of == mem)
+            .map(|(start, (end, _))| (end - start) / IO_TLB_SIZE)
+            .sum()
     }
 }
 
@@ -57,7 +62,7 @@ mod tests {
             slot: SlotIndex(first),
             first: SlotIndex(first),
             nslots,
-            alloc_left: nslots * 2048,
+            alloc_left: nslots * IO_TLB_SIZE,
             area: AreaIndex(0),
             area_facts: AreaFacts { used: 0, index: 0 },
         }

@@ -9,7 +9,7 @@
  * pools, and gives other slots than Linux does, so it declares statistics and no placement.
  *
  * -DBREAK leaves the slots of every 61st buffer free, so that the next buffer gets them too. Whatever checks an
- * allocator has to see that; ci/ext.sh makes sure that it does.
+ * allocator has to see that; bench-suite/tests/external.rs makes sure that it does.
  */
 #define _POSIX_C_SOURCE 200809L
 

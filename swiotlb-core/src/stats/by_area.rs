@@ -19,18 +19,11 @@ use parking_lot::Mutex;
 /// ([`AreaSlots::METERED`]).
 #[derive(Default)]
 pub struct ByArea {
-    mark: Mutex<Mark>,
+    /// The high-water mark. While it is 0, because nothing was mapped yet or since it was reset, nothing is allowed.
+    mark: Mutex<u64>,
     // Relaxed: a count that changes by atomic read-modify-writes. Whoever adds to it settles afterwards, under
     // the mutex.
     transient_nslabs: AtomicU64,
-}
-
-/// The high-water mark.
-#[derive(Default)]
-struct Mark {
-    slots: u64,
-    /// It was set to 0 and no map has come since. All allowances are 0 then.
-    reset: bool,
 }
 
 /// What is in use in the areas that are held.
@@ -41,26 +34,22 @@ struct Held {
 }
 
 /// Holds one area after the other, the last of them still when `share` is asked how many slots each may take
-/// in addition; that many are allowed to each before it is let go.
+/// in addition; that many are allowed to each before it is let go, or nothing at all, not even what is in use.
 ///
 /// Areas are always held in the order of `areas`, and only under the mutex: nobody waits in a circle.
 fn allow_all<'a, A: AreaSlots + 'a>(
     areas: &mut dyn Iterator<Item = &'a A>,
     held: Held,
-    share: &mut dyn FnMut(Held) -> u64,
-) -> u64 {
+    share: &mut dyn FnMut(Held) -> Option<u64>,
+) -> Option<u64> {
     let Some(area) = areas.next() else { return share(held) };
-    let mut more = 0;
+    let mut more = None;
     area.allow(&mut |used| {
         more = allow_all(areas, Held { areas: held.areas + 1, used: held.used + used }, share);
-        // Where a reset mark waits for its first map, nothing is allowed, not even what is in use.
-        if more == NOTHING { 0 } else { used + more }
+        more.map_or(0, |more| used + more)
     });
     more
 }
-
-/// Not a share: allow nothing at all.
-const NOTHING: u64 = u64::MAX;
 
 impl Stats for ByArea {
     type Shard = ();
@@ -89,14 +78,13 @@ impl Stats for ByArea {
     }
 
     fn used_hiwater(&self) -> u64 {
-        let mark = self.mark.lock();
-        if mark.reset { 0 } else { mark.slots }
+        *self.mark.lock()
     }
 
     fn reset_hiwater<'a, A: AreaSlots + 'a>(&self, areas: &mut dyn Iterator<Item = &'a A>) {
         let mut mark = self.mark.lock();
-        *mark = Mark { slots: 0, reset: true };
-        allow_all(areas, Held::default(), &mut |_held| NOTHING);
+        *mark = 0;
+        allow_all(areas, Held::default(), &mut |_held| None);
     }
 
     fn transient_nslabs(&self) -> u64 {
@@ -106,11 +94,10 @@ impl Stats for ByArea {
     #[cold]
     fn settle<'a, A: AreaSlots + 'a>(&self, areas: &mut dyn Iterator<Item = &'a A>) {
         let mut mark = self.mark.lock();
-        mark.reset = false;
         allow_all(areas, Held::default(), &mut |held| {
             let used = held.used + self.transient_nslabs.load(Relaxed);
-            mark.slots = mark.slots.max(used);
-            (mark.slots - used) / held.areas.max(1)
+            *mark = used.max(*mark);
+            Some((*mark - used) / held.areas.max(1))
         });
     }
 }
