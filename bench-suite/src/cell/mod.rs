@@ -11,6 +11,8 @@ mod m_d_1;
 mod micro;
 pub mod model;
 mod outcome;
+#[cfg(target_os = "linux")]
+pub mod own_pages;
 mod plan;
 mod replay;
 mod spec;

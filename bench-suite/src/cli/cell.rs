@@ -21,6 +21,8 @@ pub(super) fn run(_: &Args) -> Result<Exit, Failure> {
     read.map_err(|error| Failure::error(format!("standard input: {error}")))?;
     let spec: CellSpec = serde_json::from_str(&text)
         .map_err(|error| Failure::usage(format!("standard input is no cell: {error}")))?;
+    #[cfg(target_os = "linux")]
+    cell::own_pages::put_in_place();
     let record = cell::run(&spec);
     let line =
         serde_json::to_string(&record).map_err(|error| Failure::error(format!("the record: {error}")))?;
