@@ -28,6 +28,7 @@ fn compiled(folder: &Path, name: &str, source_file: &Path, flags: &[&str]) -> Op
             Some(out)
         }
         Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "cc cannot be run: {error}");
             eprintln!("skipped: cc cannot be run: {error}");
             None
         }
@@ -104,6 +105,20 @@ fn a_shorter_table_of_the_same_version_is_whole() {
     let Some(library) = compiled(folder.path(), "short.so", &source, &flags) else { return };
     let (code, out, err) = bench(&["verify", "--policy", &policy(&library), &golden("tiny")]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
+}
+
+#[test]
+fn a_pool_that_does_not_hold_the_address_is_caught() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(source("../swiotlb-core/include/example/toy.c")).unwrap();
+    let off_by_one = text.replacen("addr >= mem->end", "addr > mem->end", 1);
+    assert_ne!(text, off_by_one);
+    let file = folder.path().join("one_more.c");
+    std::fs::write(&file, off_by_one).unwrap();
+    let Some(library) = compiled(folder.path(), "one_more.so", &file, &[]) else { return };
+    let (code, out, err) = bench(&["verify", "--policy", &policy(&library), &golden("")]);
+    assert_eq!((code, err.as_str()), (4, ""), "{out}");
+    assert!(out.contains(", which lies outside"), "{out}");
 }
 
 #[test]

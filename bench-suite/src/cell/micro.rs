@@ -132,10 +132,10 @@ fn slot_search(spec: &CellSpec) -> Result<Scenario, CellError> {
     let (state, copy) = (spec.text("state").unwrap_or("empty"), spec.flag("copy", false));
     let areas = spec.number_or("nareas", 1)?;
     if spec.number_or("threads", 1)? == 2 {
-        if state != "empty" || copy {
-            return Err(CellError::Spec("two threads search an empty pool, copying off".to_owned()));
+        if state != "empty" {
+            return Err(CellError::Spec("two threads search an empty pool".to_owned()));
         }
-        return Ok(Scenario::TwoThreads(TwoThreads { areas, slots }));
+        return Ok(Scenario::TwoThreads(TwoThreads { areas, slots, copy }));
     }
     let (occupancy, fails) = occupancy(state)?;
     Ok(Scenario::SlotSearch(SlotSearch { nslabs: NSLABS, occupancy, slots, copy, fails }))

@@ -3,7 +3,7 @@
 use super::calibrated::quote;
 use super::comparison::{Comparison, Pair};
 use super::paired::{Paired, Steps};
-use super::table::decimals;
+use super::table::{INTERFACE, decimals, interface_note};
 use super::trial::Trial;
 use reports::compare::effect::{from_percent, percent};
 use reports::compare::rules::{ADVICE_BELOW, Correction, Outlook};
@@ -31,6 +31,9 @@ pub fn table(trial: &Trial, paired: &[Paired<'_>]) -> Table {
         table.push(row(trial, pair, paired));
     }
     table.notes = notes(comparison);
+    let calls: Vec<f64> =
+        paired.iter().flat_map(|pair| ["A", "B"].map(|arm| pair.median(arm, INTERFACE))).flatten().collect();
+    table.notes.extend(median(&calls).map(interface_note));
     if paired.iter().any(Paired::has_several_threads) {
         table
             .notes
@@ -110,10 +113,23 @@ fn places(effect: f64) -> usize {
     if percent(effect).abs() < 1.0 { 2 } else { 1 }
 }
 
+/// The steps that differ. A side that counts nothing at all says so once; one step that a side does not count is
+/// no difference.
 fn differing(steps: &[Steps]) -> String {
-    let differ = steps.iter().filter(|(_, a, b)| (a - b).abs() > f64::EPSILON * a.abs().max(b.abs()));
-    let shown: Vec<String> =
-        differ.map(|(name, a, b)| format!("{name} {} -> {}", digits(*a), digits(*b))).collect();
+    for (side, counts) in [
+        ("A", steps.iter().any(|(_, a, _)| a.is_some())),
+        ("B", steps.iter().any(|(_, _, b)| b.is_some())),
+    ] {
+        if !counts {
+            return if steps.is_empty() { "not counted".to_owned() } else { format!("not counted by {side}") };
+        }
+    }
+    let differ = |a: f64, b: f64| (a - b).abs() > f64::EPSILON * a.abs().max(b.abs());
+    let both = steps.iter().filter_map(|(name, a, b)| Some((name, (*a)?, (*b)?)));
+    let shown: Vec<String> = both
+        .filter(|(_, a, b)| differ(*a, *b))
+        .map(|(name, a, b)| format!("{name} {} -> {}", digits(a), digits(b)))
+        .collect();
     if shown.is_empty() { "none".to_owned() } else { shown.join("; ") }
 }
 

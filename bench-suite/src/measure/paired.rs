@@ -16,8 +16,8 @@ pub struct Paired<'r> {
     records: Vec<&'r RunRecord>,
 }
 
-/// A step counter: its name, and its medians of A and of B.
-pub type Steps = (String, f64, f64);
+/// A step counter: its name, and its medians of A and of B; nothing of a side that does not count it.
+pub type Steps = (String, Option<f64>, Option<f64>);
 
 /// The records by pair, in the order of the plan's pairs.
 #[must_use]
@@ -83,8 +83,9 @@ impl Paired<'_> {
             let per_op = self.median(arm, &format!("{name}_per_op"));
             per_op.or_else(|| self.median(arm, &format!("counter.{name}")))
         };
-        let both = |name: &&String| Some(((*name).clone(), side("A", name)?, side("B", name)?));
-        names.iter().filter_map(both).filter(|(_, a, b)| a + b > 0.0).collect()
+        let both = |name: &&String| ((*name).clone(), side("A", name), side("B", name));
+        let counted = |steps: &Option<f64>| steps.is_some_and(|steps| steps > 0.0);
+        names.iter().map(both).filter(|(_, a, b)| counted(a) || counted(b)).collect()
     }
 }
 
@@ -152,6 +153,6 @@ mod tests {
         let pair = Paired { records: records.iter().collect() };
         let medians = ["A", "B", "N"].map(|arm| pair.median(arm, "ns_per_op"));
         assert_eq!(medians, [Some(1.0), Some(2.0), Some(3.0)]);
-        assert_eq!(pair.steps(), [("slots_scanned".to_owned(), 7.0, 7.0)]);
+        assert_eq!(pair.steps(), [("slots_scanned".to_owned(), Some(7.0), Some(7.0))]);
     }
 }

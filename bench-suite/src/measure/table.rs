@@ -2,6 +2,7 @@
 
 use super::groups::{Group, Summary};
 use super::verdict::{self, Compared, Ending, Groups, Verdict};
+use reports::stats::median;
 use reports::stats::sign_test::Estimate;
 use reports::table::{Column, Table, Unit, Value};
 use std::collections::BTreeSet;
@@ -10,6 +11,8 @@ use workloads::suite::{Cell, Suite};
 
 /// The metric that every table shows.
 const HEADLINE: &str = "ns_per_op";
+/// What a map and its unmap through the interface of outside policies cost, ns.
+pub(super) const INTERFACE: &str = "interface_ns";
 
 /// The metrics that a suite's table may show: the headline, those that it asks for, then what its statements
 /// are about.
@@ -65,8 +68,23 @@ pub fn cells(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Table {
     }
     let range = if ranged { "; range from least to most" } else { "" };
     table.notes.push(format!("Median over process launches of each process's median{range}."));
+    table.notes.extend(interface(cells.iter().filter_map(group)));
     table.notes.extend(reasons(cells, groups));
     table
+}
+
+/// What calls of an outside policy cost by themselves, where there is one: a sentence.
+fn interface<'g>(groups: impl Iterator<Item = &'g Group<'g>>) -> Option<String> {
+    let costs: Vec<f64> =
+        groups.filter_map(|group| group.summary(INTERFACE)).map(|summary| summary.median).collect();
+    median(&costs).map(interface_note)
+}
+
+/// The sentence on `ns` of a round trip that are not the allocator's.
+pub(super) fn interface_note(ns: f64) -> String {
+    format!(
+        "Of each round trip of an `ext:` policy {ns:.1} ns (median over its cells) are the calls into its library; they are not subtracted."
+    )
 }
 
 fn numbers(summary: Option<Summary>) -> [Value; 2] {

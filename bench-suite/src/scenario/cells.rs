@@ -144,7 +144,7 @@ fn two_threads(areas: u32, linux: f64) -> Cell {
     Cell {
         group: "two threads",
         name: format!("1 x 2 KiB, empty, {shared}"),
-        scenario: Scenario::TwoThreads(TwoThreads { areas, slots: 1 }),
+        scenario: Scenario::TwoThreads(TwoThreads { areas, slots: 1, copy: false }),
         linux_ns: Some(linux),
     }
 }

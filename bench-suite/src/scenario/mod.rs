@@ -132,6 +132,9 @@ pub(crate) fn prepare_on<W: Mem, B: Mem>(
     match scenario {
         Scenario::SlotSearch(cell) if cell.copy => boxed(slot_search::State::new(whole, cell)?),
         Scenario::SlotSearch(cell) => boxed(slot_search::State::new(bare, cell)?),
+        Scenario::TwoThreads(cell) if cell.copy => {
+            boxed(two_threads::State::<two_threads::RoundTrips<W>>::new(whole, cell)?)
+        }
         Scenario::TwoThreads(cell) => {
             boxed(two_threads::State::<two_threads::RoundTrips<B>>::new(bare, cell)?)
         }

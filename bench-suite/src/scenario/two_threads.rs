@@ -13,7 +13,9 @@ use crate::calls::Mem;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{DeviceLimits, MapRequest};
+use swiotlb_core::rules::PAGE_SIZE;
 
 /// Slots of the one pool.
 const NSLABS: u64 = 32_768;
@@ -22,13 +24,15 @@ const THREADS: usize = 2;
 /// Round trips of each thread before the clock starts.
 const WARM_UP: u64 = 4_096;
 
-/// A cell of the contention table: an empty pool of 32,768 slots, copying off.
+/// A cell of the contention table: an empty pool of 32,768 slots. Each thread has an original of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TwoThreads {
     /// 1: both threads use one area; 2: each its own.
     pub areas: u32,
     /// Slots of the buffer.
     pub slots: u32,
+    /// Whether the bytes are copied, at map and at unmap.
+    pub copy: bool,
 }
 
 /// What the threads do.
@@ -95,7 +99,7 @@ pub(super) struct RoundTrips<M: Mem> {
     rig: Rig<M>,
     /// By thread; apart in memory, as a driver's devices are.
     devices: [Box<Line<M::Device>>; THREADS],
-    request: MapRequest,
+    requests: [MapRequest; THREADS],
 }
 
 impl<M: Mem> State<RoundTrips<M>> {
@@ -103,14 +107,20 @@ impl<M: Mem> State<RoundTrips<M>> {
         let rig = Rig::new(make, NSLABS, cell.areas, false)?;
         let device = || rig.mem.device(DeviceLimits::default()).map(|device| Box::new(Line(device)));
         let devices = [device()?, device()?];
-        Self::on_two_cores(RoundTrips { rig, devices, request: request(cell.slots) })
+        let first = request(cell.slots);
+        let behind = PhysAddr(first.orig.0 + first.size.next_multiple_of(PAGE_SIZE));
+        let requests = [first, MapRequest { orig: behind, ..first }];
+        if cell.copy {
+            rig.touch(NSLABS, 2 * cell.slots.next_multiple_of(2))?;
+        }
+        Self::on_two_cores(RoundTrips { rig, devices, requests })
     }
 }
 
 impl<M: Mem> Pair for RoundTrips<M> {
     fn worker(&self, me: usize) -> impl FnMut(u64) -> u64 {
         let caller = self.rig.mem.caller(u32::try_from(me).unwrap_or(0));
-        move |ops| round_trips(&caller, &self.devices[me].0, &self.request, ops)
+        move |ops| round_trips(&caller, &self.devices[me].0, &self.requests[me], ops)
     }
 }
 
