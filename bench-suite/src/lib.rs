@@ -7,6 +7,7 @@ pub mod cli;
 pub mod external;
 pub mod hot;
 pub mod measure;
+pub mod nightly;
 pub mod pages;
 pub mod policies;
 pub mod replay;

@@ -15,6 +15,7 @@ mod judging;
 mod list;
 mod markdown;
 mod measure;
+mod nightly;
 mod out;
 mod overhead;
 mod profile;
@@ -106,6 +107,8 @@ enum Command {
     Calibrate(calibrate::Args),
     /// Say what two stored runs say of each other; never a verdict.
     Cmp(cmp::Args),
+    /// Run everything that a nightly job wants: one summary, one exit code.
+    Nightly(nightly::Args),
     /// List suites, cells or policies.
     List(list::Args),
     /// Say whether this machine is fit to measure on.
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Ab(args) => ab::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Cmp(args) => cmp::run(&args),
+        Command::Nightly(args) => nightly::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Overhead(args) => overhead::run(&args),

@@ -1,0 +1,325 @@
+//! `swiotlb-bench nightly`: what a nightly job runs, stage by stage, with one summary and one exit code.
+
+use super::out::say;
+use super::session::stop_flag;
+use super::{Exit, Failure, complain};
+use crate::nightly::ledger::{Ended, Ledger};
+use crate::nightly::stage::{Meaning, Name};
+use reports::fingerprint;
+use reports::history::History;
+use reports::machine::Machine;
+use reports::table::{Column, Table, Unit, Value};
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often the night looks whether a stage is over, or the user wants to stop.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What to run.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// Suites to measure, as `measure` takes them.
+    #[arg(value_name = "SUITE", default_values_t = ["quick".to_owned()])]
+    suites: Vec<String>,
+    /// The gate: its cells and metrics. Its sides are the baseline and this program.
+    #[arg(long, value_name = "GATE.toml", env = "SWIOTLB_BENCH_GATE")]
+    gate: Option<PathBuf>,
+    /// What the gate holds this program against: a side, as `ab` takes it. Without it, the revision of the history's
+    /// last accepted run on this machine.
+    #[arg(long, value_name = "SIDE", env = "SWIOTLB_BENCH_BASELINE")]
+    baseline: Option<String>,
+    /// The history's folder.
+    #[arg(long, value_name = "DIR", default_value = "history", env = "SWIOTLB_BENCH_HISTORY")]
+    history: PathBuf,
+    /// The night's folder.
+    #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_OUT")]
+    out: PathBuf,
+    /// Go on with the night in --out.
+    #[arg(long, env = "SWIOTLB_BENCH_RESUME", value_parser = super::switch())]
+    resume: bool,
+    /// Fewer cells and launches of the suites: for a first try.
+    #[arg(long, env = "SWIOTLB_BENCH_QUICK", value_parser = super::switch())]
+    quick: bool,
+    /// A machine that is not fit, or a host that is not steady, ends the night with exit code 6.
+    #[arg(long, env = "SWIOTLB_BENCH_STRICT", value_parser = super::switch())]
+    strict: bool,
+    /// The summary of a GitHub workflow's step: the night's is added at its end.
+    #[arg(long, value_name = "FILE", env = "GITHUB_STEP_SUMMARY", hide = true)]
+    step_summary: Option<PathBuf>,
+}
+
+const AFTER_HELP: &str = "\
+Stages: doctor, control, gate, suites, history; each is a process of this program, and its command line is in the \
+summary. What was finished is not run again with --resume. docs/NIGHTLY.md says more.
+
+Exit codes: the gravest of the stages': 4 an oracle saw a violation, or an expectation fails; 3 the gate confirmed a \
+regression; 1 a stage could not be done; 6 the machine is not fit (only with --strict); 0 otherwise.";
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let mut night = if args.resume {
+        Ledger::resume(&args.out).map_err(Failure::error)?
+    } else {
+        let (commands, left_out) = commands(args)?;
+        let mut night = Ledger::begin(&args.out, commands).map_err(Failure::error)?;
+        for (name, why) in left_out {
+            let ended = Ended { exit: None, left_out: Some(why), seconds: 0 };
+            night.end(&args.out, name, ended).map_err(Failure::error)?;
+        }
+        night
+    };
+    let stop = stop_flag()?;
+    for name in Name::ALL {
+        if night.ended.contains_key(&name) {
+            continue;
+        }
+        let ended = match kept_out(&night, name) {
+            Some(why) => Ended { exit: None, left_out: Some(why), seconds: 0 },
+            None => stage(args, &night, name, &stop)?,
+        };
+        night.end(&args.out, name, ended).map_err(Failure::error)?;
+    }
+    tell(args, &night)
+}
+
+/// Why a night does not go into the history: what a gate has refused, or an oracle, is no measure of the next night.
+fn kept_out(night: &Ledger, name: Name) -> Option<String> {
+    let bad = |name: &Name| {
+        night.ended.get(name).is_some_and(|ended| {
+            ended.left_out.is_none() && name.meaning(ended.exit) >= Meaning::Broken
+        })
+    };
+    let stage = [Name::Gate, Name::Suites].into_iter().find(bad).filter(|_| name == Name::History)?;
+    Some(format!("see the stage {}; once it is accepted, this command adds the night", stage.word()))
+}
+
+/// Each stage's command line, and why stages are left out.
+type Decided = (BTreeMap<Name, Vec<String>>, Vec<(Name, String)>);
+
+fn commands(args: &Args) -> Result<Decided, Failure> {
+    let place = |name: Name| args.out.join(name.word()).display().to_string();
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let mut doctor = words(&["doctor"]);
+    doctor.extend(args.strict.then(|| "--strict".to_owned()));
+    let control = words(&["measure", "control", "--launches", "5", "--strict", "--out", &place(Name::Control)]);
+    let mut suites = words(&["measure"]);
+    suites.extend(args.suites.iter().cloned());
+    suites.extend(args.quick.then(|| "--quick".to_owned()));
+    suites.extend(words(&["--out", &place(Name::Suites)]));
+    let history =
+        words(&["history", "add", &place(Name::Suites), "--history", &args.history.display().to_string()]);
+    let mut all = BTreeMap::from([
+        (Name::Doctor, doctor),
+        (Name::Control, control),
+        (Name::Suites, suites),
+        (Name::History, history),
+    ]);
+    let mut left_out = Vec::new();
+    match gate(args)? {
+        Ok(command) => drop(all.insert(Name::Gate, command)),
+        Err(why) => left_out.push((Name::Gate, why)),
+    }
+    Ok((all, left_out))
+}
+
+/// The gate's command line, or why there is none.
+fn gate(args: &Args) -> Result<Result<Vec<String>, String>, Failure> {
+    let Some(gate) = &args.gate else { return Ok(Err("no --gate was given".to_owned())) };
+    let baseline = match baseline(args)? {
+        Ok(side) => side,
+        Err(why) => return Ok(Err(why)),
+    };
+    let this = std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
+    let path = |name: &str| args.out.join(name).display().to_string();
+    let mut command = vec!["gate".to_owned(), gate.display().to_string()];
+    for (flag, value) in [
+        ("--a", baseline),
+        ("--b", format!("build:{}", this.display())),
+        ("--junit", path("gate.xml")),
+        ("--out", path(Name::Gate.word())),
+    ] {
+        command.extend([flag.to_owned(), value]);
+    }
+    command.extend(args.strict.then(|| "--strict".to_owned()));
+    Ok(Ok(command))
+}
+
+/// The side that the gate holds this program against, or why there is none.
+fn baseline(args: &Args) -> Result<Result<String, String>, Failure> {
+    if let Some(side) = &args.baseline {
+        return Ok(Ok(side.clone()));
+    }
+    let none = || Err("the history has no accepted run on this machine: this night becomes the first".to_owned());
+    if !args.history.exists() {
+        return Ok(none());
+    }
+    let history = History::open(&args.history).map_err(Failure::error)?;
+    let found = history.baseline(&fingerprint::of(&Machine::read()), &[]).map_err(Failure::error)?;
+    let Some(revision) = found.map(|baseline| baseline.run.revision) else { return Ok(none()) };
+    let is_commit = !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Ok(if is_commit {
+        Ok(format!("rev:{revision}"))
+    } else {
+        Err(format!("the last accepted run is of the revision `{revision}`, which cannot be built again: give --baseline"))
+    })
+}
+
+/// Runs one stage; its output goes to the terminal's standard error and into `NAME.txt`, its tables as Markdown into
+/// `NAME.md`.
+fn stage(args: &Args, night: &Ledger, name: Name, stop: &AtomicBool) -> Result<Ended, Failure> {
+    let Some(command) = night.commands.get(&name) else {
+        return Ok(Ended { exit: None, left_out: Some("nothing says how to run it".to_owned()), seconds: 0 });
+    };
+    complain(format_args!("{}: {}", name.word(), line(command)));
+    let begun = Instant::now();
+    let mut child = start(args, name, command)?;
+    let exit = wait(&mut child, stop)?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(Failure::error(format!(
+            "stopped in the stage {}; `nightly --resume --out {}` goes on",
+            name.word(),
+            args.out.display()
+        )));
+    }
+    Ok(Ended { exit, left_out: None, seconds: begun.elapsed().as_secs() })
+}
+
+fn start(args: &Args, name: Name, command: &[String]) -> Result<Child, Failure> {
+    let program =
+        std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
+    let path = args.out.join(format!("{}.txt", name.word()));
+    let told = |e: std::io::Error| Failure::error(format!("{}: {e}", path.display()));
+    let output = OpenOptions::new().create(true).append(true).open(&path).map_err(told)?;
+    let mut process = Command::new(program);
+    // What the night is told by variables is for the night.
+    process.env_remove("GITHUB_STEP_SUMMARY").env_remove("SWIOTLB_BENCH_OUT").env_remove("SWIOTLB_BENCH_RESUME");
+    process.args(command);
+    if name.measures() && args.out.join(name.word()).join("plan.json").exists() {
+        process.arg("--resume");
+    }
+    process.stdin(Stdio::null()).stdout(output);
+    // An interrupt from the terminal goes to the night, which ends the stage.
+    std::os::unix::process::CommandExt::process_group(&mut process, 0);
+    process.spawn().map_err(|e| Failure::error(format!("{}: {e}", name.word())))
+}
+
+/// Waits for the stage; where the user wants to stop, asks it to end and waits for that.
+fn wait(child: &mut Child, stop: &AtomicBool) -> Result<Option<i32>, Failure> {
+    let told = |e: std::io::Error| Failure::error(format!("waiting for a stage: {e}"));
+    let mut asked = false;
+    loop {
+        if let Some(status) = child.try_wait().map_err(told)? {
+            return Ok(status.code());
+        }
+        if stop.load(Ordering::Relaxed) && !asked {
+            asked = true;
+            let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+            // A stage that has ended meanwhile needs no signal.
+            let _ = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// The command line as a person would type it.
+fn line(command: &[String]) -> String {
+    let quoted = |word: &String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@".contains(c);
+        if word.chars().all(plain) && !word.is_empty() { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    };
+    let words: Vec<String> = command.iter().map(quoted).collect();
+    format!("swiotlb-bench {}", words.join(" "))
+}
+
+fn tell(args: &Args, night: &Ledger) -> Result<Exit, Failure> {
+    let (table, worst) = summary(night, args.strict);
+    let mut markdown = reports::markdown::render(&table);
+    for name in Name::ALL {
+        if let Ok(text) = std::fs::read_to_string(args.out.join(format!("{}.txt", name.word()))) {
+            markdown.push_str(&format!("\n## {}\n\n```\n{}\n```\n", name.word(), text.replace("```", "` ` `").trim_end()));
+        }
+    }
+    let path = args.out.join("summary.md");
+    std::fs::write(&path, &markdown).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
+    if let Some(step) = args.step_summary.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+        append(step, &markdown).map_err(|e| Failure::error(format!("{}: {e}", step.display())))?;
+    }
+    say(&format!("{}Summary: {}\n", reports::terminal::render(&table), path.display()))?;
+    Ok(match worst {
+        Meaning::Wrong => Exit::Verification,
+        Meaning::Regression => Exit::Regression,
+        Meaning::Broken => Exit::Error,
+        Meaning::Unfit => Exit::Unfit,
+        Meaning::Open | Meaning::Well => Exit::Ok,
+    })
+}
+
+fn append(path: &Path, text: &str) -> std::io::Result<()> {
+    OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
+}
+
+/// A row a stage; and the gravest end. Unfit counts for those only who are strict.
+fn summary(night: &Ledger, strict: bool) -> (Table, Meaning) {
+    let columns = ["stage", "ended", "command"].map(Column::text);
+    let mut table = Table::new("The night", columns.to_vec());
+    table.columns.insert(2, Column::number("took (s)", Unit::None));
+    let mut worst = Meaning::Well;
+    for name in Name::ALL {
+        let Some(ended) = night.ended.get(&name) else { continue };
+        let words = match &ended.left_out {
+            Some(why) => format!("left out: {why}"),
+            None => {
+                let meaning = name.meaning(ended.exit);
+                if strict || meaning != Meaning::Unfit {
+                    worst = worst.max(meaning);
+                }
+                meaning.words().to_owned()
+            }
+        };
+        let command = night.commands.get(&name).map_or_else(String::new, |command| line(command));
+        table.push(vec![
+            Value::Text(name.word().to_owned()),
+            Value::Text(words),
+            Value::Count(ended.seconds),
+            Value::Text(command),
+        ]);
+    }
+    (table, worst)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn night(ends: [Option<i32>; 5]) -> Ledger {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut night = Ledger::begin(folder.path(), BTreeMap::new()).expect("a night");
+        night.ended = Name::ALL
+            .into_iter()
+            .zip(ends)
+            .map(|(name, exit)| (name, Ended { exit, left_out: None, seconds: 1 }))
+            .collect();
+        night
+    }
+
+    #[test]
+    fn one_exit_code_for_all_stages() {
+        let worst = |ends, strict| summary(&night(ends), strict).1;
+        assert_eq!(worst([Some(0); 5], true), Meaning::Well);
+        assert_eq!(worst([Some(0), Some(6), Some(0), Some(0), Some(0)], false), Meaning::Well);
+        assert_eq!(worst([Some(0), Some(6), Some(0), Some(0), Some(0)], true), Meaning::Unfit);
+        assert_eq!(worst([Some(0), Some(6), Some(3), Some(1), Some(0)], false), Meaning::Regression);
+        assert_eq!(worst([Some(0), Some(0), Some(3), Some(4), Some(0)], false), Meaning::Wrong);
+    }
+
+    #[test]
+    fn a_command_is_as_one_types_it() {
+        let words = ["gate", "a b.toml", "--a", "rev:abc::kernel"].map(str::to_owned);
+        assert_eq!(line(&words), "swiotlb-bench gate 'a b.toml' --a rev:abc::kernel");
+    }
+}
