@@ -10,6 +10,7 @@ mod choice;
 mod cmp;
 mod dma_map_benchmark;
 mod doctor;
+mod history;
 mod hot;
 mod judging;
 mod list;
@@ -106,6 +107,8 @@ enum Command {
     Calibrate(calibrate::Args),
     /// Say what two stored runs say of each other; never a verdict.
     Cmp(cmp::Args),
+    /// Keep runs night by night, and say where their series shift.
+    History(history::Args),
     /// List suites, cells or policies.
     List(list::Args),
     /// Say whether this machine is fit to measure on.
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Ab(args) => ab::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Cmp(args) => cmp::run(&args),
+        Command::History(args) => history::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Overhead(args) => overhead::run(&args),
