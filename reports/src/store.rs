@@ -284,7 +284,8 @@ pub fn load(path: &Path) -> Result<Loaded, StoreError> {
     load_from(BufReader::new(file), path).map_err(fail("read"))
 }
 
-fn load_from(mut reader: impl BufRead, path: &Path) -> io::Result<Loaded> {
+/// The same of text that is already read; `path` is what messages call it.
+pub(crate) fn load_from(mut reader: impl BufRead, path: &Path) -> io::Result<Loaded> {
     let (mut loaded, mut buffer) = (Loaded::default(), Vec::new());
     for line in 1.. {
         buffer.clear();

@@ -10,6 +10,7 @@ mod choice;
 mod cmp;
 mod dma_map_benchmark;
 mod doctor;
+mod history;
 mod hot;
 mod judging;
 mod list;
@@ -109,6 +110,8 @@ enum Command {
     Cmp(cmp::Args),
     /// Run everything that a nightly job wants: one summary, one exit code.
     Nightly(nightly::Args),
+    /// Keep runs night by night, and say where their series shift.
+    History(history::Args),
     /// List suites, cells or policies.
     List(list::Args),
     /// Say whether this machine is fit to measure on.
@@ -151,6 +154,7 @@ pub fn main() -> ExitCode {
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Cmp(args) => cmp::run(&args),
         Command::Nightly(args) => nightly::run(&args),
+        Command::History(args) => history::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Overhead(args) => overhead::run(&args),

@@ -95,7 +95,7 @@ impl<'a> Driver<'a> {
 }
 
 /// Set by the first interrupt; the second ends the program at once.
-fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         let registered = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))

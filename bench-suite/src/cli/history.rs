@@ -1,0 +1,196 @@
+//! `swiotlb-bench history add|list|show|accept|export`: runs night by night, and where their series shift.
+
+use super::out::say;
+use super::{Exit, Failure, complain};
+use reports::history::shifts::Shift;
+use reports::history::{Added, History, HistoryError, Judged, Key, export, tables};
+use reports::{csv, terminal};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::SystemTime;
+use workloads::suite::error::unknown;
+use workloads::suite::filter::Filter;
+
+/// Where the history is, and what to do with it.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// The history's folder.
+    #[arg(long, global = true, value_name = "DIR", default_value = "history", env = "SWIOTLB_BENCH_HISTORY")]
+    history: PathBuf,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Add runs, each a file of records or a folder that holds `runs.jsonl`, and show the shifts that are open.
+    Add {
+        /// The runs.
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<PathBuf>,
+    },
+    /// List the runs.
+    List,
+    /// Show series night by night with their shifts; without a choice, an overview of all.
+    Show(Choice),
+    /// Accept the open shifts of the series chosen: their levels are right from now on.
+    Accept {
+        #[command(flatten)]
+        choice: Choice,
+        /// Why they are right.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Who says so.
+        #[arg(long, value_name = "NAME", default_value = "unknown", env = "USER")]
+        by: String,
+    },
+    /// Write the points of the series chosen to standard output, as CSV.
+    Export {
+        #[command(flatten)]
+        choice: Choice,
+        /// As CSV, which is the default.
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Which series.
+#[derive(clap::Args)]
+struct Choice {
+    /// Series by their 12 digits.
+    #[arg(value_name = "SERIES")]
+    series: Vec<String>,
+    /// Only these, by parameters, `metric`, `machine` and `suite`, as in `metric=ns_per_op,policy=lock-*`.
+    #[arg(long, value_name = "EXPR", default_value = "", env = "SWIOTLB_BENCH_FILTER")]
+    filter: String,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let open = || {
+        let history = History::open(&args.history).map_err(Failure::error)?;
+        history.notes.iter().for_each(complain);
+        Ok(history)
+    };
+    match &args.what {
+        What::Add { runs } => add(args, runs),
+        What::List => {
+            let runs = open()?.runs().map_err(Failure::error)?;
+            say(&terminal::render(&tables::runs(&runs)))?;
+            Ok(Exit::Ok)
+        }
+        What::Show(choice) => show(&open()?, choice),
+        What::Accept { choice, reason, by } => accept(&mut open()?, choice, reason, by),
+        What::Export { choice, csv: _, json } => {
+            let all = chosen(&open()?, choice)?;
+            say(&if *json {
+                export::json(&all).map_err(Failure::error)?
+            } else {
+                csv::render(&export::table(&all))
+            })?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn add(args: &Args, runs: &[PathBuf]) -> Result<Exit, Failure> {
+    let mut history = History::create(&args.history).map_err(Failure::error)?;
+    history.notes.iter().for_each(complain);
+    let (mut alerts, mut text) = (Vec::<Judged>::new(), String::new());
+    for path in runs {
+        let (night, word) = match history.add(path).map_err(|e| failed(e, &text))? {
+            Added::Already(run) => {
+                text.push_str(&format!(
+                    "{}: is there already as {}; nothing added\n",
+                    path.display(),
+                    run.name
+                ));
+                continue;
+            }
+            Added::New(night) => (night, "added"),
+            Added::Grown(night) => (night, "was there with fewer records, and has grown"),
+        };
+        night.notes.iter().for_each(complain);
+        text.push_str(&format!(
+            "{}: {word} as {}: {} records, {} series, revision {}\n",
+            path.display(),
+            night.run.name,
+            night.run.records,
+            night.numbers.len(),
+            night.run.revision
+        ));
+        let new = history.alerts(&night.run.name).map_err(Failure::error)?;
+        alerts.retain(|old| new.iter().all(|new| new.series.key != old.series.key));
+        alerts.extend(new);
+    }
+    drop(history);
+    if !alerts.is_empty() {
+        text.push('\n');
+        text.push_str(&terminal::render(&tables::alerts(&alerts)));
+    }
+    say(&text)?;
+    Ok(Exit::Ok)
+}
+
+/// A run that was refused; those before it are added, and that is said.
+fn failed(error: HistoryError, text: &str) -> Failure {
+    match say(text) {
+        Ok(()) => Failure::error(error),
+        Err(failure) => failure,
+    }
+}
+
+fn show(history: &History, choice: &Choice) -> Result<Exit, Failure> {
+    let all = chosen(history, choice)?;
+    if choice.series.is_empty() && choice.filter.is_empty() {
+        say(&terminal::render(&tables::overview(&all)))?;
+        return Ok(Exit::Ok);
+    }
+    let texts: Vec<String> = all.iter().map(|judged| terminal::render(&tables::series(judged))).collect();
+    say(&texts.join("\n"))?;
+    Ok(Exit::Ok)
+}
+
+fn accept(history: &mut History, choice: &Choice, reason: &str, by: &str) -> Result<Exit, Failure> {
+    // Refuses a choice that cannot be meant before anything is written.
+    let wanted: BTreeSet<Key> =
+        chosen(history, choice)?.into_iter().map(|judged| judged.series.key).collect();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let accepted = history.accept(&|key| wanted.contains(key), (reason, by, now)).map_err(Failure::error)?;
+    if accepted.is_empty() {
+        return Err(Failure::error("no shift is open in the series chosen: `history show` lists them"));
+    }
+    let line = |judged: &Judged| {
+        let (id, key) = (judged.series.key.id(), &judged.series.key);
+        let since = judged.open().map_or("", |shift: &Shift| &shift.run);
+        format!("{id}: accepted from {since} on: {} of {}\n", key.metric, key.cell)
+    };
+    say(&accepted.iter().map(line).collect::<String>())?;
+    Ok(Exit::Ok)
+}
+
+/// The series chosen.
+fn chosen(history: &History, choice: &Choice) -> Result<Vec<Judged>, Failure> {
+    let filter = Filter::parse(&choice.filter).map_err(|e| Failure::usage(format!("--filter: {e}")))?;
+    let all = history.judged(&|_| true).map_err(Failure::error)?;
+    let keys: BTreeSet<String> =
+        all.iter().flat_map(|judged| judged.series.key.values().into_keys()).collect();
+    if let Some(key) = filter.keys().find(|key| !keys.contains(*key)).filter(|_| !all.is_empty()) {
+        return Err(Failure::usage(unknown("parameter", key, keys.iter().map(String::as_str))));
+    }
+    let ids: BTreeSet<String> = all.iter().map(|judged| judged.series.key.id()).collect();
+    if let Some(id) = choice.series.iter().find(|id| !ids.contains(*id)) {
+        return Err(Failure::usage(format!("no series `{id}`: `history show` lists them")));
+    }
+    let wanted = |key: &Key| {
+        (choice.series.is_empty() || choice.series.contains(&key.id()))
+            && filter.matches(&key.cell, &key.values())
+    };
+    let found: Vec<Judged> = all.into_iter().filter(|judged| wanted(&judged.series.key)).collect();
+    if found.is_empty() && !ids.is_empty() {
+        return Err(Failure::usage("no series is left: the filter excludes them all"));
+    }
+    Ok(found)
+}

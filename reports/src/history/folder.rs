@@ -1,0 +1,156 @@
+//! The folder of a history: its lock, and the copies of the runs' record files.
+//!
+//! Invariant: a file under `records/` whose name ends in `.jsonl` is whole. It is written under another name,
+//! synchronised, and renamed; a draft that a kill left behind is removed by the next who opens the folder.
+//! A copy may be compressed with gzip at any time (`NAME.jsonl.gz`).
+
+use super::error::{HistoryError, io};
+use super::steps::reached;
+use flate2::read::MultiGzDecoder;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The most bytes of records that are read of one run: 1 GiB.
+const MOST: u64 = 1 << 30;
+/// What a run's copy is called after its name.
+const ENDINGS: [&str; 2] = [".jsonl", ".jsonl.gz"];
+/// The end of a draft's name.
+const DRAFT: &str = ".new";
+
+/// A history's folder, locked.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Held while the folder is open, and freed by the system whatever ends the process.
+    _lock: File,
+}
+
+/// The copy of a run's records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Copy {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size in bytes, as it lies there.
+    pub bytes: u64,
+}
+
+impl Folder {
+    /// Opens the folder, makes it where there is none and `make` says so, and waits for its lock.
+    pub(super) fn open(path: &Path, make: bool) -> Result<Self, HistoryError> {
+        let records = path.join("records");
+        if !records.is_dir() {
+            if !make {
+                return Err(HistoryError::None(path.to_owned()));
+            }
+            fs::create_dir_all(&records).map_err(io(&records, "make the folder"))?;
+            synchronise(path)?;
+        }
+        let lock = path.join("lock");
+        let file = File::options().append(true).create(true).open(&lock).map_err(io(&lock, "open"))?;
+        file.lock().map_err(io(&lock, "lock"))?;
+        let folder = Self { path: path.to_owned(), _lock: file };
+        folder.remove_drafts()?;
+        Ok(folder)
+    }
+
+    /// The index's file.
+    pub(super) fn index(&self) -> PathBuf {
+        self.path.join("index.sqlite")
+    }
+
+    /// The file of accepted shifts.
+    pub(super) fn accepted(&self) -> PathBuf {
+        self.path.join("accepted.jsonl")
+    }
+
+    fn records(&self) -> PathBuf {
+        self.path.join("records")
+    }
+
+    fn names(&self) -> Result<Vec<(PathBuf, String)>, HistoryError> {
+        let path = self.records();
+        let entries = fs::read_dir(&path).map_err(io(&path, "read"))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(io(&path, "read"))?;
+            if let Ok(name) = entry.file_name().into_string() {
+                names.push((entry.path(), name));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn remove_drafts(&self) -> Result<(), HistoryError> {
+        for (path, name) in self.names()? {
+            if ENDINGS.iter().any(|ending| name.ends_with(&format!("{ending}{DRAFT}"))) {
+                fs::remove_file(&path).map_err(io(&path, "remove the draft"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All copies, by the names of their runs. Where a run has a plain and a compressed one, the plain counts.
+    pub(super) fn copies(&self) -> Result<BTreeMap<String, Copy>, HistoryError> {
+        let mut copies = BTreeMap::new();
+        for (path, name) in self.names()? {
+            if let Some(run) = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending)) {
+                let bytes = fs::metadata(&path).map_err(io(&path, "read"))?.len();
+                copies.entry(run.to_owned()).or_insert(Copy { path, bytes });
+            }
+        }
+        Ok(copies)
+    }
+
+    /// Keeps `text` as the run `name`, in the place of what was there: whole or not at all.
+    pub(super) fn keep(&self, name: &str, text: &[u8]) -> Result<Copy, HistoryError> {
+        let path = self.records().join(format!("{name}.jsonl"));
+        let draft = self.records().join(format!("{name}.jsonl{DRAFT}"));
+        let mut file = File::create(&draft).map_err(io(&draft, "make"))?;
+        reached();
+        file.write_all(text).map_err(io(&draft, "write"))?;
+        reached();
+        file.sync_all().map_err(io(&draft, "write"))?;
+        reached();
+        fs::rename(&draft, &path).map_err(io(&path, "write"))?;
+        reached();
+        synchronise(&self.records())?;
+        reached();
+        Ok(Copy { path, bytes: text.len() as u64 })
+    }
+}
+
+/// Waits until the names in `folder` are on the disk.
+fn synchronise(folder: &Path) -> Result<(), HistoryError> {
+    File::open(folder).and_then(|f| f.sync_all()).map_err(io(folder, "synchronise the folder"))
+}
+
+/// The file of records that `path` means: itself, or the one in the folder there.
+pub(super) fn runs_file(path: &Path) -> Result<PathBuf, HistoryError> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let found = ["runs.jsonl", "runs.jsonl.gz"].map(|name| path.join(name)).into_iter().find(|f| f.exists());
+    found.ok_or_else(|| HistoryError::NoRuns(path.to_owned()))
+}
+
+/// What the file holds, whether it is compressed or not.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, HistoryError> {
+    let mut file = File::open(path).map_err(io(path, "open"))?;
+    let text = limited(&mut file).map_err(io(path, "read"))?;
+    if text.starts_with(&[0x1f, 0x8b]) {
+        return limited(&mut MultiGzDecoder::new(&*text)).map_err(io(path, "decompress"));
+    }
+    Ok(text)
+}
+
+fn limited(from: &mut impl io::Read) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    from.take(MOST + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MOST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "more than 1 GiB of records in one run"));
+    }
+    Ok(text)
+}

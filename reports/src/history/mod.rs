@@ -1,0 +1,253 @@
+//! The history: runs night by night, each copied once, and the series that they make.
+//!
+//! | in the folder | what it is |
+//! | --- | --- |
+//! | `records/RUN.jsonl` | a run's records, copied as they were: the truth |
+//! | `accepted.jsonl` | shifts that somebody accepted, with reasons: the truth too |
+//! | `index.sqlite` | an index over both; may be removed at any time, and is made again |
+//! | `lock` | keeps a second command out while one is at work |
+//!
+//! Invariant: whatever kills a command, the history can be read afterwards and holds every run that was
+//! added before. A run is copied, synchronised, renamed into its place, and then put into the index in one
+//! transaction; [`History::open`] brings the index in line with the copies and says what it did.
+//!
+//! Bottom to top: `error`, `folder` (files), `series` and `night` (a run becomes numbers), `index`, `accepted`,
+//! [`shifts`], [`baseline`], and [`tables`] and [`export`] for people and for programs.
+
+mod accepted;
+pub mod baseline;
+mod error;
+pub mod export;
+mod folder;
+mod index;
+mod night;
+mod series;
+pub mod shifts;
+mod steps;
+pub mod tables;
+
+pub use accepted::Accepted;
+pub use error::HistoryError;
+pub use night::{Night, Run};
+pub use series::{Key, Number, Point, Series};
+
+use folder::{Copy, Folder};
+use index::{Found, Index};
+use rayon::prelude::*;
+use shifts::Shift;
+use std::path::{Path, PathBuf};
+
+/// A history, open and locked until it is dropped.
+#[derive(Debug)]
+pub struct History {
+    folder: Folder,
+    index: Index,
+    accepted: Vec<Accepted>,
+    /// What was mended when it was opened, and what could not be read.
+    pub notes: Vec<String>,
+}
+
+/// What became of a run that was to be added.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Added {
+    /// It is there now.
+    New(Night),
+    /// Fewer of its records were there; now all are.
+    Grown(Night),
+    /// All its records were there before: nothing was changed.
+    Already(Run),
+}
+
+/// A series with what is to be said of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// The series.
+    pub series: Series,
+    /// Its shifts, the oldest first.
+    pub shifts: Vec<Shift>,
+}
+
+impl Judged {
+    /// The newest shift that nobody has accepted.
+    #[must_use]
+    pub fn open(&self) -> Option<&Shift> {
+        self.shifts.iter().rev().find(|shift| shift.is_open())
+    }
+}
+
+impl History {
+    /// Opens the history in `folder`, and waits for a command that is at work there.
+    ///
+    /// # Errors
+    /// [`HistoryError`], [`HistoryError::None`] where there is none.
+    pub fn open(folder: &Path) -> Result<Self, HistoryError> {
+        Self::in_folder(Folder::open(folder, false)?)
+    }
+
+    /// The same, and makes an empty history where there is none.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub fn create(folder: &Path) -> Result<Self, HistoryError> {
+        Self::in_folder(Folder::open(folder, true)?)
+    }
+
+    fn in_folder(folder: Folder) -> Result<Self, HistoryError> {
+        let path = folder.index();
+        let (index, found) = Index::open(&path).map_err(in_index(&path))?;
+        let (accepted, cut) = accepted::load(&folder.accepted())?;
+        let mut history = Self { folder, index, accepted, notes: cut.into_iter().collect() };
+        let copies = history.folder.copies()?.len();
+        match &found {
+            Found::Missing if copies > 0 => {
+                history.notes.push(format!("{}: missing, made again of {copies} runs", path.display()));
+            }
+            Found::Unusable(why) => {
+                history.notes.push(format!("{}: {why}: made again of {copies} runs", path.display()));
+            }
+            Found::Missing | Found::Whole => {}
+        }
+        history.synchronise(found == Found::Whole)?;
+        Ok(history)
+    }
+
+    /// Brings the index in line with the copies; with `tell`, says what that took.
+    fn synchronise(&mut self, tell: bool) -> Result<(), HistoryError> {
+        let path = self.folder.index();
+        let (copies, sizes) = (self.folder.copies()?, self.index.sizes().map_err(in_index(&path))?);
+        for name in sizes.keys().filter(|name| !copies.contains_key(*name)) {
+            self.index.remove(name).map_err(in_index(&path))?;
+            self.notes.push(format!("{name}: its records are gone, and it from the index"));
+        }
+        for (name, copy) in copies.iter().filter(|(name, copy)| sizes.get(*name) != Some(&copy.bytes)) {
+            match self.index_copy(name, copy) {
+                Ok(()) if tell => {
+                    self.notes.push(format!("{name}: its records were not in the index; now they are"))
+                }
+                Ok(()) => {}
+                Err(error @ HistoryError::Index { .. }) => return Err(error),
+                Err(error) => self.notes.push(format!("left out: {error}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn index_copy(&mut self, name: &str, copy: &Copy) -> Result<(), HistoryError> {
+        let night = Night::read(&copy.path, folder::read(&copy.path)?)?;
+        if night.run.name != name {
+            let why = format!("its records are those of {}: it was renamed or changed", night.run.name);
+            return Err(HistoryError::Refused { path: copy.path.clone(), why });
+        }
+        self.put(&night, copy)
+    }
+
+    fn put(&mut self, night: &Night, copy: &Copy) -> Result<(), HistoryError> {
+        self.is_new(night, &copy.path)?;
+        self.index.put(night, copy).map_err(in_index(&self.folder.index()))
+    }
+
+    /// Whether no other run has one of the records.
+    fn is_new(&self, night: &Night, path: &Path) -> Result<(), HistoryError> {
+        let holder = self.index.holder(night).map_err(in_index(&self.folder.index()))?;
+        holder.map_or(Ok(()), |(line, run)| Err(HistoryError::Twice { path: path.to_owned(), line, run }))
+    }
+
+    /// Adds the run at `path`: a file of records, or a folder that holds one, plain or compressed. A run that
+    /// was added before it ended may be added again once it has grown.
+    ///
+    /// # Errors
+    /// [`HistoryError`]; the history is then as it was.
+    pub fn add(&mut self, path: &Path) -> Result<Added, HistoryError> {
+        let file = folder::runs_file(path)?;
+        let night = Night::read(&file, folder::read(&file)?)?;
+        let kept = self.folder.copies()?.remove(&night.run.name);
+        if let Some(kept) = &kept {
+            let text = Night::read(&kept.path, folder::read(&kept.path)?)?.text;
+            if text.starts_with(&night.text) {
+                return Ok(Added::Already(night.run));
+            }
+            if !night.text.starts_with(&text) {
+                let (run, kept) = (night.run.name, kept.path.clone());
+                return Err(HistoryError::Changed { path: file, run, kept });
+            }
+        }
+        self.is_new(&night, &file)?;
+        let copy = self.folder.keep(&night.run.name, &night.text)?;
+        self.index.put(&night, &copy).map_err(in_index(&self.folder.index()))?;
+        Ok(if kept.is_some() { Added::Grown(night) } else { Added::New(night) })
+    }
+
+    /// All runs, the oldest first.
+    ///
+    /// # Errors
+    /// [`HistoryError::Index`].
+    pub fn runs(&self) -> Result<Vec<Run>, HistoryError> {
+        self.index.runs().map_err(in_index(&self.folder.index()))
+    }
+
+    /// The file that holds a run's records.
+    ///
+    /// # Errors
+    /// [`HistoryError::Io`].
+    pub fn records_of(&self, run: &str) -> Result<Option<PathBuf>, HistoryError> {
+        Ok(self.folder.copies()?.remove(run).map(|copy| copy.path))
+    }
+
+    /// The series that `wanted` chooses, in the order of their keys, each with its shifts.
+    ///
+    /// # Errors
+    /// [`HistoryError::Index`].
+    pub fn judged(&self, wanted: &dyn Fn(&Key) -> bool) -> Result<Vec<Judged>, HistoryError> {
+        let series = self.index.series(wanted).map_err(in_index(&self.folder.index()))?;
+        let accepted = &self.accepted;
+        let judge = |series: Series| Judged { shifts: shifts::of(&series, accepted), series };
+        Ok(series.into_par_iter().map(judge).collect())
+    }
+
+    /// The series that the run has part in and that have an open shift.
+    ///
+    /// # Errors
+    /// [`HistoryError::Index`].
+    pub fn alerts(&self, run: &str) -> Result<Vec<Judged>, HistoryError> {
+        let has_part = |judged: &Judged| judged.series.points.iter().any(|point| point.run == run);
+        let all = self.judged(&|_| true)?;
+        Ok(all.into_iter().filter(|judged| has_part(judged) && judged.open().is_some()).collect())
+    }
+
+    /// Accepts the newest open shift of every series that `wanted` chooses, and all before it; says which.
+    ///
+    /// # Errors
+    /// [`HistoryError`]; [`HistoryError::Acceptance`] for a reason that says nothing.
+    pub fn accept(
+        &mut self,
+        wanted: &dyn Fn(&Key) -> bool,
+        (reason, by, at): (&str, &str, u64),
+    ) -> Result<Vec<Judged>, HistoryError> {
+        if reason.trim().is_empty() {
+            return Err(HistoryError::Acceptance(
+                "the reason is empty: say why the shift is right".to_owned(),
+            ));
+        }
+        let open: Vec<Judged> = self.judged(wanted)?.into_iter().filter(|j| j.open().is_some()).collect();
+        let accepted = |judged: &Judged| {
+            let (key, run) = (judged.series.key.clone(), judged.open()?.run.clone());
+            Some(Accepted { key, run, reason: reason.to_owned(), by: by.to_owned(), at })
+        };
+        let new: Vec<Accepted> = open.iter().filter_map(accepted).collect();
+        if !new.is_empty() {
+            accepted::add(&self.folder.accepted(), &new)?;
+            self.accepted.extend(new);
+        }
+        Ok(open)
+    }
+}
+
+fn in_index(path: &Path) -> impl FnOnce(rusqlite::Error) -> HistoryError {
+    let path = path.to_owned();
+    move |source| HistoryError::Index { path, source }
+}
+
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod tests;
