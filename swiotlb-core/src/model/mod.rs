@@ -11,6 +11,7 @@
 mod free_bits;
 mod harness;
 mod locks;
+mod page;
 mod publication;
 mod reclamation;
 mod removal;
