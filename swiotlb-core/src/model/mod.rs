@@ -8,14 +8,23 @@
 //! Addresses travel between threads by Relaxed atomics only. A join, a channel or a lock on the way would
 //! synchronize by itself and hide what is missing.
 
+mod by_area;
+mod counts;
 mod free_bits;
+mod granule_hash;
+mod growth;
 mod harness;
+mod insertion;
+mod left_right;
 mod locks;
 mod page;
 mod publication;
 mod reclamation;
 mod removal;
 mod retirement;
+mod ticks;
 mod twin_bits;
 mod twin_locks;
 mod twin_reclaim;
+mod twin_sides;
+mod twin_table;
