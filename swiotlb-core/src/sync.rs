@@ -75,7 +75,7 @@ impl Spin {
             self.0 += 1;
             core::hint::spin_loop();
         } else {
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 }
@@ -92,7 +92,7 @@ mod modelled {
     pub(crate) use per_thread;
 
     /// loom's mutex with parking_lot's signature.
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
     impl<T> Mutex<T> {

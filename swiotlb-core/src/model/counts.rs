@@ -76,15 +76,15 @@ impl<const SETTLES: bool> Lines for Twin<SETTLES> {
     }
 }
 
-/// A caller that has one slot in use goes while this thread adds up.
+/// A caller that has one slot in use goes while a thread adds up.
 fn goes<L: Lines>() {
     let lines = Arc::new(L::default());
     let line = lines.line();
     lines.add(&line, 1);
     let theirs = Arc::clone(&lines);
-    let other = thread::spawn(move || theirs.leave(line));
-    assert_eq!(lines.sum(), 1, "{WRONG}");
-    other.join().expect("it goes");
+    let other = thread::spawn(move || assert_eq!(theirs.sum(), 1, "{WRONG}"));
+    lines.leave(line);
+    other.join().expect("it adds up");
     assert_eq!(lines.sum(), 1, "{WRONG}");
 }
 
@@ -119,13 +119,10 @@ fn overtakes() {
     let (first, second) = (stats.shard(), stats.shard());
     stats.add_used(&first, 1);
     let theirs = Arc::clone(&stats);
-    let other = thread::spawn(move || {
-        theirs.sub_used(&first, 1);
-        theirs.add_used(&second, 1);
-        (first, second)
-    });
-    assert!(stats.used_hiwater() <= 1, "{WRONG}");
-    drop(other.join().expect("it moves one"));
+    let other = thread::spawn(move || assert!(theirs.used_hiwater() <= 1, "{WRONG}"));
+    stats.sub_used(&first, 1);
+    stats.add_used(&second, 1);
+    other.join().expect("it adds up");
 }
 
 #[test]

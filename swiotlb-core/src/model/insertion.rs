@@ -17,7 +17,7 @@ use std::sync::Arc;
 const STAYS: PhysAddr = PhysAddr(0x1000);
 const COMES: PhysAddr = PhysAddr(0x2000);
 
-/// One thread inserts while this one looks for both pools. `before` are in already.
+/// One thread looks for both pools while this one inserts one. `before` are in already.
 pub(super) fn insertion<L: PoolLookup>(before: &[PhysAddr]) {
     let model = Arc::new((<L::Index<Page, Quiescent>>::default(), Quiescent::default()));
     let insert = |(index, reclaim): &(L::Index<Page, Quiescent>, Quiescent), start| {
@@ -28,17 +28,17 @@ pub(super) fn insertion<L: PoolLookup>(before: &[PhysAddr]) {
     };
     before.iter().for_each(|&start| insert(&model, start));
     let theirs = Arc::clone(&model);
-    let writer = thread::spawn(move || insert(&theirs, COMES));
-    let (index, local) = (&model.0, model.1.register());
-    let section = Quiescent::enter(&local);
-    if let Some(page) = index.find(&section, COMES, &()) {
-        assert_eq!(page.start(), COMES, "another pool's address");
-        page.read();
-    }
-    index.find(&section, STAYS, &()).expect("what was in is found").read();
-    drop(section);
-    drop(local);
-    writer.join().expect("it inserts");
+    let reader = thread::spawn(move || {
+        let (index, local) = (&theirs.0, theirs.1.register());
+        let section = Quiescent::enter(&local);
+        if let Some(page) = index.find(&section, COMES, &()) {
+            assert_eq!(page.start(), COMES, "another pool's address");
+            page.read();
+        }
+        index.find(&section, STAYS, &()).expect("what was in is found").read();
+    });
+    insert(&model, COMES);
+    reader.join().expect("it looks");
 }
 
 #[test]
@@ -55,13 +55,14 @@ fn who_finds_a_pool_sees_it_whole() {
 fn one_word(publishes: crate::sync::Ordering) {
     let word = Arc::new(AtomicPtr::<Page>::default());
     let theirs = Arc::clone(&word);
-    let writer =
-        thread::spawn(move || theirs.store(core::ptr::from_ref(Page::leaked(COMES)).cast_mut(), publishes));
-    // SAFETY: null, or a page that was leaked.
-    if let Some(page) = unsafe { word.load(Acquire).as_ref() } {
-        page.read();
-    }
-    writer.join().expect("it stores");
+    let reader = thread::spawn(move || {
+        // SAFETY: null, or a page that was leaked.
+        if let Some(page) = unsafe { theirs.load(Acquire).as_ref() } {
+            page.read();
+        }
+    });
+    word.store(core::ptr::from_ref(Page::leaked(COMES)).cast_mut(), publishes);
+    reader.join().expect("it looks");
 }
 
 #[test]

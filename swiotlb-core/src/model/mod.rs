@@ -19,6 +19,7 @@ mod left_right;
 mod locks;
 mod page;
 mod publication;
+mod ready;
 mod reclamation;
 mod removal;
 mod retirement;
