@@ -11,11 +11,10 @@ use crate::policy::Policy;
 use crate::pool::Pool;
 use crate::reclaim::Reclaim;
 use crate::rules::{IO_TLB_MIN_SLABS, IO_TLB_SHIFT, MAX_BLOCK_SLABS, halve_nslabs, limit_nareas};
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::thread::{self, JoinHandle, Thread};
+use crate::sync::{AtomicBool, Mutex, Ordering};
 use core::time::Duration;
-use parking_lot::Mutex;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle, Thread};
 
 /// Whether growth was asked for, and whom to wake.
 #[derive(Default)]
@@ -40,7 +39,7 @@ impl Growth {
 
     /// Wakes the worker, if there is one.
     pub(crate) fn wake(&self) {
-        // Acquire: pairs with the Release store in `Worker::start`.
+        // Acquire: pairs with the Release store in `adopt`.
         if self.has_worker.load(Ordering::Acquire)
             && let Some(thread) = &*self.worker.lock()
         {
@@ -48,7 +47,17 @@ impl Growth {
         }
     }
 
-    fn take_request(&self) -> bool {
+    /// Makes `worker` the one to wake, which may sleep already.
+    pub(crate) fn adopt(&self, worker: &Thread) {
+        *self.worker.lock() = Some(worker.clone());
+        // Release: pairs with the Acquire load in `wake`.
+        self.has_worker.store(true, Ordering::Release);
+        // A request made before there was a worker.
+        worker.unpark();
+    }
+
+    /// Whether growth was asked for; forgets it.
+    pub(crate) fn take_request(&self) -> bool {
         // AcqRel: as in `schedule`.
         self.queued.swap(false, Ordering::AcqRel)
     }
@@ -143,11 +152,7 @@ impl Worker {
         let (theirs, stopped) = (Arc::clone(mem), Arc::clone(&stop));
         let builder = thread::Builder::new().name("swiotlb-grow".to_owned());
         let thread = builder.spawn(move || Self::work(&theirs, &stopped))?;
-        *mem.growth.worker.lock() = Some(thread.thread().clone());
-        // Release: pairs with the Acquire load in `Growth::wake`.
-        mem.growth.has_worker.store(true, Ordering::Release);
-        // A request made before there was a worker.
-        thread.thread().unpark();
+        mem.growth.adopt(thread.thread());
         Ok(Self { stop, thread: Some(thread) })
     }
 

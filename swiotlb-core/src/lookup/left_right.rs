@@ -27,11 +27,9 @@ use super::{PoolLookup, PoolRange};
 use crate::addr::PhysAddr;
 use crate::probe::Probe;
 use crate::reclaim::Reclaim;
-use crate::sync::{AtomicBool, AtomicU64, Ordering, Spin};
-use core::cell::UnsafeCell;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Spin, UnsafeCell, one_order};
 use core::ptr::NonNull;
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
 
 /// The two copies of a sorted array.
 pub struct LeftRight;
@@ -41,8 +39,9 @@ impl PoolLookup for LeftRight {
     const NAME: &'static str = "left-right";
 }
 
-/// Counters of readers per turn. More threads than that share some.
-const SHARDS: usize = 8;
+/// Counters of readers per turn. More threads than that share some; under the model checker, where a thread's stack
+/// lies elsewhere in every execution, all share one.
+const SHARDS: usize = if cfg!(loom) { 1 } else { 8 };
 
 /// The readers that counted on one turn.
 #[derive(Default)]
@@ -65,6 +64,7 @@ impl Readers {
         let counter = &self.0[shard()];
         // SeqCst, with the load of `live` that follows: see `Sides::change`.
         counter.fetch_add(1, Ordering::SeqCst);
+        one_order();
         Arrived(counter)
     }
 
@@ -89,7 +89,7 @@ fn shard() -> usize {
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
     let here = 0_u8;
     let stack = (&raw const here).addr() as u64 >> STACK_SHIFT;
-    (stack.wrapping_mul(SPREAD) >> (u64::BITS - SHARDS.ilog2())) as usize
+    (stack.wrapping_mul(SPREAD) >> (u64::BITS - 1 - SHARDS.ilog2()) >> 1) as usize
 }
 
 /// The two sides of one allocator or device. The walk goes along the list beside them, and counts nowhere.
@@ -131,16 +131,17 @@ impl<T: PoolRange> Sides<T> {
         // Relaxed, here and for `turn`: only this function writes them, under the lock.
         let old = self.live.load(Ordering::Relaxed);
         // SAFETY: we are the only writer, and nobody reads the side that is not live.
-        apply(unsafe { &mut *self.sides[usize::from(!old)].get() });
+        self.sides[usize::from(!old)].with_mut(|side| apply(unsafe { &mut *side }));
         // SeqCst: see above. As a Release it publishes the changed side and the pools in it.
         self.live.store(!old, Ordering::SeqCst);
+        one_order();
         let turn = self.turn.load(Ordering::Relaxed);
         self.readers[usize::from(!turn)].wait();
         // SeqCst: a reader that counts on the old turn from here on came before, and is waited for.
         self.turn.store(!turn, Ordering::SeqCst);
         self.readers[usize::from(turn)].wait();
         // SAFETY: as above; the readers of this side have gone.
-        apply(unsafe { &mut *self.sides[usize::from(old)].get() });
+        self.sides[usize::from(old)].with_mut(|side| apply(unsafe { &mut *side }));
     }
 
     /// Runs `read` on the live side.
@@ -152,7 +153,7 @@ impl<T: PoolRange> Sides<T> {
         // SeqCst: see `change`. As an Acquire it pairs with the flip, which published the side.
         let live = self.live.load(Ordering::SeqCst);
         // SAFETY: live when we looked, after we had counted: no writer touches it until we count ourselves out.
-        read(unsafe { &*self.sides[usize::from(live)].get() })
+        self.sides[usize::from(live)].with(|side| read(unsafe { &*side }))
     }
 }
 
@@ -178,7 +179,7 @@ impl<T: PoolRange, R: Reclaim> AddressIndex<T, R> for Sides<T> {
     fn bytes(&self) -> usize {
         let _writer = self.writer.lock();
         // SAFETY: both sides change under the lock only, which we hold.
-        self.sides.iter().map(|side| unsafe { &*side.get() }.bytes()).sum()
+        self.sides.iter().map(|side| side.with(|side| unsafe { &*side }.bytes())).sum()
     }
 }
 
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn a_change_waits_for_the_reader_of_the_side_it_leaves() {
         let (first, second) = (Range::new(0, 0x1000), Range::new(0x1000, 0x1000));
-        let mut sides = Sides::<Range>::default();
+        let sides = Sides::<Range>::default();
         insert(&sides, &first);
         let before = sides.live.load(Ordering::SeqCst);
         let done = AtomicBool::new(false);
@@ -220,6 +221,8 @@ mod tests {
             });
         });
         assert!(done.load(Ordering::SeqCst));
-        assert!(sides.sides.iter_mut().all(|side| side.get_mut().at(PhysAddr(0x1000)).is_some()));
+        // SAFETY: every thread but this one has ended.
+        let holds = |side: *const Ranges<Range>| unsafe { &*side }.at(PhysAddr(0x1000)).is_some();
+        assert!(sides.sides.iter().all(|side| side.with(holds)));
     }
 }

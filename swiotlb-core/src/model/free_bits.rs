@@ -1,7 +1,7 @@
 //! The bitmap of the area without a lock: no slot has two owners, what its last owner wrote is there for the next, and
 //! none is lost, a claim of two words that is rolled back included.
 
-use super::harness::{fails, holds, preemptions};
+use super::harness::{RACE, fails, holds, preemptions};
 use super::twin_bits::{Orders, TwinBits};
 use crate::addr::PhysAddr;
 use crate::area::free_bits::FreeBits;
@@ -14,8 +14,6 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use std::sync::Arc;
 
-/// What loom says when two accesses of a cell are not ordered.
-const RACE: &str = "Causality violation";
 /// What the models say at the end when a slot is neither free nor anybody's.
 const LOST: &str = "a slot was lost";
 /// The slots that the models use: the last two of a segment's lower word and the first two of its upper one.

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
+/// What loom says when two accesses of a cell are not ordered.
+pub(super) const RACE: &str = "Causality violation";
+
 /// How many preemptions of a running thread an execution may have. `None`: any number.
 pub(super) type Bound = Option<usize>;
 

@@ -1,15 +1,12 @@
 //! Every lock of our own excludes, and what a section wrote is there for the next.
 
-use super::harness::{Bound, fails, holds, preemptions};
+use super::harness::{Bound, RACE, fails, holds, preemptions};
 use super::twin_locks::{self as twin, Enter};
 use crate::lock::{AreaLock, Backoff, Mcs, QueuedSpin, TestAndSet, Ticket, renew};
 use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use loom::cell::UnsafeCell;
 use loom::thread;
 use std::sync::Arc;
-
-/// What loom says when two accesses of a cell are not ordered.
-const RACE: &str = "Causality violation";
 
 /// A lock and what it guards.
 struct Guarded<L> {

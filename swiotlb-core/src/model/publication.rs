@@ -3,7 +3,9 @@
 
 use super::harness::{fails, holds};
 use crate::addr::PhysAddr;
-use crate::lookup::{PageDirectory, PoolIndex, PoolLookup, PoolRange, RcuList, SortedArray};
+use crate::lookup::{
+    GranuleHash, LeftRight, PageDirectory, PoolIndex, PoolLookup, PoolRange, RcuList, SortedArray,
+};
 use crate::publish::{FullBarrier, NoFlag, Publish, ReleaseFence};
 use crate::reclaim::Leak;
 use crate::sync::Ordering::{Acquire, Relaxed, SeqCst};
@@ -101,6 +103,10 @@ fn every_index_under_the_full_barrier() {
     holds("full-barrier, sorted-array, pool of a third thread", None, three::<FullBarrier, SortedArray>);
     holds("full-barrier, page-directory, 2 threads", None, two::<FullBarrier, PageDirectory>);
     holds("full-barrier, page-directory, pool of a third thread", None, three::<FullBarrier, PageDirectory>);
+    holds("full-barrier, left-right, 2 threads", None, two::<FullBarrier, LeftRight>);
+    holds("full-barrier, left-right, pool of a third thread", None, three::<FullBarrier, LeftRight>);
+    holds("full-barrier, granule-hash, 2 threads", None, two::<FullBarrier, GranuleHash>);
+    holds("full-barrier, granule-hash, pool of a third thread", None, three::<FullBarrier, GranuleHash>);
 }
 
 #[test]

@@ -3,16 +3,14 @@
 //! loom watches each access of the cell that stands for a pool, so a read that is not ordered before the
 //! overwriting fails the model even where the read came first.
 
-use super::harness::{fails, holds, preemptions};
-use super::twin_reclaim::{Counted, Hasty, Passed};
-use crate::reclaim::{Quiescent, Reclaim, RefCounted, RwLocked};
+use super::harness::{RACE, fails, holds, preemptions};
+use super::twin_reclaim::{Counted, Hasty, Passed, Shut};
+use crate::reclaim::{Delayed, Quiescent, Reclaim, RefCounted, RwLocked};
 use crate::sync::{AtomicBool, Ordering};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use loom::cell::UnsafeCell;
 use loom::thread;
 use std::sync::Arc;
-
-const RACE: &str = "Causality violation";
 
 /// A pool and the one link to it.
 struct Linked {
@@ -50,6 +48,8 @@ fn unlink<R: Reclaim>(reclaim: &R, linked: &Arc<Linked>, freed: &Arc<AtomicU64>)
     unsafe { R::defer(&section, free) };
     drop(section);
     R::advance(&local);
+    // The tick that a reclaimer with delay waits for.
+    reclaim.set_now_ms(10);
     R::advance(&local);
 }
 
@@ -107,6 +107,16 @@ fn rw_locked() {
     let counted = Arc::clone(&freed);
     holds("rwlock, 1 reader", None, move || grace::<RwLocked>(1, &counted));
     assert_ne!(freed.load(Relaxed), 0, "freed in no execution: the model shows nothing");
+    holds("rwlock, the twin without a fault", preemptions(3), || {
+        grace::<Shut<true>>(1, &Arc::default());
+    });
+    breaks::<Shut<false>>("rwlock, a writer that gets in Relaxed");
+}
+
+#[test]
+fn delayed() {
+    waits::<Delayed<RefCounted, 10>>("delayed, 1 reader", "delayed, 2 readers");
+    breaks::<Delayed<Hasty, 10>>("delayed, nobody asks the readers");
 }
 
 #[test]

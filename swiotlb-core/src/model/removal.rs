@@ -1,59 +1,18 @@
 //! Removal: a reader that finds a pool may read it until its section ends, whatever is inserted and removed
 //! meanwhile; and a pool that stays is found throughout.
 
-use super::harness::{fails, holds, preemptions};
+use super::harness::{RACE, fails, holds, preemptions};
+use super::page::Page;
 use super::twin_reclaim::Hasty;
 use crate::addr::PhysAddr;
-use crate::lookup::{PageDirectory, PoolIndex, PoolLookup, PoolRange, RcuList, SortedArray};
+use crate::lookup::{GranuleHash, LeftRight, PageDirectory, PoolIndex, PoolLookup, RcuList, SortedArray};
 use crate::reclaim::{Quiescent, Reclaim};
-use crate::sync::AtomicPtr;
 use core::ptr::NonNull;
-use loom::cell::UnsafeCell;
 use loom::thread;
 use std::sync::Arc;
 
-const RACE: &str = "Causality violation";
 const STAYS: PhysAddr = PhysAddr(0x1000);
 const GOES: PhysAddr = PhysAddr(0x2000);
-
-/// A pool of one page, whose bytes loom watches.
-struct Page {
-    start: PhysAddr,
-    link: AtomicPtr<Page>,
-    bytes: UnsafeCell<u32>,
-}
-
-// SAFETY: loom checks every access of the cell.
-unsafe impl Sync for Page {}
-
-impl PoolRange for Page {
-    fn start(&self) -> PhysAddr {
-        self.start
-    }
-    fn end(&self) -> PhysAddr {
-        PhysAddr(self.start.0 + 0x1000)
-    }
-    fn link(&self) -> &AtomicPtr<Self> {
-        &self.link
-    }
-}
-
-impl Page {
-    /// Leaked, so that a fault of a twin is a failed execution and not a use after free.
-    fn leaked(start: PhysAddr) -> &'static Self {
-        Box::leak(Box::new(Self { start, link: AtomicPtr::default(), bytes: UnsafeCell::new(7) }))
-    }
-
-    fn read(&self) {
-        // SAFETY: not overwritten under this section, or loom fails the execution.
-        self.bytes.with(|bytes| assert_eq!(unsafe { *bytes }, 7));
-    }
-
-    fn overwrite(&self) {
-        // SAFETY: as in `read`.
-        self.bytes.with_mut(|bytes| unsafe { *bytes = 0 });
-    }
-}
 
 struct Model<L: PoolLookup, R: Reclaim> {
     index: L::Index<Page, R>,
@@ -145,5 +104,23 @@ fn page_directory() {
         "page-directory, removal",
         "page-directory, grace period skipped",
         "page-directory, retired before it is unlinked",
+    );
+}
+
+#[test]
+fn left_right() {
+    keeps::<LeftRight>(
+        "left-right, removal",
+        "left-right, grace period skipped",
+        "left-right, retired before it is unlinked",
+    );
+}
+
+#[test]
+fn granule_hash() {
+    keeps::<GranuleHash>(
+        "granule-hash, removal",
+        "granule-hash, grace period skipped",
+        "granule-hash, retired before it is unlinked",
     );
 }

@@ -151,3 +151,61 @@ impl<const FENCED: bool> Reclaim for Counted<FENCED> {
         }
     }
 }
+
+/// [`crate::reclaim::RwLocked`], whose readers find it open; `ACQUIRE`: a writer gets in with Acquire.
+#[derive(Default)]
+pub(super) struct Shut<const ACQUIRE: bool>(Arc<Gate>);
+
+/// The state, and what waits for it to be 0.
+#[derive(Default)]
+pub(super) struct Gate {
+    state: AtomicU64,
+    waiting: Items,
+}
+
+const ALONE: u64 = 1 << 63;
+
+/// A section that holds the gate open.
+pub(super) struct Inside<'a>(&'a Gate);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.state.fetch_sub(1, Release);
+    }
+}
+
+/// Access to the gate.
+pub(super) struct Visitor<const ACQUIRE: bool>(Arc<Gate>);
+
+impl<const ACQUIRE: bool> Reclaim for Shut<ACQUIRE> {
+    type Local = Visitor<ACQUIRE>;
+    type Guard<'a> = Inside<'a>;
+    const NAME: &'static str = "shut";
+    const FREES: bool = true;
+
+    fn register(&self) -> Self::Local {
+        Visitor(Arc::clone(&self.0))
+    }
+
+    fn enter(local: &Self::Local) -> Self::Guard<'_> {
+        while local.0.state.fetch_add(1, Acquire) & ALONE != 0 {
+            local.0.state.fetch_sub(1, Relaxed);
+            loom::thread::yield_now();
+        }
+        Inside(&local.0)
+    }
+
+    unsafe fn defer<F: FnOnce() + Send>(guard: &Self::Guard<'_>, free: F) {
+        // SAFETY: the caller's promise.
+        guard.0.waiting.lock().push((0, unsafe { boxed(free) }));
+    }
+
+    fn advance(local: &Self::Local) {
+        let gets_in = if ACQUIRE { Acquire } else { Relaxed };
+        if local.0.state.compare_exchange(0, ALONE, gets_in, Relaxed).is_ok() {
+            let due: Vec<_> = local.0.waiting.lock().drain(..).collect();
+            local.0.state.fetch_sub(ALONE, Release);
+            due.into_iter().for_each(|(_, free)| free());
+        }
+    }
+}

@@ -46,7 +46,7 @@ pub mod lent_pages;
 pub mod memory;
 mod pointer;
 pub mod pool_pages;
-mod ready;
+pub(crate) mod ready;
 pub mod source;
 #[cfg(test)]
 mod sources_tests;

@@ -10,11 +10,10 @@ use super::source::{PoolMemory, whole_pages};
 use super::space::length;
 use crate::addr::PhysAddr;
 use crate::rules::{IO_TLB_SEGSIZE, IO_TLB_SHIFT, PAGE_SHIFT};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use parking_lot::{Mutex, MutexGuard};
+use crate::sync::{AtomicU64, Mutex, Ordering::Relaxed};
 
 /// Pages of the largest piece that is kept: a segment, which is the most that a transient pool has.
-pub(super) const MAX_PAGES: u64 = (IO_TLB_SEGSIZE as u64) << IO_TLB_SHIFT >> PAGE_SHIFT;
+pub(crate) const MAX_PAGES: u64 = (IO_TLB_SEGSIZE as u64) << IO_TLB_SHIFT >> PAGE_SHIFT;
 /// A stack for each number of pages.
 const STACKS: usize = length(MAX_PAGES);
 
@@ -22,16 +21,16 @@ const _: () = assert!(STACKS == 64, "one bit of the mask for each");
 
 /// The store.
 #[derive(Debug)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     budget: u64,
     /// Relaxed: a hint. The lock orders what it speaks of.
     mask: AtomicU64,
     /// Bytes kept, in whole pages. Relaxed: a hint, as `mask`.
     kept: AtomicU64,
-    stacks: Mutex<Box<[Vec<PoolMemory>; STACKS]>>,
+    stacks: Mutex<Box<Stacks>>,
 }
 
-type Stacks<'a> = MutexGuard<'a, Box<[Vec<PoolMemory>; STACKS]>>;
+type Stacks = [Vec<PoolMemory>; STACKS];
 
 /// The pages of `bytes` bytes, if so many are ever kept.
 fn pages_of(bytes: u64) -> Option<u64> {
@@ -50,20 +49,20 @@ const fn bits_for(pages: u64) -> u64 {
 
 impl Ready {
     /// An empty store of at most `budget` bytes.
-    pub(super) fn new(budget: u64) -> Self {
+    pub(crate) fn new(budget: u64) -> Self {
         let stacks = Mutex::new(Box::new(core::array::from_fn(|_| Vec::new())));
         Self { budget, mask: AtomicU64::new(0), kept: AtomicU64::new(0), stacks }
     }
 
     /// Bytes kept now.
-    pub(super) fn kept(&self) -> u64 {
+    pub(crate) fn kept(&self) -> u64 {
         self.kept.load(Relaxed)
     }
 
     /// A piece of at least `bytes` bytes that lies at or below `limit`: of the smallest size that there is, what
     /// was freed last.
     #[inline]
-    pub(super) fn take(&self, bytes: u64, limit: PhysAddr) -> Option<PoolMemory> {
+    pub(crate) fn take(&self, bytes: u64, limit: PhysAddr) -> Option<PoolMemory> {
         // A store that is empty is left before the request is looked at.
         if self.mask.load(Relaxed) == 0 {
             return None;
@@ -90,7 +89,7 @@ impl Ready {
 
     /// Keeps a piece; gives it back if it is too large or would exceed the budget.
     #[inline]
-    pub(super) fn keep(&self, pages: PoolMemory) -> Result<(), PoolMemory> {
+    pub(crate) fn keep(&self, pages: PoolMemory) -> Result<(), PoolMemory> {
         let Some(count) = pages_of(pages.bytes) else { return Err(pages) };
         let whole = count << PAGE_SHIFT;
         if pages.bytes == 0 || self.kept() + whole > self.budget {
@@ -109,7 +108,7 @@ impl Ready {
     }
 
     /// Takes out any one piece that `wanted` says yes to, largest first.
-    pub(super) fn take_any(&self, wanted: impl Fn(&PoolMemory) -> bool) -> Option<PoolMemory> {
+    pub(crate) fn take_any(&self, wanted: impl Fn(&PoolMemory) -> bool) -> Option<PoolMemory> {
         if self.mask.load(Relaxed) == 0 {
             return None;
         }
@@ -121,7 +120,7 @@ impl Ready {
         found.map(|(index, at)| self.remove(&mut stacks, index, at))
     }
 
-    fn remove(&self, stacks: &mut Stacks<'_>, index: usize, at: usize) -> PoolMemory {
+    fn remove(&self, stacks: &mut Stacks, index: usize, at: usize) -> PoolMemory {
         let pages = stacks[index].remove(at);
         if stacks[index].is_empty() {
             self.mask.store(self.mask.load(Relaxed) & !(1 << index), Relaxed);

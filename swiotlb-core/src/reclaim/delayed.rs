@@ -12,9 +12,8 @@
 
 use super::Reclaim;
 use super::deferred::Deferred;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use core::str;
-use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 

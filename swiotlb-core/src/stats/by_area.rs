@@ -12,8 +12,7 @@
 
 use super::Stats;
 use crate::area::AreaSlots;
-use crate::sync::{AtomicU64, Ordering::Relaxed};
-use parking_lot::Mutex;
+use crate::sync::{AtomicU64, Mutex, Ordering::Relaxed};
 
 /// Used slots and high-water mark as exact as Linux's. Areas must be metered
 /// ([`AreaSlots::METERED`]).
