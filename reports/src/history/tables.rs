@@ -37,7 +37,12 @@ pub fn overview(all: &[Judged]) -> Table {
     columns.push(Column::number("newest", Unit::None));
     columns.push(Column::text("open shift"));
     let mut table = Table::new("Series", columns);
-    for judged in all {
+    let is_zero = |judged: &&Judged| judged.series.points.iter().all(|point| point.number.median == 0.0);
+    let (zero, shown): (Vec<_>, Vec<_>) = all.iter().partition(is_zero);
+    if !zero.is_empty() {
+        table.notes.push(format!("{} series that are 0 in every night are not shown.", zero.len()));
+    }
+    for judged in shown {
         let (key, newest) = (&judged.series.key, judged.series.points.last());
         table.push(vec![
             Value::Text(key.id()),
