@@ -176,7 +176,7 @@ fn an_alert_is_accepted_once_and_for_all() {
     let place = Place::new();
     let names = place.nights(0, &STEP);
     let mut history = place.open();
-    let alerts = history.alerts(&names[14]).unwrap();
+    let alerts = history.alerts(&[&names[14]]).unwrap();
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0].open().unwrap().run, names[12]);
     assert!(history.accept(&|_| true, ("  ", "me", 1)).unwrap_err().to_string().contains("say why"));
@@ -192,11 +192,11 @@ fn an_alert_is_accepted_once_and_for_all() {
     let later = place.nights(15, &[121.0]);
     let mut history = place.open();
     assert!(history.notes[0].contains("last line was cut"), "{:?}", history.notes);
-    assert_eq!(history.alerts(&later[0]).unwrap()[0].open().unwrap().run, later[0]);
+    assert_eq!(history.alerts(&[&later[0]]).unwrap()[0].open().unwrap().run, later[0]);
     history.accept(&|_| true, ("another", "me", 3)).unwrap();
     drop(history);
     let history = place.open();
-    assert!(history.notes.is_empty() && history.alerts(&later[0]).unwrap().is_empty());
+    assert!(history.notes.is_empty() && history.alerts(&[&later[0]]).unwrap().is_empty());
     let show = crate::terminal::render(&tables::series(&all(&history)[1]));
     assert!(show.contains("+9.9 %: accepted by me on 1970-01-01: longer walks, wanted"), "{show}");
     fs::write(&path, b"{}\n").unwrap();
@@ -213,7 +213,7 @@ fn a_new_machine_is_a_new_series_and_no_alert() {
     other.iter_mut().for_each(|record| record.machine.cpu_model = Some("another".into()));
     let Added::New(night) = place.add(&other).unwrap() else { panic!("it is new") };
     let history = place.open();
-    assert_eq!(history.alerts(&night.run.name).unwrap(), []);
+    assert_eq!(history.alerts(&[&night.run.name]).unwrap(), []);
     assert_eq!(all(&history).len(), 4);
 }
 
@@ -229,6 +229,14 @@ fn the_baseline_stays_before_open_shifts_and_moves_on_when_they_are_accepted() {
     assert!(found.records.ends_with(format!("records/{}.jsonl", names[11])));
     history.accept(&|_| true, ("wanted", "me", 1)).unwrap();
     assert_eq!(baseline(&history).run.name, names[14]);
+    // A cell that is measured no more holds nothing back, whatever its last night was.
+    let mut gone = night(15, 110.0);
+    gone.iter_mut().for_each(|record| record.metrics.extend([("old_ns".to_owned(), 1.0)]));
+    drop(history);
+    place.add(&gone).unwrap();
+    let last = place.nights(16, &[110.1]).remove(0);
+    let history = place.open();
+    assert_eq!(baseline(&history).run.name, last);
     for (machine, suites) in [("other", &["s"][..]), (&machine, &["s", "t"])] {
         assert_eq!(history.baseline(machine, suites).unwrap(), None);
     }
