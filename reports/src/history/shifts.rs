@@ -4,7 +4,7 @@
 //! changed ([`crate::stats::e_divisive`]), and the newest night alone is held against the changes of the last 30
 //! ([`crate::stats::quartile_rule`]). Fewer than [`FEWEST`] nights, and changes below [`FLOOR`], are nothing to
 //! alert on, except for counts: where the launches of no night differ at all, every change is one. A shift is *open* until somebody accepts it, or the rules see it no longer:
-//! a single night that stood out is gone with the next but one.
+//! a single night that stood out is gone some nights later.
 //!
 //! An acceptance says that a series' level is right from a run on. What lay before is settled by it, and is not
 //! compared with what comes after.
@@ -56,7 +56,7 @@ pub enum Rule {
         /// The size above which a relative change stands out.
         fence: f64,
     },
-    /// A person: levels are medians since the acceptance before and to the next.
+    /// A person: levels are medians since the shift before and to the next.
     Accepted,
 }
 
@@ -98,18 +98,25 @@ impl Shift {
 pub fn of(series: &Series, accepted: &[Accepted]) -> Vec<Shift> {
     let (points, medians) = (&series.points[..], series.medians());
     let starts = accepted_starts(series, accepted);
+    let ends = starts.iter().map(|(at, _)| *at).chain([points.len()]);
+    let bounds: Vec<(usize, usize)> =
+        [0].into_iter().chain(starts.iter().map(|(at, _)| *at)).zip(ends).collect();
+    let last = bounds.len() - 1;
+    let state = |i: usize| if i == last { State::Open } else { State::Settled };
+    let stretches: Vec<Vec<Shift>> = bounds
+        .iter()
+        .enumerate()
+        .map(|(i, (start, end))| found(&points[*start..*end], *start, &state(i)))
+        .collect();
     let mut shifts = Vec::new();
-    let bounds: Vec<usize> =
-        [0].into_iter().chain(starts.iter().map(|(at, _)| *at)).chain([points.len()]).collect();
-    for (i, stretch) in bounds.windows(2).enumerate() {
-        let (start, end) = (stretch[0], stretch[1]);
-        let before = i.checked_sub(1).and_then(|last| starts.get(last).map(|start| (bounds[last], start)));
-        if let Some((from, (at, accepted))) = before {
-            let levels = (median(&medians[from..start]), median(&medians[start..end]));
-            shifts.push(accepted_shift(points, *at, levels, accepted));
+    for (i, stretch) in stretches.iter().enumerate() {
+        if let Some(((at, accepted), before)) = i.checked_sub(1).map(|last| (starts[last], last)) {
+            let from = stretches[before].last().map_or(bounds[before].0, |shift| shift.index);
+            let to = stretch.first().map_or(bounds[i].1, |shift| shift.index);
+            let levels = (median(&medians[from..at]), median(&medians[at..to]));
+            shifts.push(accepted_shift(points, at, levels, accepted));
         }
-        let state = if i == starts.len() { State::Open } else { State::Settled };
-        shifts.extend(found(&points[start..end], start, &state));
+        shifts.extend_from_slice(stretch);
     }
     shifts.extend(standing_out(points, &medians, shifts.last()));
     shifts

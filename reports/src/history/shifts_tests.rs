@@ -81,7 +81,7 @@ fn an_acceptance_settles_what_lies_before() {
         })
         .collect();
     assert_eq!(states, [(20, "settled"), (40, "of 40"), (55, "open")]);
-    assert!(found[1].before > 105.0 && found[1].after < 109.0, "{:?}", found[1]);
+    assert!(found[1].before > 109.0 && found[1].after < 106.0, "{:?}", found[1]);
     assert!(open(&series, &[accepted(55), accepted(20)]).is_empty());
     // Of another series, of no night yet, of the first night: nothing is settled.
     let other = Accepted { key: Key { metric: "failed".into(), ..key() }, ..accepted(55) };
@@ -89,15 +89,20 @@ fn an_acceptance_settles_what_lies_before() {
 }
 
 #[test]
-fn a_night_that_stands_out_is_gone_with_the_next_but_one() {
-    let mut nights = still(40, 3);
-    nights[37] = 130.0;
-    let upto = |n: usize| series(&nights[..n], 1.0);
-    assert!(open(&upto(37), &[]).is_empty());
-    assert_eq!(open(&upto(38), &[]), [37]);
-    assert_eq!(open(&upto(39), &[]), [38]);
-    assert!(open(&upto(40), &[]).is_empty());
-    assert!(open(&upto(38), &[accepted(37)]).is_empty());
+fn a_night_that_stands_out_is_gone_some_nights_later() {
+    for height in [106.0, 110.0, 130.0] {
+        let mut nights = still(60, 3);
+        nights[37] = height;
+        let upto = |n: usize| series(&nights[..n], 1.0);
+        assert!(open(&upto(37), &[]).is_empty());
+        assert_eq!(open(&upto(38), &[]), [37]);
+        assert!(open(&upto(38), &[accepted(37)]).is_empty());
+        // Its end stands out as well, and a very high one looks like a level until more nights are there.
+        assert!(open(&upto(39), &[]).contains(&38));
+        for n in 42..=60 {
+            assert!(open(&upto(n), &[]).is_empty(), "{height}: night {n}");
+        }
+    }
 }
 
 #[test]
@@ -133,5 +138,5 @@ fn still_series_seldom_alert() {
         points += usize::from(by(true));
         outstanding += usize::from(by(false));
     }
-    assert!(points <= 5 && outstanding <= 10, "of 100 series: {points} by level, {outstanding} by night");
+    assert!(points <= 2 && outstanding <= 17, "of 100 series: {points} by level, {outstanding} by night");
 }
