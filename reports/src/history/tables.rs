@@ -139,6 +139,7 @@ fn change(shift: &Shift) -> String {
 
 fn rule(rule: Rule) -> String {
     match rule {
+        Rule::ChangePoint { p } if p < 1e-9 => "change point (p below 1e-9)".to_owned(),
         Rule::ChangePoint { p } => format!("change point (p {p:.0e})"),
         Rule::StandsOut { fence } => format!("newest night stands out (above {:.1} %)", 100.0 * fence),
         Rule::Accepted => "accepted".to_owned(),
