@@ -1,6 +1,9 @@
 //! The commands beside `measure` and `ab` as a user meets them: what they print, and what they refuse.
 #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
 
+use reports::evidence::Place;
+use reports::record::{Kind, PolicyName, RunRecord};
+use std::path::Path;
 use std::process::{Command, Output};
 
 fn run(arguments: &[&str]) -> Output {
@@ -124,4 +127,51 @@ fn every_flag_of_a_search_has_a_variable() {
 fn a_pool_that_cannot_be_is_a_usage_error() {
     assert!(refused(&["search", "--swiotlb", "99999999999,4"]).contains("the number of slots"));
     assert!(refused(&["search", "--swiotlb", "512,4294967295"]).contains("the number of areas"));
+}
+
+/// The records of a night: three launches around `ns`, on the day of that number.
+fn night(folder: &Path, day: u32, ns: f64) -> String {
+    let launch = |launch: u32| {
+        let mut record = RunRecord::new(Kind::Cell, "s/policy=kernel", PolicyName::default());
+        record.place = Some(Place { launch, ..Place::default() });
+        record.parameters.insert("policy".to_owned(), "kernel".to_owned());
+        record.started = 1_700_000_000 + u64::from(86_400 * day + launch);
+        record.metrics.insert("ns_per_op".to_owned(), ns + f64::from(launch));
+        serde_json::to_string(&record).unwrap() + "\n"
+    };
+    let file = folder.join(format!("{day}.jsonl"));
+    std::fs::write(&file, (0..3).map(launch).collect::<String>()).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_history_tells_of_a_shift_until_it_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("history");
+    let history = |rest: &[&str]| run(&[&["history", "--history", place.to_str().unwrap()], rest].concat());
+    let says = |rest: &[&str], exit: i32| {
+        let done = history(rest);
+        assert_eq!(done.status.code(), Some(exit), "{rest:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(if exit == 0 { done.stdout } else { done.stderr }).unwrap()
+    };
+    assert!(says(&["list"], 1).contains("no history there"));
+    let nights: Vec<String> =
+        (0..14).map(|day| night(folder.path(), day, if day < 12 { 100.0 } else { 130.0 })).collect();
+    let nights: Vec<&str> = nights.iter().map(String::as_str).collect();
+    let still = says(&[&["add"], &nights[..12]].concat(), 0);
+    assert!(still.contains("3 records, 2 series") && !still.contains("nobody has accepted"), "{still}");
+    let shifted = says(&[&["add"], &nights[12..]].concat(), 0);
+    assert!(shifted.contains("+29.7 %") && shifted.contains("2023-11-26T"), "{shifted}");
+    assert!(says(&["add", nights[13]], 0).contains("is there already"));
+    assert_eq!(says(&["list"], 0).matches("2023-11-").count(), 2 * 14);
+    assert!(says(&["show"], 0).contains("+29.7 %, change point (p below 1e-9): open"));
+    assert!(says(&["accept"], 2).contains("--reason"));
+    assert!(says(&["show", "no-such-one"], 2).contains("no series"));
+    assert!(says(&["show", "--filter", "metrik=x"], 2).contains("metric"));
+    let accept = ["accept", "--reason", "wanted", "--by", "me", "--filter", "metric=ns_per_op"];
+    assert!(says(&accept, 0).contains("accepted from 2023-11-26T"));
+    assert!(says(&accept, 1).contains("no shift is open"));
+    assert!(says(&["show", "--filter", "metric=ns_per_op"], 0).contains("accepted by me on"));
+    let csv = says(&["export"], 0);
+    assert_eq!((csv.lines().count(), csv.matches(",accepted").count()), (1 + 2 * 14, 1), "{csv}");
 }

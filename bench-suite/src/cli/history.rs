@@ -4,6 +4,7 @@ use super::out::say;
 use super::{Exit, Failure, complain};
 use reports::history::shifts::Shift;
 use reports::history::{Added, History, HistoryError, Judged, Key, export, tables};
+use reports::text::visible;
 use reports::{csv, terminal};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -81,8 +82,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             say(&terminal::render(&tables::runs(&runs)))?;
             Ok(Exit::Ok)
         }
-        What::Show(choice) => show(&open()?, choice),
-        What::Accept { choice, reason, by } => accept(&mut open()?, choice, reason, by),
+        What::Show(choice) => {
+            let all = chosen(&open()?, choice)?;
+            show(&all, choice)
+        }
+        What::Accept { choice, reason, by } => accept(open()?, choice, reason, by),
         What::Export { choice, csv: _, json } => {
             let all = chosen(&open()?, choice)?;
             say(&if *json {
@@ -98,33 +102,28 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 fn add(args: &Args, runs: &[PathBuf]) -> Result<Exit, Failure> {
     let mut history = History::create(&args.history).map_err(Failure::error)?;
     history.notes.iter().for_each(complain);
-    let (mut alerts, mut text) = (Vec::<Judged>::new(), String::new());
+    let (mut names, mut text) = (Vec::new(), String::new());
     for path in runs {
         let (night, word) = match history.add(path).map_err(|e| failed(e, &text))? {
             Added::Already(run) => {
-                text.push_str(&format!(
-                    "{}: is there already as {}; nothing added\n",
-                    path.display(),
-                    run.name
-                ));
+                let path = path.display();
+                text.push_str(&line(format_args!("{path}: is there already as {}; nothing added", run.name)));
                 continue;
             }
             Added::New(night) => (night, "added"),
             Added::Grown(night) => (night, "was there with fewer records, and has grown"),
         };
         night.notes.iter().for_each(complain);
-        text.push_str(&format!(
-            "{}: {word} as {}: {} records, {} series, revision {}\n",
-            path.display(),
-            night.run.name,
-            night.run.records,
-            night.numbers.len(),
-            night.run.revision
-        ));
-        let new = history.alerts(&night.run.name).map_err(Failure::error)?;
-        alerts.retain(|old| new.iter().all(|new| new.series.key != old.series.key));
-        alerts.extend(new);
+        let (path, run, series) = (path.display(), &night.run, night.numbers.len());
+        let (name, records, revision) = (&run.name, run.records, &run.revision);
+        text.push_str(&line(format_args!(
+            "{path}: {word} as {name}: {records} records, {series} series, revision {revision}"
+        )));
+        names.push(night.run.name);
     }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let alerts = history.alerts(&names).map_err(Failure::error)?;
+    // Whoever reads slowly keeps no other command from the history.
     drop(history);
     if !alerts.is_empty() {
         text.push('\n');
@@ -132,6 +131,11 @@ fn add(args: &Args, runs: &[PathBuf]) -> Result<Exit, Failure> {
     }
     say(&text)?;
     Ok(Exit::Ok)
+}
+
+/// A line of data: names in it come from anywhere.
+fn line(text: impl std::fmt::Display) -> String {
+    format!("{}\n", visible(&text.to_string()))
 }
 
 /// A run that was refused; those before it are added, and that is said.
@@ -142,10 +146,9 @@ fn failed(error: HistoryError, text: &str) -> Failure {
     }
 }
 
-fn show(history: &History, choice: &Choice) -> Result<Exit, Failure> {
-    let all = chosen(history, choice)?;
+fn show(all: &[Judged], choice: &Choice) -> Result<Exit, Failure> {
     if choice.series.is_empty() && choice.filter.is_empty() {
-        say(&terminal::render(&tables::overview(&all)))?;
+        say(&terminal::render(&tables::overview(all)))?;
         return Ok(Exit::Ok);
     }
     let texts: Vec<String> = all.iter().map(|judged| terminal::render(&tables::series(judged))).collect();
@@ -153,21 +156,22 @@ fn show(history: &History, choice: &Choice) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn accept(history: &mut History, choice: &Choice, reason: &str, by: &str) -> Result<Exit, Failure> {
+fn accept(mut history: History, choice: &Choice, reason: &str, by: &str) -> Result<Exit, Failure> {
     // Refuses a choice that cannot be meant before anything is written.
     let wanted: BTreeSet<Key> =
-        chosen(history, choice)?.into_iter().map(|judged| judged.series.key).collect();
+        chosen(&history, choice)?.into_iter().map(|judged| judged.series.key).collect();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let accepted = history.accept(&|key| wanted.contains(key), (reason, by, now)).map_err(Failure::error)?;
+    drop(history);
     if accepted.is_empty() {
         return Err(Failure::error("no shift is open in the series chosen: `history show` lists them"));
     }
-    let line = |judged: &Judged| {
+    let told = |judged: &Judged| {
         let (id, key) = (judged.series.key.id(), &judged.series.key);
         let since = judged.open().map_or("", |shift: &Shift| &shift.run);
-        format!("{id}: accepted from {since} on: {} of {}\n", key.metric, key.cell)
+        line(format_args!("{id}: accepted from {since} on: {} of {}", key.metric, key.cell))
     };
-    say(&accepted.iter().map(line).collect::<String>())?;
+    say(&accepted.iter().map(told).collect::<String>())?;
     Ok(Exit::Ok)
 }
 

@@ -204,12 +204,12 @@ impl History {
         Ok(series.into_par_iter().map(judge).collect())
     }
 
-    /// The series that the run has part in and that have an open shift.
+    /// The series that one of the runs has part in and that have an open shift.
     ///
     /// # Errors
     /// [`HistoryError::Index`].
-    pub fn alerts(&self, run: &str) -> Result<Vec<Judged>, HistoryError> {
-        let has_part = |judged: &Judged| judged.series.points.iter().any(|point| point.run == run);
+    pub fn alerts(&self, runs: &[&str]) -> Result<Vec<Judged>, HistoryError> {
+        let has_part = |judged: &Judged| judged.series.points.iter().any(|p| runs.contains(&p.run.as_str()));
         let all = self.judged(&|_| true)?;
         Ok(all.into_iter().filter(|judged| has_part(judged) && judged.open().is_some()).collect())
     }

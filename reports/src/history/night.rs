@@ -192,13 +192,14 @@ fn numbers(cells: &Cells) -> BTreeMap<Key, Number> {
     numbers
 }
 
-/// What becomes a series: every number that the runner gave, failures, and of each histogram the median and
-/// the 99th percentile.
+/// What becomes a series: every number that the runner gave but for the quartiles that describe another one,
+/// failures, and of each histogram the median and the 99th percentile.
 fn metrics_of(record: &RunRecord) -> impl Iterator<Item = String> {
     let quantiles = record.latencies.keys().flat_map(|operation| {
         [Quantile::P50, Quantile::P99].map(|quantile| format!("{operation}.{quantile}"))
     });
-    record.metrics.keys().cloned().chain(["failed".to_owned()]).chain(quantiles)
+    let given = record.metrics.keys().filter(|name| !name.ends_with("_quartile_ns")).cloned();
+    given.chain(["failed".to_owned()]).chain(quantiles)
 }
 
 fn number(values: &[f64]) -> Option<Number> {
@@ -208,4 +209,4 @@ fn number(values: &[f64]) -> Option<Number> {
 
 #[cfg(test)]
 #[path = "night_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -2,21 +2,28 @@
 //!
 //! Two rules look at the nights since the last acceptance: E-divisive with a t-test finds where a level
 //! changed ([`crate::stats::e_divisive`]), and the newest night alone is held against the changes of the last 30
-//! ([`crate::stats::quartile_rule`]). A shift is *open* until somebody accepts it, or the rules see it no longer:
-//! a single night that stood out is gone with the next but one.
+//! ([`crate::stats::quartile_rule`]). Fewer than [`FEWEST`] nights, and changes below [`FLOOR`], are nothing to
+//! alert on, except for counts: where the launches of no night differ at all, every change is one. A shift is *open* until somebody accepts it, or the rules see it no longer:
+//! a single night that stood out is gone some nights later.
 //!
 //! An acceptance says that a series' level is right from a run on. What lay before is settled by it, and is not
 //! compared with what comes after.
 
 use super::accepted::Accepted;
 use super::series::{Point, Series};
-use crate::stats::e_divisive::{Options, change_points};
+use crate::stats::e_divisive::{ChangePoint, Options, change_points};
 use crate::stats::{median, quartile_rule};
 use serde::Serialize;
 
 /// The largest probability of a change point. At this one the nights of a still series alert seldom enough:
 /// see the tests, and `docs/HISTORY.md`.
 pub const P: f64 = 0.0001;
+
+/// Fewer nights since the last acceptance than these have no change points, where launches differ.
+pub const FEWEST: usize = quartile_rule::FEWEST;
+
+/// The smallest relative change that is a shift, where launches differ.
+pub const FLOOR: f64 = 0.01;
 
 /// A shift of a series.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,7 +56,7 @@ pub enum Rule {
         /// The size above which a relative change stands out.
         fence: f64,
     },
-    /// A person: levels are medians since the acceptance before and to the next.
+    /// A person: levels are medians since the shift before and to the next.
     Accepted,
 }
 
@@ -91,18 +98,25 @@ impl Shift {
 pub fn of(series: &Series, accepted: &[Accepted]) -> Vec<Shift> {
     let (points, medians) = (&series.points[..], series.medians());
     let starts = accepted_starts(series, accepted);
+    let ends = starts.iter().map(|(at, _)| *at).chain([points.len()]);
+    let bounds: Vec<(usize, usize)> =
+        [0].into_iter().chain(starts.iter().map(|(at, _)| *at)).zip(ends).collect();
+    let last = bounds.len() - 1;
+    let state = |i: usize| if i == last { State::Open } else { State::Settled };
+    let stretches: Vec<Vec<Shift>> = bounds
+        .iter()
+        .enumerate()
+        .map(|(i, (start, end))| found(&points[*start..*end], *start, &state(i)))
+        .collect();
     let mut shifts = Vec::new();
-    let bounds: Vec<usize> =
-        [0].into_iter().chain(starts.iter().map(|(at, _)| *at)).chain([points.len()]).collect();
-    for (i, stretch) in bounds.windows(2).enumerate() {
-        let (start, end) = (stretch[0], stretch[1]);
-        let before = i.checked_sub(1).and_then(|last| starts.get(last).map(|start| (bounds[last], start)));
-        if let Some((from, (at, accepted))) = before {
-            let levels = (median(&medians[from..start]), median(&medians[start..end]));
-            shifts.push(accepted_shift(points, *at, levels, accepted));
+    for (i, stretch) in stretches.iter().enumerate() {
+        if let Some(((at, accepted), before)) = i.checked_sub(1).map(|last| (starts[last], last)) {
+            let from = stretches[before].last().map_or(bounds[before].0, |shift| shift.index);
+            let to = stretch.first().map_or(bounds[i].1, |shift| shift.index);
+            let levels = (median(&medians[from..at]), median(&medians[at..to]));
+            shifts.push(accepted_shift(points, at, levels, accepted));
         }
-        let state = if i == starts.len() { State::Open } else { State::Settled };
-        shifts.extend(found(&points[start..end], &medians[start..end], start, &state));
+        shifts.extend_from_slice(stretch);
     }
     shifts.extend(standing_out(points, &medians, shifts.last()));
     shifts
@@ -135,10 +149,20 @@ fn accepted_shift(
     }
 }
 
+/// Whether the launches of each night agree to the last bit, as counts of one thread do.
+fn is_exact(points: &[Point]) -> bool {
+    points.iter().all(|point| point.number.spread == Some(0.0))
+}
+
 /// The change points of a stretch of the series that begins at its point `start`.
-fn found(points: &[Point], medians: &[f64], start: usize, state: &State) -> Vec<Shift> {
-    let found = change_points(medians, &Options { p: P, ..Options::default() });
-    let shift = |point: crate::stats::e_divisive::ChangePoint| Shift {
+fn found(points: &[Point], start: usize, state: &State) -> Vec<Shift> {
+    let exact = is_exact(points);
+    if !exact && points.len() < FEWEST {
+        return Vec::new();
+    }
+    let medians: Vec<f64> = points.iter().map(|point| point.number.median).collect();
+    let change = if exact { 0.0 } else { FLOOR };
+    let shift = |point: ChangePoint| Shift {
         index: start + point.index,
         run: points[point.index].run.clone(),
         before: point.before,
@@ -146,6 +170,7 @@ fn found(points: &[Point], medians: &[f64], start: usize, state: &State) -> Vec<
         rule: Rule::ChangePoint { p: point.p },
         state: state.clone(),
     };
+    let found = change_points(&medians, &Options { p: P, change, ..Options::default() });
     found.into_iter().map(shift).collect()
 }
 
@@ -156,6 +181,9 @@ fn standing_out(points: &[Point], medians: &[f64], last: Option<&Shift>) -> Opti
     let index = points.len() - 1;
     // From zero there is no relative change: the rule then speaks of an older pair.
     if *before == 0.0 || last.is_some_and(|shift| shift.index == index) {
+        return None;
+    }
+    if newest.change.abs() <= FLOOR && !is_exact(points) {
         return None;
     }
     Some(Shift {

@@ -16,8 +16,6 @@ pub(super) mod tests {
     thread_local! {
         /// Steps until this thread waits to be killed; `None` is never.
         static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
-        /// Steps so far.
-        static DONE: Cell<u32> = const { Cell::new(0) };
     }
 
     /// What [`stop_at`] prints once it is there.
@@ -28,13 +26,7 @@ pub(super) mod tests {
         LEFT.set(Some(n));
     }
 
-    /// How many steps this thread has done.
-    pub(in super::super) fn done() -> u32 {
-        DONE.get()
-    }
-
     pub(in super::super) fn reached() {
-        DONE.set(DONE.get() + 1);
         let Some(left) = LEFT.get() else { return };
         LEFT.set(Some(left - 1));
         if left == 1 {

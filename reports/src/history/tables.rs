@@ -37,7 +37,12 @@ pub fn overview(all: &[Judged]) -> Table {
     columns.push(Column::number("newest", Unit::None));
     columns.push(Column::text("open shift"));
     let mut table = Table::new("Series", columns);
-    for judged in all {
+    let is_zero = |judged: &&Judged| judged.series.points.iter().all(|point| point.number.median == 0.0);
+    let (zero, shown): (Vec<_>, Vec<_>) = all.iter().partition(is_zero);
+    if !zero.is_empty() {
+        table.notes.push(format!("{} series that are 0 in every night are not shown.", zero.len()));
+    }
+    for judged in shown {
         let (key, newest) = (&judged.series.key, judged.series.points.last());
         table.push(vec![
             Value::Text(key.id()),
@@ -134,6 +139,7 @@ fn change(shift: &Shift) -> String {
 
 fn rule(rule: Rule) -> String {
     match rule {
+        Rule::ChangePoint { p } if p < 1e-9 => "change point (p below 1e-9)".to_owned(),
         Rule::ChangePoint { p } => format!("change point (p {p:.0e})"),
         Rule::StandsOut { fence } => format!("newest night stands out (above {:.1} %)", 100.0 * fence),
         Rule::Accepted => "accepted".to_owned(),
