@@ -18,10 +18,10 @@ pub struct Place {
     #[serde(default)]
     pub arm: Option<String>,
     /// Which of several programs it ran, where builds are compared: revision and layout (since 1.3).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub build: Option<String>,
     /// By how many bytes its environment was longer, so that the stack lies elsewhere (since 1.3).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub padding: Option<u32>,
 }
 

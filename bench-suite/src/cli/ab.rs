@@ -16,6 +16,7 @@ use crate::measure::folder::Folder;
 use crate::measure::plan::RunPlan;
 use crate::measure::{fit, judged, shipped};
 use reports::compare::effect::from_percent;
+use reports::compare::floor::Floor;
 use reports::compare::verdict::{State, Verdict};
 use reports::fingerprint;
 use reports::machine::Machine;
@@ -105,7 +106,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let path = args.place.folder(&format!("ab-{}-{}", in_a_name(&args.a), in_a_name(&args.b)));
     let plan = built(args, plan)?;
     let folder = if args.place.resume {
-        Folder::resume(&path, |found| *found == plan)
+        Folder::resume(&path, |found| unquoted(found) == unquoted(&plan))
     } else {
         Folder::begin(&path, plan)
     };
@@ -135,6 +136,17 @@ fn built(args: &Args, plan: RunPlan) -> Result<RunPlan, Failure> {
         building::check(&plan, &args.place)?;
     }
     Ok(plan)
+}
+
+/// The plan without what was quoted when it was made: a run is judged by what was known when it began, whatever
+/// was learned since.
+fn unquoted(plan: &RunPlan) -> RunPlan {
+    let mut plan = RunPlan { remarks: Vec::new(), ..plan.clone() };
+    if let Some(comparison) = &mut plan.comparison {
+        comparison.calibration = None;
+        comparison.pairs.iter_mut().for_each(|pair| pair.floor = Floor::of(pair.floor.user));
+    }
+    plan
 }
 
 /// Warns of what is too much for this machine.
