@@ -274,7 +274,7 @@ fn programs_are_sides_and_their_records_say_which_ran() {
         run_with(&["ab", &a, &b, &suite, "--out", &out, "--blocks", "12"], &[("PATH", "/usr/bin:/bin")]);
     let shown = text(&done.stdout);
     assert_eq!(done.status.code(), Some(3), "{shown}{}", text(&done.stderr));
-    assert!(shown.contains("A has 1 layout: only its stack is moved"), "{shown}");
+    assert!(shown.contains("A has 1 layout: where its code happens to lie"), "{shown}");
     let records = store::load(&Path::new(&out).join("runs.jsonl")).unwrap().records;
     assert_eq!(records.len(), 48);
     for record in &records {
@@ -290,8 +290,8 @@ fn programs_are_sides_and_their_records_say_which_ran() {
     };
     says(&a, "none", 2, "one side is a build and the other is not");
     says(&a, &a, 2, "the very same program");
-    says(&a, "build:/nowhere::none", 1, "/nowhere: No such file");
-    says(&a, &format!("build:{suite}::none"), 1, "does not run fast/");
+    says(&a, "build:/nowhere::none:service=2us", 1, "/nowhere: No such file");
+    says(&a, &format!("build:{suite}::none:service=2us"), 1, "does not run fast/");
     assert!(!Path::new(&format!("{out}-1")).exists(), "nothing is begun with a program that does not run");
 }
 

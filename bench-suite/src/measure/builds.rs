@@ -95,19 +95,25 @@ impl Builds {
     pub fn notes(&self) -> Vec<String> {
         let [a, b] = self.sides().map(|(_, layouts)| layouts.len());
         let mut notes = vec![format!(
-            "Builds: {a} layouts of A, {b} of B (the same objects, functions linked in another order); block b runs layout \
-             b mod n of each side, and every launch has an environment of another length."
+            "Builds: A has {}, B {}; block b runs layout b mod n of each side, and every launch has an environment of \
+             another length.",
+            count(a),
+            count(b)
         )];
         for (side, layouts) in self.sides().into_iter().filter(|(_, all)| all.len() < FEWEST_LAYOUTS) {
             notes.push(format!(
-                "{side} has {} layout{}: only its stack is moved, and where its code happens to lie is part of the change. \
+                "{side} has {}: where its code happens to lie is part of the change, and only its stack is moved. \
                  Give it as rev:REVISION, or {FEWEST_LAYOUTS} relinked copies as build:PATH+PATH+PATH.",
-                layouts.len(),
-                if layouts.len() == 1 { "" } else { "s" }
+                count(layouts.len())
             ));
         }
         notes
     }
+}
+
+/// `1 layout`, `3 layouts`.
+fn count(layouts: usize) -> String {
+    format!("{layouts} layout{}", if layouts == 1 { "" } else { "s" })
 }
 
 /// Has every program run a cell, and one program of each side every cell, before any block counts.

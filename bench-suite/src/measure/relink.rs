@@ -16,8 +16,12 @@ use thiserror::Error;
 
 /// The program's name.
 const PROGRAM: &str = "swiotlb-bench";
+/// How the names of what cargo links begin in its own folder.
+const LINKED: &str = "swiotlb_bench-";
 /// The variable that tells a build its revision (`build.rs`).
 const REVISION: &str = "SWIOTLB_BENCH_REVISION";
+/// What the linker's stand-in is called: rustc takes from the name what arguments it understands, those of a C compiler.
+const STAND_IN: &str = "cc";
 /// The linker's stand-in. A layout gets its name when it is whole. The last `-o` counts. What debuggers read is left
 /// out: it is most of a program and no part of its layout.
 const SCRIPT: &str = r#"#!/bin/sh
@@ -110,7 +114,7 @@ impl Relink {
         folder: &Path,
         numbers: RangeInclusive<u32>,
     ) -> Result<(), RelinkError> {
-        let (script, target) = (cache.join("link.sh"), cache.join("target"));
+        let (script, target) = (cache.join(STAND_IN), cache.join("target"));
         put_script(&script).map_err(|source| RelinkError::Io { path: script.clone(), source })?;
         forget_linked(&target).map_err(|source| RelinkError::Io { path: target.clone(), source })?;
         let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
@@ -154,7 +158,7 @@ fn forget_linked(target: &Path) -> std::io::Result<()> {
     };
     for profile in there(target)? {
         for file in there(&profile.path().join("deps")).unwrap_or_default() {
-            if file.file_name().to_string_lossy().starts_with("swiotlb-bench-") {
+            if file.file_name().to_string_lossy().starts_with(LINKED) {
                 std::fs::remove_file(file.path())?;
             }
         }
