@@ -99,7 +99,7 @@ mod tests {
         for (scenario, pairs, says) in [
             ("slot_search", &[("threads", "2")][..], "one thread"),
             ("model nvme", &[("threads", "2")], "one thread"),
-            ("model nvme", &[("touch", "same_core")], "device at work"),
+            ("model nvme", &[("touch", "flush")], "device at work"),
             ("model nvme", &[("loop", "open")], "open loop"),
             ("virtual nvme", &[], "no batches"),
             ("control", &[], "no batches"),

@@ -227,7 +227,7 @@ mod tests {
             ("kernel:policy=lookup-sorted", "sets policy twice"),
             ("rev:", "write rev:REVISION"),
             ("rev:HEAD::kernal", "the nearest is kernel"),
-            ("rev:HEAD::", "the nearest is"),
+            ("rev:HEAD::", "there is no policy ``"),
             ("build:", "write build:PATH"),
             ("build:a++b", "write build:PATH"),
             ("swiotlb=force", "write swiotlb=SLOTS"),
