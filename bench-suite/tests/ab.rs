@@ -20,7 +20,12 @@ service = ["2us"]
 "#;
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_swiotlb-bench")).args(arguments).env_clear().output().unwrap()
+    run_with(arguments, &[])
+}
+
+fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
+    command.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap()
 }
 
 /// Launches of two comparisons at once would share a core: one at a time.
@@ -214,7 +219,7 @@ fn a_calibration_says_how_often_it_was_wrong_and_is_quoted() {
     let again = run(&[&arguments[..], &more[..], &["--resume"]].concat());
     assert_eq!(text(&again.stdout), shown);
     let file = Path::new(&out).join("calibration.json");
-    let with = ["ab", "none", "none", &suite, "--dry-run", "--calibration"];
+    let with = ["ab", "none", "none", &suite, "--blocks", "12", "--dry-run", "--calibration"];
     let quoted = run(&[&with[..], &[file.to_str().unwrap()]].concat());
     assert!(text(&quoted.stdout).contains("0 of 2 verdicts false"), "{}", text(&quoted.stderr));
     let moved = std::fs::read_to_string(&file).unwrap().replace("\"machine\": \"", "\"machine\": \"x");
@@ -222,7 +227,107 @@ fn a_calibration_says_how_often_it_was_wrong_and_is_quoted() {
     let refused = run(&[&with[..], &[moved.as_str()]].concat());
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("learned on machine x"), "{}", text(&refused.stderr));
-    let real = run(&["calibrate", "areas", "--inject", "2%", "--set", "threads=1", "--dry-run"]);
-    assert_eq!(real.status.code(), Some(2), "{}", text(&real.stdout));
-    assert!(text(&real.stderr).contains("--inject wants a suite of the scenario `dummy`"));
+    let other = run(&["ab", "none", "none", &suite, "--dry-run", "--calibration", file.to_str().unwrap()]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(text(&other.stderr).contains("of other rules"), "{}", text(&other.stderr));
+    let real = |threads| run(&["calibrate", "areas", "--inject", "2%", "--set", threads, "--dry-run"]);
+    assert!(real("threads=1").status.success(), "{}", text(&real("threads=1").stderr));
+    let contended = real("threads=2");
+    assert_eq!(contended.status.code(), Some(2), "{}", text(&contended.stdout));
+    assert!(text(&contended.stderr).contains("slowdown: it is put into cells of one thread"));
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_swiotlb-bench");
+
+/// A program that is this one behind a script, so that it differs from every other such.
+fn wrapped(folder: &Path, name: &str) -> String {
+    let path = file(folder, name, &format!("#!/bin/sh\n# {name}\nexec {PROGRAM} \"$@\"\n"));
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    path
+}
+
+/// What stands in for cargo and for the linker: the one calls the other, which "links" a script that says how.
+fn tools(folder: &Path) -> [String; 2] {
+    let executable = |name: &str, content: &str| {
+        let path = file(folder, name, content);
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        path
+    };
+    let cargo = r#"#!/bin/sh
+for a in "$@"; do case $a in -Clinker=*) linker=${a#-Clinker=} ;; esac; done
+exec "$linker" main.o -o /dev/null
+"#;
+    let cc = r#"#!/bin/sh
+while [ $# -gt 0 ]; do case $1 in -o) shift; out=$1 ;; *) how="$how $1" ;; esac; shift; done
+[ "$out" = /dev/null ] && exit
+printf '#!/bin/sh\n# %s\nexec PROGRAM "$@"\n' "$how" >"$out" && chmod +x "$out"
+"#;
+    [executable("cargo", cargo), executable("cc", &cc.replace("PROGRAM", PROGRAM))]
+}
+
+#[test]
+fn programs_are_sides_and_their_records_say_which_ran() {
+    let (_alone, (folder, suite, out)) = (alone(), place());
+    let (old, new) = (wrapped(folder.path(), "old"), wrapped(folder.path(), "new"));
+    let (a, b) = (format!("build:{old}::none:service=2us"), format!("build:{new}::none:service=4us"));
+    let done =
+        run_with(&["ab", &a, &b, &suite, "--out", &out, "--blocks", "12"], &[("PATH", "/usr/bin:/bin")]);
+    let shown = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(3), "{shown}{}", text(&done.stderr));
+    assert!(shown.contains("A has 1 layout: where its code happens to lie"), "{shown}");
+    let records = store::load(&Path::new(&out).join("runs.jsonl")).unwrap().records;
+    assert_eq!(records.len(), 48);
+    for record in &records {
+        let place = record.place.as_ref().unwrap();
+        let ran = if place.arm.as_deref() == Some("B") { &new } else { &old };
+        assert_eq!(place.build.as_ref(), Some(ran));
+        assert!(place.padding.is_some() && record.revision != "unknown");
+    }
+    let says = |a: &str, b: &str, code, what: &str| {
+        let done = run(&["ab", a, b, &suite, "--out", &format!("{out}-{code}"), "--blocks", "12"]);
+        assert_eq!(done.status.code(), Some(code), "{a} {b}: {}", text(&done.stderr));
+        assert!(text(&done.stderr).contains(what), "{a} {b}: {}", text(&done.stderr));
+    };
+    says(&a, "none", 2, "one side is a build and the other is not");
+    says(&a, &a, 2, "the very same program");
+    says(&a, "build:/nowhere::none:service=2us", 1, "/nowhere: No such file");
+    says(&a, &format!("build:{suite}::none:service=2us"), 1, "does not run fast/");
+    assert!(!Path::new(&format!("{out}-1")).exists(), "nothing is begun with a program that does not run");
+}
+
+#[test]
+fn relinked_copies_say_how_often_a_comparison_of_builds_is_wrong() {
+    let (_alone, (folder, suite, out)) = (alone(), place());
+    let ([cargo, cc], state) = (tools(folder.path()), folder.path().to_str().unwrap());
+    let tools = [("PATH", "/usr/bin:/bin"), ("CARGO", &cargo), ("CC", &cc), ("XDG_STATE_HOME", state)];
+    let cache = folder.path().join("cache");
+    let terms = ["--layouts", "3", "--cache", cache.to_str().unwrap(), "--blocks", "12", "--floor", "20%"];
+    let calibrate = ["calibrate", &suite, "--policy", "none", "--comparisons", "1", "--out", &out];
+    let done = run_with(&[&calibrate[..], &["--builds", "6"], &terms].concat(), &tools);
+    let shown = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{shown}{}", text(&done.stderr));
+    assert!(shown.contains("none against relinked copies of itself"), "{shown}");
+    let records = store::load(&Path::new(&out).join("null/00000/runs.jsonl")).unwrap().records;
+    let ran: std::collections::BTreeSet<_> = records.iter().map(|r| r.place.clone().unwrap().build).collect();
+    assert_eq!(ran.len(), 6, "{ran:?}");
+    let linked = std::fs::read_to_string(cache.join("checkout-bench/layout-5/swiotlb-bench")).unwrap();
+    assert!(linked.contains("main.o -Wl,--shuffle-sections=.text*=5"), "{linked}");
+    // A comparison of builds quotes it, one of policies does not.
+    let quotes = |side: &str| {
+        let done = run_with(&[&["ab", side, side, &suite, "--dry-run"], &terms[..]].concat(), &tools);
+        text(&done.stdout)
+    };
+    assert!(quotes("rev:.::none").contains("0 of 1 verdicts false"), "{}", quotes("rev:.::none"));
+    assert!(quotes("none").contains("nothing was learned of A against itself"), "{}", quotes("none"));
+    // Without cargo, with too few copies, or outside a checkout nothing is compared.
+    let says = |folder: &Path, copies: &str, code: i32, what: &str| {
+        let mut command = Command::new(PROGRAM);
+        command.args(["calibrate", &suite, "--policy", "none", "--builds", copies]).args(terms);
+        let done = command.env_clear().env("PATH", "/nowhere").current_dir(folder).output().unwrap();
+        assert_eq!(done.status.code(), Some(code), "{}", text(&done.stderr));
+        assert!(text(&done.stderr).contains(what), "{}", text(&done.stderr));
+    };
+    says(Path::new("."), "6", 1, "no cargo");
+    says(Path::new("."), "5", 2, "want 6 copies");
+    says(folder.path(), "6", 1, "run this inside one");
 }

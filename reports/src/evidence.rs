@@ -17,6 +17,12 @@ pub struct Place {
     /// Which arm of a comparison: `A`, `B`, or `N`, which is A again.
     #[serde(default)]
     pub arm: Option<String>,
+    /// Which of several programs it ran, where builds are compared: revision and layout (since 1.3).
+    #[serde(default)]
+    pub build: Option<String>,
+    /// By how many bytes its environment was longer, so that the stack lies elsewhere (since 1.3).
+    #[serde(default)]
+    pub padding: Option<u32>,
 }
 
 /// One measuring thread.

@@ -15,7 +15,7 @@ use crate::latency::Latency;
 use crate::machine::Machine;
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "swiotlb-bench/1.2";
+pub const SCHEMA: &str = "swiotlb-bench/1.3";
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

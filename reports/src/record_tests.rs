@@ -77,7 +77,7 @@ fn read(value: Value) -> Result<RunRecord, serde_json::Error> {
 #[test]
 fn a_record_comes_back_whole() {
     let text = serde_json::to_string(&sample()).unwrap();
-    assert!(text.starts_with("{\"schema\":\"swiotlb-bench/1.2\","));
+    assert!(text.starts_with("{\"schema\":\"swiotlb-bench/1.3\","));
     assert!(!text.contains('\n'));
     let back: RunRecord = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&back).unwrap(), text);

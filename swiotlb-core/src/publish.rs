@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`FullBarrier`] | Linux's: the flag, then a full barrier at every map; devices that never bounced are told apart by one load |
 //! | [`ReleaseFence`] | cheaper maps: the weakest fence that the rule needs, free on x86 |
+//! | [`FullBarrierTwice`] | never: Linux's with a barrier at every unmap too, a cost that no step counter sees, for judges to find |
 //! | [`NoFlag`] | lookups of devices that always bounce: one load less, and a search for those that never did |
 
 use crate::sync::{AtomicBool, Ordering, fence};
@@ -29,6 +30,10 @@ pub trait Publish: Send + Sync + 'static {
 
     /// By a lookup, before it reads the indices. `false`: the device has no bounce buffer.
     fn may_have_pools(flag: &AtomicBool) -> bool;
+
+    /// By an unmap, before the mapping's slots are given back. The protocol wants nothing here.
+    #[inline]
+    fn ending() {}
 }
 
 /// Linux's protocol.
@@ -74,6 +79,30 @@ impl Publish for ReleaseFence {
     #[inline]
     fn may_have_pools(flag: &AtomicBool) -> bool {
         asked(flag)
+    }
+}
+
+/// Linux's protocol, and a barrier at every unmap that nothing needs.
+pub struct FullBarrierTwice;
+
+impl Publish for FullBarrierTwice {
+    const NAME: &'static str = "full-barrier-twice";
+    const ASKS_FLAG: bool = true;
+
+    #[inline]
+    fn publish(flag: &AtomicBool) {
+        FullBarrier::publish(flag);
+    }
+
+    #[inline]
+    fn may_have_pools(flag: &AtomicBool) -> bool {
+        FullBarrier::may_have_pools(flag)
+    }
+
+    #[inline]
+    fn ending() {
+        // SeqCst: orders nothing that is not ordered without it. It is here for what it costs.
+        fence(Ordering::SeqCst);
     }
 }
 

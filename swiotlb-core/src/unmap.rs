@@ -9,6 +9,7 @@ use crate::lookup::PoolIndex;
 use crate::mem::Device;
 use crate::policy::Policy;
 use crate::pool::Pool;
+use crate::publish::Publish;
 use crate::rules::{IO_TLB_SIZE, align_offset};
 use crate::slot::{MappingStart, SlotView};
 use crate::stats::Stats;
@@ -53,6 +54,7 @@ impl<P: Policy> Session<'_, P> {
     /// Gives the slots or the transient pool of a live mapping back.
     #[inline]
     pub(crate) fn end_mapping(&self, dev: &Device<P>, pool: &Pool<P>, addr: PhysAddr, start: MappingStart) {
+        P::Publish::ending();
         let pool = P::Trip::again(pool, || self.look_again(dev, addr));
         if pool.is_transient() {
             self.drop_transient(dev, pool);

@@ -6,7 +6,7 @@
 //! of every operation that is timed. Virtual time counts and watches everything in its one pass, and times
 //! nothing; the control and the dummy run nothing of the allocator.
 
-use super::{CellError, CellOutcome, CellSpec, control, micro, plan, replay};
+use super::{CellError, CellOutcome, CellSpec, control, micro, plan, replay, slowdown};
 use crate::policies::{self, Entry};
 use workloads::op::DeviceTouch;
 use workloads::suite::expand::NO_POLICY;
@@ -54,6 +54,7 @@ fn entry(spec: &CellSpec) -> Result<&'static Entry, CellError> {
 /// # Errors
 /// What is wrong with it, in words.
 pub fn check(spec: &CellSpec) -> Result<(), String> {
+    slowdown::check(spec).map_err(|error| error.to_string())?;
     let scenario = Scenario::parse(&spec.cell.scenario)?;
     let checked = match scenario.sort {
         Sort::SlotSearch | Sort::FindPool | Sort::Fallback => micro::scenario(spec, scenario.sort).map(drop),

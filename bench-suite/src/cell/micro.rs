@@ -8,7 +8,7 @@
 
 use super::host::{Ledger, measured_clock, nanoseconds};
 use super::outcome::{add_counters, not_in_place};
-use super::{CellError, CellOutcome, CellSpec};
+use super::{CellError, CellOutcome, CellSpec, slowdown};
 use crate::policies::Entry;
 use crate::scenario::{
     Address, Churn, Effort, Fallback, FallbackPart, FindPool, Measured, Meter, NSLABS, Occupancy, Platform,
@@ -28,7 +28,7 @@ pub fn run(entry: &Entry, spec: &CellSpec, sort: Sort) -> Result<CellOutcome, Ce
     let scenario = scenario(spec, sort)?;
     let mut prepared = entry.runs.prepare(&scenario).map_err(in_words)?;
     let effort = effort(spec.quick, &scenario);
-    let mut meter = Meter::new(effort);
+    let mut meter = Meter::new(effort).slowed(slowdown::of(spec)?);
     let warmed_up = meter.warm_up(&mut *prepared);
     // The warm-up is no part of what the ledger tells.
     let ledger = Ledger::start();

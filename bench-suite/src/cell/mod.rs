@@ -15,11 +15,12 @@ mod outcome;
 pub mod own_pages;
 mod plan;
 mod replay;
+pub mod slowdown;
 mod spec;
 pub mod threads;
 
 pub use outcome::{CellError, CellOutcome};
-pub use spec::CellSpec;
+pub use spec::{CellSpec, Program};
 
 use crate::{external, policies};
 use reports::evidence::Place;
@@ -76,6 +77,8 @@ pub fn blank(spec: &CellSpec) -> RunRecord {
         launch: spec.launch,
         block: spec.block,
         arm: spec.arm.clone(),
+        build: spec.program.as_ref().map(|program| program.build.clone()),
+        padding: spec.program.as_ref().map(|program| program.padding),
     });
     record
 }

@@ -124,6 +124,7 @@ mod tests {
             quick: true,
             block: None,
             arm: None,
+            program: None,
         })
     }
 

@@ -6,7 +6,7 @@
 
 use super::model::model_of;
 use super::outcome::{Metrics, add_counters, add_failures, not_in_place};
-use super::{CellError, CellOutcome, CellSpec, threads};
+use super::{CellError, CellOutcome, CellSpec, slowdown, threads};
 use crate::policies::Entry;
 use crate::run::reason::Reason;
 use crate::run::{Oracle, Outcome, Pace, Settings, VirtualOutcome, counting, virtual_time};
@@ -75,6 +75,7 @@ pub fn settings(spec: &CellSpec) -> Result<Settings, CellError> {
         oracle: Oracle::Sampled(WATCHED),
         huge_pages: if spec.flag("huge_pages", false) { HugePages::Always } else { usual.huge_pages },
         seed: spec.cell.seed,
+        slowdown_ppm: slowdown::of(spec)?,
         time_limit_ns: spec.number_or("time_limit", usual.time_limit_ns)?,
         repeat: if pace == Pace::Open { 1 } else { spec.number_or("repeat", repeat)? },
         ..usual

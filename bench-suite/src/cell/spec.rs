@@ -2,6 +2,7 @@
 
 use super::CellError;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use workloads::suite::Cell;
 use workloads::suite::value::Quantity;
 
@@ -25,6 +26,21 @@ pub struct CellSpec {
     /// Which arm of a comparison.
     #[serde(default)]
     pub arm: Option<String>,
+    /// The program that runs it, where that is not the parent's own. The child is not told: one of another
+    /// version would not understand.
+    #[serde(skip)]
+    pub program: Option<Program>,
+}
+
+/// The program that a launch runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The file.
+    pub path: PathBuf,
+    /// What records call it.
+    pub build: String,
+    /// By how many bytes the environment is longer.
+    pub padding: u32,
 }
 
 impl CellSpec {

@@ -1,30 +1,35 @@
 //! `swiotlb-bench ab A B SUITE`: two sides in paired blocks, judged at declared looks.
 
+use super::building::{self, Building};
 use super::choice::Choice;
 use super::judging::{Judged, judge};
 use super::markdown::Summary;
 use super::measure::check;
 use super::out::say;
+use super::quoted::Quoted;
 use super::session::Where;
-use super::sides::{Asked, plan};
+use super::sides::{Asked, plan, side};
 use super::{Exit, Failure, complain};
-use crate::measure::calibrated::Calibrated;
+use crate::measure::calibrations::Wanted;
 use crate::measure::comparison::{Comparison, rules};
 use crate::measure::folder::Folder;
 use crate::measure::plan::RunPlan;
-use crate::measure::{fit, judged};
+use crate::measure::{fit, judged, shipped};
 use reports::compare::effect::from_percent;
+use reports::compare::floor::Floor;
 use reports::compare::verdict::{State, Verdict};
 use reports::fingerprint;
 use reports::machine::Machine;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use workloads::suite::{Cell, Limits, Mode};
 
 /// What to compare.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The base: a policy (`ext:PATH.so` for one in a shared library), `policy:key=value,key=value`, or
-    /// `swiotlb=SLOTS,AREAS`.
+    /// `swiotlb=SLOTS,AREAS`; or a build: `rev:REVISION` of this checkout's repository, `rev:.` for the checkout as
+    /// it is, `build:PATH+PATH` for programs that there are, each with `::` and what it runs after it
+    /// (`rev:HEAD~1::fast:nareas=2`), which is `kernel` where nothing is said.
     a: String,
     /// What is compared with it; the same one shows the noise alone.
     b: String,
@@ -36,10 +41,10 @@ pub(super) struct Args {
     terms: Terms,
     #[command(flatten)]
     summary: Summary,
-    /// What `calibrate` learned on this machine: floors for the cells that it compared, and how often a
-    /// verdict is wrong. Where that is too often, the comparison only advises.
-    #[arg(long, value_name = "FILE", env = "SWIOTLB_BENCH_CALIBRATION")]
-    calibration: Option<PathBuf>,
+    #[command(flatten)]
+    quoted: Quoted,
+    #[command(flatten)]
+    building: Building,
     /// Only say how many launches there are, and what they can find.
     #[arg(long, env = "SWIOTLB_BENCH_DRY_RUN", value_parser = super::switch())]
     dry_run: bool,
@@ -99,8 +104,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let path = args.place.folder(&format!("ab-{}-{}", in_a_name(&args.a), in_a_name(&args.b)));
+    let plan = built(args, plan)?;
     let folder = if args.place.resume {
-        Folder::resume(&path, |found| *found == plan)
+        Folder::resume(&path, |found| unquoted(found) == unquoted(&plan))
     } else {
         Folder::begin(&path, plan)
     };
@@ -112,10 +118,35 @@ fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
         return Err(Failure::usage("a comparison wants one suite"));
     };
     let comparison = args.terms.comparison(&args.a, &args.b, args.choice.mode())?;
-    let read = |path: &PathBuf| Calibrated::read(path, &fingerprint::of(machine), &args.terms.metric);
-    let known = args.calibration.as_ref().map(read).transpose().map_err(Failure::error)?;
+    let null = args.building.null(&side(&args.a)?, &side(&args.b)?)?;
+    let name = shipped::find(suite).map_err(Failure::usage)?.1.name;
+    let wanted = Wanted { null, suite: &name, metric: &args.terms.metric, rules: &comparison.rules };
+    let (known, source) = args.quoted.find(&fingerprint::of(machine), wanted)?;
     let (floor, limits) = (args.terms.floor, fit::limits(machine));
-    plan(&Asked { suite, choice: &args.choice, floor, limits, known: known.as_ref() }, comparison)
+    let asked = Asked { suite, choice: &args.choice, floor, limits, known: known.as_ref() };
+    let plan = plan(&asked, comparison)?;
+    Ok(RunPlan { remarks: vec![source], ..plan })
+}
+
+/// The plan with its programs, which have shown that they run its cells. What was begun needs no proof.
+fn built(args: &Args, plan: RunPlan) -> Result<RunPlan, Failure> {
+    let builds = args.building.builds(&side(&args.a)?, &side(&args.b)?)?;
+    let plan = RunPlan { builds, ..plan };
+    if !args.place.resume {
+        building::check(&plan, &args.place)?;
+    }
+    Ok(plan)
+}
+
+/// The plan without what was quoted when it was made: a run is judged by what was known when it began, whatever
+/// was learned since.
+fn unquoted(plan: &RunPlan) -> RunPlan {
+    let mut plan = RunPlan { remarks: Vec::new(), ..plan.clone() };
+    if let Some(comparison) = &mut plan.comparison {
+        comparison.calibration = None;
+        comparison.pairs.iter_mut().for_each(|pair| pair.floor = Floor::of(pair.floor.user));
+    }
+    plan
 }
 
 /// Warns of what is too much for this machine.
@@ -140,7 +171,9 @@ pub(super) fn cost(plan: &RunPlan) -> String {
     let up_to = |blocks: u32| plan.steps.iter().filter(|step| step.block.is_some_and(|b| b < blocks)).count();
     let looks: Vec<String> =
         comparison.spans().map(|(_, to)| format!("{to} blocks: {}", up_to(to))).collect();
-    let notes = judged::notes(comparison).join("\n");
+    let notes: Vec<String> =
+        judged::notes(comparison).into_iter().chain(plan.remarks.iter().cloned()).collect();
+    let notes = notes.join("\n");
     format!("{} cells; launches at {}\n{notes}\n", comparison.pairs.len(), looks.join(", "))
 }
 
@@ -159,7 +192,8 @@ fn exit(args: &Args, judged: &Judged) -> Exit {
     }
     let verdicts = judged.trial.verdicts();
     let confirmed = !judged.trial.comparison().only_advises();
-    if confirmed && verdicts.iter().any(|v| v.state == State::Regressed && !v.null_moved()) {
+    let counts = |v: &&Verdict| !v.null_moved() && !judged.contended.contains(&v.cell);
+    if confirmed && verdicts.iter().filter(counts).any(|v| v.state == State::Regressed) {
         return Exit::Regression;
     }
     if verdicts.iter().any(|verdict| verdict.blocks == 0) {

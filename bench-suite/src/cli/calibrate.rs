@@ -1,28 +1,33 @@
 //! `swiotlb-bench calibrate SUITE`: how often `ab` is wrong here, shown on comparisons of A with itself.
 
 use super::ab::{Terms, cost, fits, percentage};
+use super::building::{self, Building};
 use super::choice::Choice;
 use super::judging::judge;
 use super::markdown::Summary;
 use super::measure::check;
 use super::out::say;
+use super::quoted::gather;
 use super::session::Where;
-use super::sides::{Asked, plan};
+use super::sides::{Asked, plan, side};
 use super::{Exit, Failure, complain};
-use crate::measure::calibrated::Calibrated;
+use crate::cell::slowdown;
+use crate::measure::builds::{Builds, Layout};
+use crate::measure::calibrated::{Calibrated, Null};
+use crate::measure::calibrations::{Calibrations, FILE};
 use crate::measure::fit;
 use crate::measure::folder::Folder;
 use crate::measure::plan::{PLAN_FILE, RunPlan};
+use crate::measure::side::Build;
 use crate::measure::trial::Trial;
 use reports::compare::calibration::Injected;
 use reports::fingerprint;
 use reports::machine::Machine;
 use std::path::Path;
-use workloads::suite::value::{Base, Quantity};
-use workloads::suite::{Cell, Limits};
+use workloads::suite::Limits;
 
-/// What a slowdown is put into: the stand-in's service time.
-const SLOWED: &str = "service";
+/// The metric that slowdowns are put into.
+const SLOWED: &str = "ns_per_op";
 
 /// What to calibrate.
 #[derive(clap::Args)]
@@ -35,10 +40,16 @@ pub(super) struct Args {
     /// Comparisons of one cell each, at least; every run of the suite makes one for each of its cells.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     comparisons: u32,
-    /// Also put slowdowns into B, and say how often they are found. Only for suites of the scenario
-    /// `dummy`, whose service time is made longer: no cell's own loop is touched.
+    /// Also put slowdowns into B, and say how often they are found: each batch is followed by a wait of so
+    /// much of its own time. For cells of one thread in a closed loop.
     #[arg(long, value_name = "PERCENTS", value_delimiter = ',', value_parser = percentage)]
     inject: Vec<f64>,
+    /// Compare N relinked copies of this checkout (or of the build that --policy names) instead of one program with
+    /// itself: how often a comparison of builds is wrong. Each comparison draws --layouts of them for each side.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=200))]
+    builds: Option<u32>,
+    #[command(flatten)]
+    building: Building,
     #[command(flatten)]
     place: Where,
     #[command(flatten)]
@@ -50,16 +61,25 @@ pub(super) struct Args {
     dry_run: bool,
 }
 
+/// What every comparison of a calibration needs.
+struct Calibrating<'a> {
+    args: &'a Args,
+    limits: Limits,
+    /// The relinked copies, if builds are compared.
+    copies: Option<Vec<Layout>>,
+}
+
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let machine = Machine::read();
-    let limits = fit::limits(&machine);
-    let first = planned(args, limits, 0)?;
+    let null = null(args)?;
+    let mut all = Calibrating { args, limits: fit::limits(&machine), copies: None };
+    let first = all.planned(0)?;
     check(&first)?;
     let rounds = rounds(args, &first)?;
     for effect in &args.inject {
-        slowed(first.clone(), *effect)?;
+        check(&all.slowed(0, *effect)?)?;
     }
-    if !fits(&first, limits) && args.place.strict {
+    if !fits(&first, all.limits) && args.place.strict {
         return Ok(Exit::Unfit);
     }
     if args.dry_run {
@@ -67,43 +87,111 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         say(&format!("{} comparisons of the suite, each of\n{}", rounds as usize * curves, cost(&first)))?;
         return Ok(Exit::Ok);
     }
+    if let Some(copies) = args.builds {
+        let build = side(&args.policy)?.build.unwrap_or(Build::Checkout);
+        all.copies = Some(args.building.programs(&build, 1..=copies)?);
+        if !args.place.resume {
+            building::check(&all.planned(0)?, &args.place)?;
+        }
+    }
     let path = args.place.folder("calibrate");
-    let Some(found) = calibrated(args, limits, &path, (&first, rounds, fingerprint::of(&machine)))? else {
+    let Some(found) = all.calibrated(null, &path, (&first, rounds))? else {
         return Ok(Exit::Verification);
     };
-    tell(args, &found, &path)
+    tell(args, &found, &path, fingerprint::of(&machine))
 }
 
-/// Everything that is asked for; nothing where an oracle saw a violation.
-fn calibrated(
-    args: &Args,
-    limits: Limits,
-    path: &Path,
-    (first, rounds, machine): (&RunPlan, u32, String),
-) -> Result<Option<Calibrated>, Failure> {
-    let comparison = args.terms.comparison(&args.policy, &args.policy, args.choice.mode())?;
-    let suite = first.cells.first().and_then(|(_, cell)| cell.id.split('/').next()).unwrap_or_default();
-    let (suite, side) = (suite.to_owned(), args.policy.clone());
-    let mut found = Calibrated::new(machine, suite, side, comparison.metric, comparison.rules);
-    let same = |round| planned(args, limits, round);
-    let Some(trials) = all(args, (path, "null"), rounds, same)? else { return Ok(None) };
-    found.count(&trials);
-    for (number, effect) in args.inject.iter().enumerate() {
-        let slower = |round| slowed(planned(args, limits, round)?, *effect);
-        let name = format!("inject-{number}");
-        let Some(trials) = all(args, (path, &name), rounds, slower)? else { return Ok(None) };
-        found.injected.push(Injected::of(*effect, trials.iter().flat_map(Trial::verdicts)));
+/// What is compared with what.
+fn null(args: &Args) -> Result<Null, Failure> {
+    let layouts = args.building.layouts;
+    match (args.builds, side(&args.policy)?.build) {
+        (None, None) => Ok(Null::Policies),
+        (None, Some(_)) => {
+            Err(Failure::usage("--policy names a build: give --builds N, the number of its copies"))
+        }
+        (Some(_), Some(Build::Programs(_))) => {
+            Err(Failure::usage("--builds relinks a source: --policy is rev:., rev:REVISION or a policy"))
+        }
+        (Some(copies), _) if copies < 2 * layouts => Err(Failure::usage(format!(
+            "--builds {copies}: two sides of {layouts} layouts want {} copies; --layouts N wants fewer",
+            2 * layouts
+        ))),
+        (Some(_), _) => Ok(Null::Builds { layouts }),
     }
-    Ok(Some(found))
 }
 
-fn tell(args: &Args, found: &Calibrated, path: &Path) -> Result<Exit, Failure> {
+impl Calibrating<'_> {
+    /// Everything that is asked for; nothing where an oracle saw a violation.
+    fn calibrated(
+        &self,
+        null: Null,
+        path: &Path,
+        (first, rounds): (&RunPlan, u32),
+    ) -> Result<Option<Calibrated>, Failure> {
+        let args = self.args;
+        let comparison = args.terms.comparison(&args.policy, &args.policy, args.choice.mode())?;
+        let suite = first.cells.first().and_then(|(_, cell)| cell.id.split('/').next()).unwrap_or_default();
+        let (suite, side) = (suite.to_owned(), args.policy.clone());
+        let mut found = Calibrated::new(null, suite, side, comparison.metric, comparison.rules);
+        let Some(trials) = all(args, (path, "null"), rounds, |round| self.planned(round))? else {
+            return Ok(None);
+        };
+        found.count(&trials);
+        for (number, effect) in args.inject.iter().enumerate() {
+            let name = format!("inject-{number}");
+            let Some(trials) = all(args, (path, &name), rounds, |round| self.slowed(round, *effect))? else {
+                return Ok(None);
+            };
+            found.injected.push(Injected::of(*effect, trials.iter().flat_map(Trial::verdicts)));
+        }
+        Ok(Some(found))
+    }
+
+    /// The plan of comparison number `round`: each draws its own order, its own requests and its own copies.
+    fn planned(&self, round: u32) -> Result<RunPlan, Failure> {
+        let args = self.args;
+        let [suite] = args.choice.suites.as_slice() else {
+            return Err(Failure::usage("a calibration wants one suite"));
+        };
+        let mut choice = args.choice.clone();
+        choice.seed = choice.seed.wrapping_add(round.into());
+        let comparison = args.terms.comparison(&args.policy, &args.policy, choice.mode())?;
+        let asked =
+            Asked { suite, choice: &choice, floor: args.terms.floor, limits: self.limits, known: None };
+        let plan = plan(&asked, comparison)?;
+        let drawn = |copies: &Vec<Layout>| Builds::drawn(copies, args.building.layouts as usize, choice.seed);
+        Ok(RunPlan { builds: self.copies.as_ref().map(drawn), ..plan })
+    }
+
+    /// The same plan with every batch of B's longer by `effect`.
+    fn slowed(&self, round: u32, effect: f64) -> Result<RunPlan, Failure> {
+        if self.args.terms.metric != SLOWED {
+            return Err(Failure::usage(format!("--inject slows {SLOWED} and no other metric")));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 1,000 %")]
+        let ppm = (effect.exp_m1() * 1e6).round() as u32;
+        let mut plan = self.planned(round)?;
+        for (_, cell) in plan.cells.iter_mut().skip(1).step_by(2) {
+            slowdown::put(cell, ppm);
+        }
+        Ok(plan)
+    }
+}
+
+fn tell(args: &Args, found: &Calibrated, path: &Path, machine: String) -> Result<Exit, Failure> {
     let tables: Vec<_> = [Some(found.table()), found.power()].into_iter().flatten().collect();
     for table in &tables {
         say(&format!("{}\n", reports::terminal::render(table)))?;
     }
-    let file = found.save(path).map_err(Failure::error)?;
+    let gathered = gather(&machine, found);
+    let mut own = Calibrations::new(machine);
+    own.learn(found.clone());
+    let file = path.join(FILE);
+    own.save(&file).map_err(Failure::error)?;
     say(&format!("Calibration: {}\n", file.display()))?;
+    if let Some(path) = gathered {
+        say(&format!("`ab` quotes it from now on: {}\n", path.display()))?;
+    }
     args.summary.write(&tables)?;
     if found.calibration.is_wrong_too_often() {
         complain(
@@ -111,17 +199,6 @@ fn tell(args: &Args, found: &Calibrated, path: &Path) -> Result<Exit, Failure> {
         );
     }
     Ok(Exit::Ok)
-}
-
-/// The plan of comparison number `round`: each draws its own order and its own requests.
-fn planned(args: &Args, limits: Limits, round: u32) -> Result<RunPlan, Failure> {
-    let [suite] = args.choice.suites.as_slice() else {
-        return Err(Failure::usage("a calibration wants one suite"));
-    };
-    let mut choice = args.choice.clone();
-    choice.seed = choice.seed.wrapping_add(round.into());
-    let comparison = args.terms.comparison(&args.policy, &args.policy, choice.mode())?;
-    plan(&Asked { suite, choice: &choice, floor: args.terms.floor, limits, known: None }, comparison)
 }
 
 /// How often the suite is compared with itself.
@@ -132,30 +209,6 @@ fn rounds(args: &Args, plan: &RunPlan) -> Result<u32, Failure> {
         return Err(Failure::usage("no cell gets a verdict: all have more threads than there are cores"));
     }
     Ok(args.comparisons.div_ceil(cells))
-}
-
-/// The same plan with every B's service time longer by `effect`.
-fn slowed(mut plan: RunPlan, effect: f64) -> Result<RunPlan, Failure> {
-    for (_, cell) in plan.cells.iter_mut().skip(1).step_by(2) {
-        slow(cell, effect)?;
-    }
-    Ok(plan)
-}
-
-fn slow(cell: &mut Cell, effect: f64) -> Result<(), Failure> {
-    let service = cell.values.get(SLOWED).filter(|_| cell.scenario == "dummy").cloned();
-    let ns = service.as_deref().and_then(Quantity::parse).map(|quantity| quantity.number);
-    let Some((service, ns)) = service.zip(ns) else {
-        return Err(Failure::usage(
-            "--inject wants a suite of the scenario `dummy` that gives `service`: a slowdown is put into nothing else",
-        ));
-    };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some ns, and above 0")]
-    let number = (ns as f64 * effect.exp()).round() as u64;
-    let longer = Quantity { number, unit: Base::Nanoseconds }.to_string();
-    cell.id = cell.id.replace(&format!("{SLOWED}={service}"), &format!("{SLOWED}={longer}"));
-    cell.values.insert(SLOWED.to_owned(), longer);
-    Ok(())
 }
 
 /// All comparisons of one sort, each in a folder of its own below the whole run's; nothing where an oracle saw a violation.

@@ -3,12 +3,14 @@
 use super::session::{Driver, Where};
 use super::{Failure, complain};
 use crate::measure::folder::Folder;
-use crate::measure::judged;
-use crate::measure::paired::paired;
+use crate::measure::paired::{Paired, paired};
+use crate::measure::plan::RunPlan;
 use crate::measure::trial::Trial;
+use crate::measure::{fit, judged};
 use reports::compare::verdict::State;
 use reports::record::RunRecord;
 use reports::table::Table;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A comparison that has ended.
@@ -17,6 +19,8 @@ pub(super) struct Judged {
     pub table: Table,
     /// Whether an oracle saw a violation: the comparison ended there, and its numbers are void.
     pub violated: bool,
+    /// The cells whose threads wait for each other: they never confirm anything.
+    pub contended: BTreeSet<String>,
 }
 
 /// Runs the comparison in `folder`; `shown` is what messages call the folder.
@@ -33,8 +37,29 @@ pub(super) fn judge(folder: &mut Folder, place: &Where, shown: &Path) -> Result<
         trial.look(blocks, &paired(&folder.plan, &records)).map_err(Failure::error)?;
         tell(&trial);
     }
-    let table = judged::table(&trial, &paired(&folder.plan, &records));
-    Ok(Judged { trial, table, violated })
+    let paired = paired(&folder.plan, &records);
+    let mut table = judged::table(&trial, &paired);
+    table.notes.extend(remarks(&folder.plan, &paired));
+    let contended = trial.comparison().pairs.iter().zip(folder.plan.cells.chunks_exact(2));
+    let contended = contended.filter(|(_, cells)| cells.iter().any(|(_, cell)| fit::is_contended(cell)));
+    let contended = contended.map(|(pair, _)| pair.name.clone()).collect();
+    Ok(Judged { trial, table, violated, contended })
+}
+
+/// What the plan says beside what was declared: its builds with the revisions that they turned out to be, and
+/// what was quoted.
+fn remarks(plan: &RunPlan, paired: &[Paired<'_>]) -> Vec<String> {
+    let revisions = |arm| {
+        let all: BTreeSet<&str> = paired.iter().flat_map(|pair| pair.revisions(arm)).collect();
+        all.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let mut remarks = Vec::new();
+    if let Some(builds) = &plan.builds {
+        remarks.push(format!("Revisions: A {}; B {}.", revisions("A"), revisions("B")));
+        remarks.extend(builds.notes());
+    }
+    remarks.extend(plan.remarks.iter().cloned());
+    remarks
 }
 
 fn is_violated(record: &RunRecord) -> bool {

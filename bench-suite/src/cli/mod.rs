@@ -3,6 +3,7 @@
 //! Data goes to standard output, diagnostics to standard error. A closed pipe ends the program quietly.
 
 mod ab;
+mod building;
 mod calibrate;
 mod cell;
 mod cells;
@@ -20,6 +21,7 @@ mod nightly;
 mod out;
 mod overhead;
 mod profile;
+mod quoted;
 mod replay;
 mod search;
 mod session;

@@ -71,10 +71,7 @@ impl<'a> Driver<'a> {
         if let Some(repair) = &folder.repair {
             complain(format_args!("{}: {repair}", folder.runs_file().display()));
         }
-        let program =
-            std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
-        let launcher = Processes { program, time_limit: place.time_limit()?, stop: stop_flag()? };
-        Ok(Self { launcher, shown })
+        Ok(Self { launcher: launcher(place)?, shown })
     }
 
     /// Runs what is left of what is wanted. A run that the user stops ends in a failure that says how to
@@ -92,6 +89,13 @@ impl<'a> Driver<'a> {
             Err(error) => Err(Failure::error(error)),
         }
     }
+}
+
+/// Starts processes of this program, until the user wants to stop.
+pub(super) fn launcher(place: &Where) -> Result<Processes, Failure> {
+    let program =
+        std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
+    Ok(Processes { program, time_limit: place.time_limit()?, stop: stop_flag()? })
 }
 
 /// Set by the first interrupt; the second ends the program at once.

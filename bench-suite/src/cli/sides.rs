@@ -26,10 +26,6 @@ pub(super) struct Asked<'a> {
 
 /// The plan of `comparison`, whose sides are as the user wrote them and whose pairs are yet to come.
 pub(super) fn plan(asked: &Asked<'_>, mut comparison: Comparison) -> Result<RunPlan, Failure> {
-    let side = |text: &str| {
-        let named = Side::policy_of(text);
-        Side::parse(text, &policies::names([named]).map_err(Failure::usage)?).map_err(Failure::usage)
-    };
     let (a, b) = (side(&comparison.a)?, side(&comparison.b)?);
     let (of_a, of_b) = (chosen(asked, &a)?, chosen(asked, &b)?);
     let (planned, of_a) = (of_a.planned, by_name(of_a.cells, &a)?);
@@ -52,6 +48,12 @@ pub(super) fn plan(asked: &Asked<'_>, mut comparison: Comparison) -> Result<RunP
         ));
     }
     Ok(ab::plan(planned, cells, comparison, asked.choice.seed, asked.choice.mode()))
+}
+
+/// A side as the user wrote it.
+pub(super) fn side(text: &str) -> Result<Side, Failure> {
+    let named = Side::policy_of(text);
+    Side::parse(text, &policies::names([named]).map_err(Failure::usage)?).map_err(Failure::usage)
 }
 
 /// The cells of one side.

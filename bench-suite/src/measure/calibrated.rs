@@ -1,7 +1,7 @@
-//! What comparisons of A with itself showed on one machine: how often they were wrong, and each cell's floor.
+//! What comparisons of A with itself showed of one suite: how often they were wrong, and each cell's floor.
 //!
-//! Kept as `calibration.json`. Invariant: it is only used where it was learned, on a machine of its fingerprint
-//! and in its metric, and never on the comparisons that it was learned from.
+//! Kept among the machine's [`super::calibrations`]. Invariant: it is only used for comparisons of its kind, in its
+//! metric and by its rules, and never on those that it was learned from.
 
 use super::trial::Trial;
 use reports::compare::calibration::{Calibration, Injected};
@@ -12,22 +12,25 @@ use reports::compare::verdict::{State, Verdict};
 use reports::table::{Column, Table, Unit, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use thiserror::Error;
 
-/// The version of the file's form.
-const VERSION: u32 = 1;
-/// Its name.
-pub const FILE: &str = "calibration.json";
+/// What was compared with what, where nothing differed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Null {
+    /// A side with itself in one program: what comparisons of policies and parameters are held to.
+    Policies,
+    /// Relinked copies of one source: what comparisons of builds are held to.
+    Builds {
+        /// Layouts of each side.
+        layouts: u32,
+    },
+}
 
 /// What was learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibrated {
-    /// The form's version.
-    pub version: u32,
-    /// The machine's fingerprint.
-    pub machine: String,
+    /// What was compared with what.
+    pub null: Null,
     /// The suite's name.
     pub suite: String,
     /// The side that was compared with itself.
@@ -53,45 +56,12 @@ pub struct History {
     pub medians: Vec<f64>,
 }
 
-/// Why a calibration cannot be used.
-#[derive(Debug, Error)]
-pub enum CalibratedError {
-    /// The file.
-    #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// Not a calibration of this version.
-    #[error("{path}: not a calibration of this version ({why}): calibrate again", path = path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// Learned elsewhere.
-    #[error("{path}: learned {what} {theirs}, and this is {ours}: calibrate here", path = path.display())]
-    Elsewhere {
-        /// The file.
-        path: PathBuf,
-        /// In what they differ.
-        what: &'static str,
-        /// The file's.
-        theirs: String,
-        /// The one at hand.
-        ours: String,
-    },
-}
-
 impl Calibrated {
     /// Before the first comparison of `side` with itself.
     #[must_use]
-    pub fn new(machine: String, suite: String, side: String, metric: String, rules: Rules) -> Self {
+    pub fn new(null: Null, suite: String, side: String, metric: String, rules: Rules) -> Self {
         let (calibration, cells, injected) = (Calibration::default(), BTreeMap::new(), Vec::new());
-        Self { version: VERSION, machine, suite, side, metric, rules, calibration, cells, injected }
+        Self { null, suite, side, metric, rules, calibration, cells, injected }
     }
 
     /// Counts the verdicts of all comparisons. In a family of n cells each may be wrong in alpha / n.
@@ -113,51 +83,6 @@ impl Calibrated {
         self.cells.get(cell).map_or_else(|| Floor::of(user), |history| Floor::learn(user, &history.medians))
     }
 
-    /// Writes the file into `folder`, whole or not at all, and says where.
-    ///
-    /// # Errors
-    /// [`CalibratedError::Io`].
-    pub fn save(&self, folder: &Path) -> Result<PathBuf, CalibratedError> {
-        let (path, draft) = (folder.join(FILE), folder.join("calibration.json.new"));
-        let write = || {
-            let mut file = std::fs::File::create(&draft)?;
-            file.write_all(&serde_json::to_vec_pretty(self)?)?;
-            file.sync_all()?;
-            std::fs::rename(&draft, &path)
-        };
-        let written = write();
-        written.map(|()| path.clone()).map_err(|source| CalibratedError::Io { path, source })
-    }
-
-    /// Reads the file at `path`, for use on this machine in this metric.
-    ///
-    /// # Errors
-    /// [`CalibratedError`].
-    pub fn read(path: &Path, machine: &str, metric: &str) -> Result<Self, CalibratedError> {
-        let path = path.to_owned();
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(source) => return Err(CalibratedError::Io { path, source }),
-        };
-        let found: Self = match serde_json::from_slice(&text) {
-            Ok(found) => found,
-            Err(error) => return Err(CalibratedError::Foreign { path, why: error.to_string() }),
-        };
-        if found.version != VERSION {
-            let why = format!("version {} instead of {VERSION}", found.version);
-            return Err(CalibratedError::Foreign { path, why });
-        }
-        for (what, theirs, ours) in
-            [("on machine", &found.machine, machine), ("in metric", &found.metric, metric)]
-        {
-            if theirs != ours {
-                let (theirs, ours) = (theirs.clone(), ours.to_owned());
-                return Err(CalibratedError::Elsewhere { path, what, theirs, ours });
-            }
-        }
-        Ok(found)
-    }
-
     /// One row a cell, and the error rate below.
     #[must_use]
     pub fn table(&self) -> Table {
@@ -165,7 +90,11 @@ impl Calibrated {
         let counts = ["comparisons", "regressed", "improved", "equivalent", "not enough data"];
         columns.extend(counts.map(|name| Column::number(name, Unit::None)));
         columns.push(Column::number("learned floor (%)", Unit::None));
-        let title = format!("{}: {} against itself, {}", self.suite, self.side, self.metric);
+        let what = match self.null {
+            Null::Policies => "against itself",
+            Null::Builds { .. } => "against relinked copies of itself",
+        };
+        let title = format!("{}: {} {what}, {}", self.suite, self.side, self.metric);
         let mut table = Table::new(title, columns);
         for (cell, history) in &self.cells {
             let count =
@@ -212,8 +141,8 @@ impl Calibrated {
             ]);
         }
         table.notes.push(
-            "The stand-in's service time is longer by so much; the harness's own share is not, so that the \
-             slowdown of the whole is a little smaller."
+            "Each batch of B is followed by a wait of so much of its own time, which counts as its time: the whole batch is \
+             slower, the harness's share too, and nothing else in it changes (no cache, no branch, no lock)."
                 .to_owned(),
         );
         (!self.injected.is_empty()).then_some(table)
@@ -224,12 +153,12 @@ impl Calibrated {
 #[must_use]
 pub fn quote(calibration: &Calibration) -> String {
     let Some(rate) = calibration.rate() else {
-        return "No comparison of A with itself was judged.".to_owned();
+        return "No comparison was judged where nothing differed.".to_owned();
     };
     let all = calibration.comparisons;
     let open = 100.0 * calibration.inconclusive() as f64 / all as f64;
     format!(
-        "A against itself: {} of {all} verdicts false ({:.2} %; below {:.2} % with 95 % confidence, Clopper-Pearson; \
+        "Where nothing differed: {} of {all} verdicts false ({:.2} %; below {:.2} % with 95 % confidence, Clopper-Pearson; \
          {:.2} % is promised); {open:.0} % not enough data.",
         calibration.false_verdicts(),
         100.0 * rate,
@@ -240,13 +169,11 @@ pub fn quote(calibration: &Calibration) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
-
     use super::*;
 
     fn learned() -> Calibrated {
         let (suite, side) = ("s".to_owned(), "kernel".to_owned());
-        let mut all = Calibrated::new("m".into(), suite, side, "ns_per_op".into(), Rules::gate());
+        let mut all = Calibrated::new(Null::Policies, suite, side, "ns_per_op".into(), Rules::gate());
         let history = History { states: vec![State::Equivalent; 3], medians: vec![0.004, -0.02, 0.001] };
         all.cells.insert("s/pools=4".into(), history);
         all.calibration =
@@ -260,24 +187,6 @@ mod tests {
         assert!((all.floor("s/pools=4", 0.01).value() - 0.02).abs() < 1e-12);
         assert!((all.floor("s/pools=4", 0.03).value() - 0.03).abs() < 1e-12);
         assert_eq!(all.floor("s/pools=8", 0.01), Floor::of(0.01));
-    }
-
-    #[test]
-    fn it_is_used_where_it_was_learned_and_nowhere_else() {
-        let (folder, all) = (tempfile::tempdir().unwrap(), learned());
-        let path = all.save(folder.path()).unwrap();
-        assert_eq!(Calibrated::read(&path, "m", "ns_per_op").unwrap(), all);
-        let says = |machine: &str, metric: &str, what: &str| {
-            let error = Calibrated::read(&path, machine, metric).unwrap_err().to_string();
-            assert!(error.contains(what), "{error}");
-        };
-        says("n", "ns_per_op", "learned on machine m, and this is n");
-        says("m", "map.p99", "learned in metric ns_per_op");
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, text.replace("\"version\": 1", "\"version\": 7")).unwrap();
-        says("m", "ns_per_op", "version 7 instead of 1");
-        std::fs::write(&path, &text[..100]).unwrap();
-        says("m", "ns_per_op", "not a calibration");
     }
 
     #[test]

@@ -43,6 +43,12 @@ pub fn is_oversubscribed(cell: &Cell, limits: Limits) -> bool {
     limits.cores.is_some_and(|cores| threads(cell) > cores)
 }
 
+/// Whether a cell's threads wait for each other, so that its times depend on who comes first: advice only.
+#[must_use]
+pub fn is_contended(cell: &Cell) -> bool {
+    threads(cell) > 1
+}
+
 /// Threads that a cell keeps busy, as its runner counts them; 1 where its values are none, which is for
 /// [`backend::check`] to say.
 fn threads(cell: &Cell) -> u64 {
@@ -54,6 +60,7 @@ fn threads(cell: &Cell) -> u64 {
         quick: false,
         block: None,
         arm: None,
+        program: None,
     };
     backend::threads(&spec).unwrap_or(1)
 }
@@ -96,6 +103,7 @@ mod tests {
         assert!(over("slot_search", "threads", "3") && !over("find_pool", "churn", "1000/s"));
         // Virtual time has one thread.
         assert!(!over("virtual nvme", "threads", "64"));
+        assert!(is_contended(&of("model nvme", "threads", "2")) && !is_contended(&cell("threads", "1")));
         let one = Limits { cores: Some(1), ..limits };
         assert!(is_oversubscribed(&of("find_pool", "churn", "1000/s"), one));
         assert!(is_oversubscribed(&of("model nvme", "touch", "other_core"), one));

@@ -39,6 +39,11 @@ pub fn table(trial: &Trial, paired: &[Paired<'_>]) -> Table {
             .notes
             .push("Steps of several threads differ from launch to launch: shown are medians.".to_owned());
     }
+    if paired.iter().any(Paired::is_contended) {
+        table
+            .notes
+            .push("Cells of several threads only advise: who waits for whom differs by launch.".to_owned());
+    }
     table
 }
 
@@ -48,7 +53,7 @@ fn row(trial: &Trial, pair: &Pair, paired: &Paired<'_>) -> Vec<Value> {
     let mut row = vec![Value::Text(pair.name.clone())];
     row.push(a.map_or(Value::Missing, |a| Value::Real(a, decimals(a))));
     row.extend(match trial.verdict(&pair.name) {
-        Some(verdict) => judged(verdict, paired.void()),
+        Some(verdict) => judged(verdict, paired),
         None => not_judged(trial, pair, paired),
     });
     if comparison.null {
@@ -59,11 +64,11 @@ fn row(trial: &Trial, pair: &Pair, paired: &Paired<'_>) -> Vec<Value> {
     row
 }
 
-fn judged(verdict: &Verdict, void: usize) -> [Value; 6] {
+fn judged(verdict: &Verdict, paired: &Paired<'_>) -> [Value; 6] {
     let some = |effect: Option<f64>| effect.map_or(Value::Missing, |e| Value::Text(magnitude(e)));
     [
         change(verdict.estimate, verdict.interval),
-        Value::Text(words(verdict, void)),
+        Value::Text(words(verdict, paired)),
         some(Some(verdict.floor.value())),
         some(verdict.minimum_detectable),
         Value::Count(verdict.blocks.into()),
@@ -83,13 +88,14 @@ fn not_judged(trial: &Trial, pair: &Pair, paired: &Paired<'_>) -> [Value; 6] {
     [change(median(&kept), None), words, Value::Missing, Value::Missing, count(kept.len()), count(lost)]
 }
 
-fn words(verdict: &Verdict, void: usize) -> String {
+fn words(verdict: &Verdict, paired: &Paired<'_>) -> String {
     let mut words = verdict.state.to_string();
     if verdict.null_moved() {
         words.push_str(", but A against itself moved too: not to be believed");
-    } else if verdict.advice && verdict.state != State::Inconclusive {
+    } else if (verdict.advice || paired.is_contended()) && verdict.state != State::Inconclusive {
         words.push_str(" (advice)");
     }
+    let void = paired.void();
     if void > 0 {
         words.push_str(&format!(", {void} launches void"));
     }

@@ -17,6 +17,9 @@ const MOST_OUTPUT: u64 = reports::store::MAX_LINE;
 /// The most of a child's complaints that a record keeps, in bytes.
 const MOST_COMPLAINT: usize = 2_000;
 
+/// The variable whose length moves a build's stack; nobody reads it.
+const PADDING: &str = "SWIOTLB_BENCH_PADDING";
+
 /// How a launch ended.
 #[derive(Debug)]
 pub enum Launched {
@@ -35,7 +38,7 @@ pub trait Launch {
     fn launch(&mut self, spec: &CellSpec) -> std::io::Result<Launched>;
 }
 
-/// Launches this program again with the sub-command `cell`.
+/// Launches this program again with the sub-command `cell`, or the program that the launch names.
 #[derive(Debug)]
 pub struct Processes {
     /// The program.
@@ -55,22 +58,25 @@ impl Launch for Processes {
         let mut child = self.start(spec)?;
         let output = drained(child.stdout.take());
         let complaint = drained(child.stderr.take());
-        match self.wait(&output) {
+        let mut record = match self.wait(&output) {
             Waited::Output(bytes) => {
                 let status = child.wait()?;
                 let complaint = complaint.recv().unwrap_or_default();
-                Ok(Launched::Record(Box::new(record_of(spec, &bytes, status, &complaint))))
+                record_of(spec, &bytes, status, &complaint)
             }
             Waited::Stopped => {
                 end(&mut child);
-                Ok(Launched::Stopped)
+                return Ok(Launched::Stopped);
             }
             Waited::TooLong => {
                 end(&mut child);
-                let why = format!("not finished after {} s: killed", self.time_limit.as_secs_f64());
-                Ok(Launched::Record(Box::new(void(spec, why))))
+                void(spec, format!("not finished after {} s: killed", self.time_limit.as_secs_f64()))
             }
+        };
+        if let (Some(program), Some(place)) = (&spec.program, &mut record.place) {
+            (place.build, place.padding) = (Some(program.build.clone()), Some(program.padding));
         }
+        Ok(Launched::Record(Box::new(record)))
     }
 }
 
@@ -82,7 +88,10 @@ enum Waited {
 
 impl Processes {
     fn start(&self, spec: &CellSpec) -> std::io::Result<Child> {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(spec.program.as_ref().map_or(&self.program, |other| &other.path));
+        if let Some(padding) = spec.program.as_ref().map(|other| other.padding as usize) {
+            command.env(PADDING, "x".repeat(padding));
+        }
         command.arg("cell").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own: an interrupt from the terminal goes to the parent, which ends the child.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -148,7 +157,11 @@ fn record_of(spec: &CellSpec, output: &[u8], status: ExitStatus, complaint: &[u8
     }
 }
 
-/// A record that says why there is none.
+/// A record that says why there is none. Of another program nobody knows which revision it is.
 fn void(spec: &CellSpec, why: String) -> RunRecord {
-    RunRecord { void: Some(why), ..blank(spec) }
+    let mut record = RunRecord { void: Some(why), ..blank(spec) };
+    if spec.program.is_some() {
+        "unknown".clone_into(&mut record.revision);
+    }
+    record
 }

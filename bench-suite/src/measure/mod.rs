@@ -7,10 +7,14 @@
 //!
 //! A comparison of two [`side`]s is a plan too: [`comparison`] is what it declares, [`ab`] its order, [`trial`]
 //! goes from look to look, and [`judged`] shows what came of it. Runs that were not paired are [`stored`] ones,
-//! and [`unpaired`] says what little they say. [`calibrated`] keeps how often comparisons of A with itself were wrong.
+//! and [`unpaired`] says what little they say. [`calibrated`] is how often comparisons of A with itself
+//! were wrong, and [`calibrations`] keeps that for the machine. Sides may be [`builds`]: programs [`relink`]ed from a
+//! [`source`].
 
 pub mod ab;
+pub mod builds;
 pub mod calibrated;
+pub mod calibrations;
 pub mod comparison;
 pub mod doctor;
 pub mod drive;
@@ -22,8 +26,10 @@ pub mod launch;
 pub mod metrics;
 pub mod paired;
 pub mod plan;
+pub mod relink;
 pub mod shipped;
 pub mod side;
+pub mod source;
 pub mod stored;
 pub mod table;
 pub mod trial;

@@ -3,6 +3,7 @@
 //! Per block d = mean(ln B) - mean(ln A) over its two launches of each arm, and the same of the null arm. A
 //! block with a launch that is void, or without its number, is no block: the rule is declared here.
 
+use super::fit;
 use super::plan::RunPlan;
 use reports::compare::judge::Blocks;
 use reports::metric;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub struct Paired<'r> {
     records: Vec<&'r RunRecord>,
+    contended: bool,
 }
 
 /// A step counter: its name, and its medians of A and of B; nothing of a side that does not count it.
@@ -24,7 +26,10 @@ pub type Steps = (String, Option<f64>, Option<f64>);
 pub fn paired<'r>(plan: &RunPlan, records: &'r [RunRecord]) -> Vec<Paired<'r>> {
     let numbers: BTreeMap<(bool, &str), usize> =
         plan.cells.iter().enumerate().map(|(n, (_, cell))| ((n % 2 == 1, cell.id.as_str()), n / 2)).collect();
-    let mut pairs: Vec<Paired<'r>> = (0..plan.cells.len() / 2).map(|_| Paired::default()).collect();
+    let contended =
+        plan.cells.chunks_exact(2).map(|pair| pair.iter().any(|(_, cell)| fit::is_contended(cell)));
+    let mut pairs: Vec<Paired<'r>> =
+        contended.map(|contended| Paired { contended, ..Paired::default() }).collect();
     for record in records {
         let number = arm(record).and_then(|arm| numbers.get(&(arm == "B", record.scenario.as_str())));
         if let Some(pair) = number.and_then(|&number| pairs.get_mut(number)) {
@@ -59,6 +64,19 @@ impl Paired<'_> {
     #[must_use]
     pub fn void(&self) -> usize {
         self.records.iter().filter(|record| record.void.is_some()).count()
+    }
+
+    /// Whether its cells' threads wait for each other: its times are advice.
+    #[must_use]
+    pub fn is_contended(&self) -> bool {
+        self.contended
+    }
+
+    /// The revisions that ran one arm.
+    #[must_use]
+    pub fn revisions(&self, of_arm: &str) -> BTreeSet<&str> {
+        let ran = self.records.iter().filter(|record| record.void.is_none() && arm(record) == Some(of_arm));
+        ran.map(|record| record.revision.as_str()).collect()
     }
 
     /// Whether its cells run more than one thread, so that no count is exact.
@@ -113,7 +131,7 @@ mod tests {
     }
 
     fn blocks(records: &[RunRecord], count: u32) -> Blocks {
-        Paired { records: records.iter().collect() }.blocks("ns_per_op", true, count)
+        Paired { records: records.iter().collect(), contended: false }.blocks("ns_per_op", true, count)
     }
 
     #[test]
@@ -150,7 +168,7 @@ mod tests {
             record.scenario = "s/policy=kernel".into();
             record.counters.insert("slots_scanned".into(), 7);
         }
-        let pair = Paired { records: records.iter().collect() };
+        let pair = Paired { records: records.iter().collect(), contended: false };
         let medians = ["A", "B", "N"].map(|arm| pair.median(arm, "ns_per_op"));
         assert_eq!(medians, [Some(1.0), Some(2.0), Some(3.0)]);
         assert_eq!(pair.steps(), [("slots_scanned".to_owned(), Some(7.0), Some(7.0))]);

@@ -3,8 +3,9 @@
 //! Invariant: the plan holds everything that decides what runs (the suites' texts too), so that resuming
 //! needs nothing else and a suite file that has changed meanwhile does not mix two runs.
 
+use super::builds::Builds;
 use super::comparison::Comparison;
-use crate::cell::CellSpec;
+use crate::cell::{CellSpec, Program};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -24,6 +25,9 @@ pub const PLAN_FILE: &str = "plan.json";
 /// The records' file in a run's folder.
 pub const RUNS_FILE: &str = "runs.jsonl";
 
+/// The stack is moved by less than a page and what a page's caches hold twice.
+const MOST_PADDING: u32 = 8_192;
+
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunPlan {
@@ -38,6 +42,12 @@ pub struct RunPlan {
     /// What is compared, if two sides are.
     #[serde(default)]
     pub comparison: Option<Comparison>,
+    /// The programs that are compared, if builds are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builds: Option<Builds>,
+    /// What the table says at its end beside what was declared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// The cells, each with the number of its suite.
     pub cells: Vec<(u32, Cell)>,
     /// What runs, in order.
@@ -123,8 +133,8 @@ impl RunPlan {
     }
 
     pub(super) fn empty(seed: u64, mode: Mode) -> Self {
-        let (suites, cells, steps) = (Vec::new(), Vec::new(), Vec::new());
-        Self { version: VERSION, seed, mode, suites, comparison: None, cells, steps }
+        let (suites, remarks, cells, steps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { version: VERSION, seed, mode, suites, comparison: None, builds: None, remarks, cells, steps }
     }
 
     /// The suites, read again from the texts that the plan holds.
@@ -148,7 +158,18 @@ impl RunPlan {
             quick: self.mode == Mode::Quick,
             block: step.block,
             arm: step.arm.clone(),
+            program: self.program(step),
         })
+    }
+
+    /// The program that runs a step, where builds are compared; its environment is as long as the plan's seed
+    /// says, another one for each launch.
+    fn program(&self, step: &Step) -> Option<Program> {
+        let (arm, block) = (step.arm.as_deref()?, step.block?);
+        let layout = self.builds.as_ref()?.layout(arm, block)?;
+        let drawn = derived_seed(self.seed, &format!("padding {} {} {arm}", step.cell, step.launch));
+        let padding = u32::try_from(drawn % u64::from(MOST_PADDING)).unwrap_or(0);
+        Some(Program { path: layout.program.clone(), build: layout.name.clone(), padding })
     }
 
     /// Writes the plan into `folder`, whole or not at all.

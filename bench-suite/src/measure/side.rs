@@ -7,20 +7,42 @@
 //! | `swiotlb=4096,4` | `kernel:nslabs=4096,nareas=4`, as on the kernel's command line |
 //! | `ext:PATH`, `ext:PATH:nareas=2` | the policy in a shared library, with values |
 //! | `none:service=2us` | the values alone, for suites that have no policy under test |
+//! | `rev:HEAD~1`, `rev:.` | a revision of this checkout's repository, or its files as they are, built; policy `kernel` |
+//! | `build:PATH`, `build:PATH+PATH` | a program that was built, or several layouts of one; policy `kernel` |
+//! | `rev:HEAD~1::fast:nareas=2` | a build and, after `::`, a side of the first kinds |
 //!
 //! Invariant: a cell's name is its id without the policy and without the side's own keys, so that the cells of
 //! two sides that differ in nothing else share it.
 
 use crate::external;
 use crate::policies::EXTERNAL;
+use std::path::PathBuf;
 use workloads::suite::error::unknown;
 use workloads::suite::expand::NO_POLICY;
+
+/// What separates a build from what it runs. No name of a revision holds two colons.
+const RUNS: &str = "::";
+/// What a build runs where nothing is said.
+const USUAL: &str = "kernel";
+
+/// The program of a side, where it is not this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// Programs that there are: layouts of one build.
+    Programs(Vec<PathBuf>),
+    /// A revision, to be built.
+    Revision(String),
+    /// The checkout as it is, to be built.
+    Checkout,
+}
 
 /// A side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {
     /// As the user wrote it.
     pub written: String,
+    /// The program, where it is not this one.
+    pub build: Option<Build>,
     /// The policy's name, [`NO_POLICY`] among them.
     pub policy: String,
     /// The side's own values, one for each key.
@@ -33,6 +55,8 @@ impl Side {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(text: &str, policies: &[&str]) -> Result<Self, String> {
+        let (written, (build, text)) = (text.to_owned(), parts(text));
+        let build = build.map(Build::parse).transpose()?;
         let (policy, values) = split(text);
         let set = match (values, text.split_once('=')) {
             (_, Some(("swiotlb", numbers))) => parameter(numbers)?,
@@ -45,13 +69,13 @@ impl Side {
         if !known().any(|name| name == policy) {
             return Err(unknown("policy", policy, known()));
         }
-        Ok(Self { written: text.to_owned(), policy: policy.to_owned(), set })
+        Ok(Self { written, build, policy: policy.to_owned(), set })
     }
 
     /// The policy that a side names, as it is written.
     #[must_use]
     pub fn policy_of(text: &str) -> &str {
-        split(text).0
+        split(parts(text).1).0
     }
 
     /// What the side sets, the policy included where there is one.
@@ -69,6 +93,30 @@ impl Side {
             rest.split(',').filter(|pair| !own(pair.split_once('=').map_or(*pair, |(key, _)| key))).collect();
         format!("{suite}/{}", kept.join(","))
     }
+}
+
+impl Build {
+    /// Reads the program of a side.
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = |how: &str| Err(format!("`{}`: write {how}", text.escape_debug()));
+        match text.split_once(':') {
+            Some(("rev", ".")) => Ok(Self::Checkout),
+            Some(("rev", "")) => wrong("rev:REVISION, or rev:. for the files as they are"),
+            Some(("rev", revision)) => Ok(Self::Revision(revision.to_owned())),
+            Some((_, paths)) if paths.split('+').all(|path| !path.is_empty()) => {
+                Ok(Self::Programs(paths.split('+').map(PathBuf::from).collect()))
+            }
+            _ => wrong("build:PATH, or build:PATH+PATH+PATH for three layouts of one build"),
+        }
+    }
+}
+
+/// The build, if a side names one, and what it runs.
+fn parts(text: &str) -> (Option<&str>, &str) {
+    if !text.starts_with("rev:") && !text.starts_with("build:") {
+        return (None, text);
+    }
+    text.split_once(RUNS).map_or((Some(text), USUAL), |(build, runs)| (Some(build), runs))
 }
 
 /// The policy and its values. A path may hold colons; what follows the last one is values if it sets something.
@@ -148,6 +196,26 @@ mod tests {
     }
 
     #[test]
+    fn builds_and_what_they_run() {
+        let of = |text: &str| {
+            let side = side(text).unwrap();
+            (side.build, format!("{} {:?}", side.policy, side.set))
+        };
+        let revision = |rev: &str| Some(Build::Revision(rev.to_owned()));
+        assert_eq!(of("rev:HEAD~1"), (revision("HEAD~1"), "kernel []".into()));
+        assert_eq!(of("rev:origin/a:b::lookup-sorted").0, revision("origin/a:b"));
+        let values = "kernel [(\"nareas\", \"2\")]".to_owned();
+        assert_eq!(of("rev:v1::kernel:nareas=2"), (revision("v1"), values.clone()));
+        assert_eq!(of("rev:.").0, Some(Build::Checkout));
+        let programs = |paths: &[&str]| Some(Build::Programs(paths.iter().map(PathBuf::from).collect()));
+        assert_eq!(of("build:a/b").0, programs(&["a/b"]));
+        assert_eq!(of("build:a/b+c::kernel:nareas=2"), (programs(&["a/b", "c"]), values));
+        assert_eq!(of("rev:x::swiotlb=64,1").1, of("swiotlb=64,1").1);
+        assert_eq!(Side::policy_of("rev:HEAD::lookup-sorted:nareas=2"), "lookup-sorted");
+        assert_eq!(Side::policy_of("build:a/b"), "kernel");
+    }
+
+    #[test]
     fn mistakes_are_told() {
         for (text, says) in [
             ("kernal", "the nearest is kernel"),
@@ -157,6 +225,11 @@ mod tests {
             ("kernel:nareas=", "write policy:key=value"),
             ("kernel:nareas=1,nareas=2", "sets nareas twice"),
             ("kernel:policy=lookup-sorted", "sets policy twice"),
+            ("rev:", "write rev:REVISION"),
+            ("rev:HEAD::kernal", "the nearest is kernel"),
+            ("rev:HEAD::", "there is no policy ``"),
+            ("build:", "write build:PATH"),
+            ("build:a++b", "write build:PATH"),
             ("swiotlb=force", "write swiotlb=SLOTS"),
             ("swiotlb=1,2,3", "write swiotlb=SLOTS"),
             ("swiotlb=", "write swiotlb=SLOTS"),

@@ -49,8 +49,9 @@ impl<C: Clock> Looper<'_, C> {
         let before = tally.ops();
         let from = self.clock.now();
         self.in_sections(caller, block, tally);
-        let to = self.clock.now();
-        tally.batch(tally.ops() - before, self.clock.ns(to.saturating_sub(from)));
+        let took = self.clock.now().saturating_sub(from);
+        let waited = tally.slowdown.after(self.clock, took);
+        tally.batch(tally.ops() - before, self.clock.ns(took + waited));
     }
 
     /// The block's steps; no clock in between.

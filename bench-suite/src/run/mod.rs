@@ -39,6 +39,7 @@ mod real;
 pub mod reason;
 pub mod search;
 pub mod settings;
+pub mod slowdown;
 mod stamp;
 mod steps;
 mod table;

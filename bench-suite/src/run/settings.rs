@@ -62,6 +62,8 @@ pub struct Settings {
     /// Closed loop: how long after each map the thread waits, as for a device's transfer, ns. Every call is
     /// then timed, in a read section of its own, even where the wait is 0; `None` is no wait.
     pub transfer_ns: Option<u64>,
+    /// By how much whole batches are made longer on purpose, parts per million ([`super::slowdown`]).
+    pub slowdown_ppm: u32,
 }
 
 impl Default for Settings {
@@ -84,6 +86,7 @@ impl Default for Settings {
             time_limit_ns: 60_000_000_000,
             repeat: 1,
             transfer_ns: None,
+            slowdown_ppm: 0,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What one thread counts and times: made before the clock starts, with every page in place.
 
 use super::reason::{Failures, Reason};
+use super::slowdown::Slowdown;
 use super::steps::{Kind, Step};
 use reports::latency::Latency;
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub struct Tally {
     pub bytes: u64,
     /// Failures that may still be examined.
     pub examine: u32,
+    /// What batches are slowed by on purpose.
+    pub slowdown: Slowdown,
 }
 
 impl Tally {
@@ -48,6 +51,7 @@ impl Tally {
             failures: Failures::default(),
             bytes: 0,
             examine: EXAMINED,
+            slowdown: Slowdown::default(),
         }
     }
 

@@ -16,6 +16,7 @@ use super::looper::Looper;
 use super::noise::ThreadLedger;
 use super::open::Schedule;
 use super::settings::{Oracle, Pace, Settings};
+use super::slowdown::Slowdown;
 use super::steps::{Step, Steps, warm_cut};
 use super::table::Table;
 use super::tally::Tally;
@@ -156,6 +157,7 @@ impl<'a> Shared<'a> {
         let caller = target.caller(cpu);
         let counting = caller.counts().is_some();
         let mut tally = Tally::new(steps, if open { 0 } else { blocks }, open, counting);
+        tally.slowdown = Slowdown::new(self.settings.slowdown_ppm);
         let mut warm = Tally::plain();
         self.gate.wait();
         let idle = idle::measure(&self.clock, self.settings, steps);

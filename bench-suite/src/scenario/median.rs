@@ -6,7 +6,9 @@
 
 use super::control::{control, quiet_below};
 use super::{Prepared, ScenarioError};
+use crate::run::clock::{Clock, HostClock};
 use crate::run::noise::ThreadLedger;
+use crate::run::slowdown::Slowdown;
 use std::time::{Duration, Instant};
 
 /// How much to measure.
@@ -51,6 +53,8 @@ pub struct Meter {
     fastest: Duration,
     /// Batches between two looks at the time.
     at_once: usize,
+    /// What batches are slowed by on purpose, if they are, and on which clock.
+    slowdown: Option<(Slowdown, HostClock)>,
 }
 
 impl Meter {
@@ -58,7 +62,13 @@ impl Meter {
     #[must_use]
     pub fn new(effort: Effort) -> Self {
         let fastest = (0..200).map(|_| control()).min().unwrap_or(Duration::MAX);
-        Self { effort, fastest, at_once: effort.batches }
+        Self { effort, fastest, at_once: effort.batches, slowdown: None }
+    }
+
+    /// The same with every batch longer by so many parts per million, on purpose.
+    #[must_use]
+    pub fn slowed(self, ppm: u32) -> Self {
+        Self { slowdown: (ppm > 0).then(|| (Slowdown::new(ppm), HostClock::get())), ..self }
     }
 
     /// Warms up and measures `prepared`.
@@ -137,6 +147,7 @@ impl Meter {
         let mut ledger = None;
         let mut before = if alone { control() } else { Duration::ZERO };
         prepared.run(batches, ops, &mut |time| {
+            let time = self.slowdown.as_mut().map_or(time, |slowdown| longer(time, slowdown));
             let after = if alone { control() } else { Duration::ZERO };
             all.push(Batch { mean: time.as_secs_f64() * 1e9 / ops as f64, control: before.max(after) });
             before = after;
@@ -149,6 +160,12 @@ impl Meter {
         let since = ledger.map(|ledger| ThreadLedger::now().since(&ledger)).unwrap_or_default();
         Ok(since.minor_faults + since.major_faults)
     }
+}
+
+/// A batch's time with the wait that was put behind it.
+fn longer(time: Duration, (slowdown, clock): &mut (Slowdown, HostClock)) -> Duration {
+    let took = clock.ticks(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    time + Duration::from_nanos(clock.ns(slowdown.after(clock, took)))
 }
 
 /// Of `most` batches that take `each`, those that end within `time`; one at least.
@@ -204,6 +221,18 @@ mod tests {
         let measured = Meter::new(effort).measure(&mut Told(vec![10, 20, 30, 40]));
         let quarters = measured.map(|m| ([m.lower, m.median, m.upper].map(f64::round), m.batches)).ok();
         assert_eq!(quarters, Some(([20.0, 30.0, 40.0], 100)));
+    }
+
+    #[test]
+    fn a_slowdown_is_in_the_median_at_its_size() {
+        let effort = Effort { warm_up: 1, batches: 100, ops: 64, patience: Duration::from_secs(60) };
+        let median = |ppm| {
+            let measured = Meter::new(effort).slowed(ppm).measure(&mut Told(vec![1_000]));
+            measured.map_or(f64::NAN, |measured| measured.median)
+        };
+        assert!((median(0) - 1_000.0).abs() < 1e-9);
+        // A wait cannot be too short, and half of all can hardly be interrupted.
+        assert!((1_099.0..1_110.0).contains(&median(100_000)), "{}", median(100_000));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How often the judge was wrong where the answer is known: A against itself, and slowdowns put in on purpose.
 
 use super::verdict::{State, Verdict};
-use crate::stats::clopper_pearson::{interval, upper};
+use crate::stats::clopper_pearson::{interval, lower, upper};
 use serde::{Deserialize, Serialize};
 
 /// How far above its nominal rate a procedure may be before it only advises.
@@ -69,10 +69,17 @@ impl Calibration {
         upper(self.false_verdicts(), self.comparisons, 0.05)
     }
 
-    /// Whether a gate with these rules only advises: the observed rate is above twice the nominal one.
+    /// The rate that the true one is above with 95 % confidence, one side.
+    #[must_use]
+    pub fn lower_bound(&self) -> f64 {
+        lower(self.false_verdicts(), self.comparisons, 0.05)
+    }
+
+    /// Whether a gate with these rules only advises: the true rate is above twice the nominal one, with 95 %
+    /// confidence. One false verdict among few comparisons is not enough to say so.
     #[must_use]
     pub fn is_wrong_too_often(&self) -> bool {
-        self.rate().is_some_and(|rate| rate > TOO_OFTEN * self.nominal)
+        self.lower_bound() > TOO_OFTEN * self.nominal
     }
 }
 
@@ -136,9 +143,12 @@ mod tests {
 
     #[test]
     fn a_gate_that_is_wrong_too_often() {
-        assert!(!counted(100, 5, 5).is_wrong_too_often());
-        assert!(counted(100, 6, 5).is_wrong_too_often());
-        assert!(!counted(0, 0, 0).is_wrong_too_often());
+        // At least x of 100 has a probability of 5 % at 0.10301 for x = 16 and at 0.09479 for x = 15, by plain sums.
+        assert!((counted(100, 10, 6).lower_bound() - 0.103_01).abs() < 5e-5);
+        assert!(!counted(100, 10, 5).is_wrong_too_often());
+        assert!(counted(100, 10, 6).is_wrong_too_often());
+        // Far above it, but of too few: one of four.
+        assert!(!counted(4, 1, 0).is_wrong_too_often() && !counted(0, 0, 0).is_wrong_too_often());
         assert_eq!((counted(0, 0, 0).rate(), counted(0, 0, 0).interval()), (None, (0.0, 1.0)));
     }
 }

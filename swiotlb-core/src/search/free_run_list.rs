@@ -6,21 +6,29 @@
 use super::{AreaRange, InWindow, SlotRequest, SlotSearch, stepped_walk};
 use crate::probe::Probe;
 use crate::rules::{initial_run, segment_end, segment_start};
-use crate::slot::{EachSlot, Slot, SlotTable};
+use crate::slot::{Count, EachSlot, Slot, SlotTable};
 use crate::sync::{AtomicU16, Ordering::Relaxed};
+use core::marker::PhantomData;
 
-/// The free-run list (the `list` member of `struct io_tlb_slot`). Takes no memory of its own.
-pub struct FreeRunList;
+/// The free-run list (the `list` member of `struct io_tlb_slot`). Takes no memory of its own; its counts stand in the
+/// descriptors as `M`.
+pub struct FreeRunList<M = AtomicU16>(PhantomData<M>);
 
 #[inline]
-fn count(slot: &Slot<AtomicU16>) -> u16 {
+fn count<M: Count>(slot: &Slot<M>) -> u16 {
     // Relaxed: all accesses come under the area's lock.
-    slot.mark.load(Relaxed)
+    slot.mark.count().load(Relaxed)
+}
+
+#[inline]
+fn set_count<M: Count>(slot: &Slot<M>, run: u16) {
+    // Relaxed: as above.
+    slot.mark.count().store(run, Relaxed);
 }
 
 /// Counts the free slots before `first` in its segment up again, the nearest as `run` + 1.
 #[inline]
-fn extend_backwards(slots: &[Slot<AtomicU16>], first: u32, mut run: u16) -> u32 {
+fn extend_backwards<M: Count>(slots: &[Slot<M>], first: u32, mut run: u16) -> u32 {
     let segment = &slots[segment_start(first) as usize..first as usize];
     let mut written = 0;
     for slot in segment.iter().rev() {
@@ -28,14 +36,14 @@ fn extend_backwards(slots: &[Slot<AtomicU16>], first: u32, mut run: u16) -> u32 
             break;
         }
         run += 1;
-        slot.mark.store(run, Relaxed);
+        set_count(slot, run);
         written += 1;
     }
     written
 }
 
-impl SlotSearch for FreeRunList {
-    type Table = EachSlot<AtomicU16>;
+impl<M: Count> SlotSearch for FreeRunList<M> {
+    type Table = EachSlot<M>;
     const NAME: &'static str = "list";
     const KEEPS_PLACEMENT: bool = true;
 
@@ -43,9 +51,9 @@ impl SlotSearch for FreeRunList {
         for i in area.first..area.first + area.len {
             // At most 128.
             let run = u16::try_from(initial_run(i, slots.nslabs())).unwrap_or(0);
-            slots.slot(i).mark.store(run, Relaxed);
+            set_count(slots.slot(i), run);
         }
-        Self
+        Self(PhantomData)
     }
 
     #[inline]
@@ -74,7 +82,7 @@ impl SlotSearch for FreeRunList {
         // Descriptor by descriptor, as Linux does: count and size in one pass.
         let slots = &slots.slots;
         for (i, slot) in (0..).zip(&slots[first as usize..(first + req.nslots) as usize]) {
-            slot.mark.store(0, Relaxed);
+            set_count(slot, 0);
             slot.set_alloc_size(req.left_at(i));
         }
         req.nslots + extend_backwards(slots, first, 0)
@@ -88,7 +96,7 @@ impl SlotSearch for FreeRunList {
         let mut run = if after < segment_end(first, nslabs) { count(&slots[after as usize]) } else { 0 };
         for slot in slots[first as usize..after as usize].iter().rev() {
             run += 1;
-            slot.mark.store(run, Relaxed);
+            set_count(slot, run);
             slot.forget();
         }
         n + extend_backwards(slots, first, run)

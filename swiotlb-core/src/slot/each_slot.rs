@@ -11,9 +11,25 @@ use crate::search::SlotRequest;
 use crate::sync::{AtomicU16, AtomicU64, Ordering::Relaxed};
 
 /// What a slot search keeps in each descriptor: a count for the free-run list, nothing for others.
-pub trait Mark: Default + Send + Sync + 'static {}
+pub trait Mark: Default + Send + Sync + 'static {
+    /// The name of a table of such descriptors.
+    const TABLE: &'static str = "each-slot";
+}
 impl Mark for () {}
 impl Mark for AtomicU16 {}
+
+/// A mark that is a count.
+pub trait Count: Mark {
+    /// The count.
+    fn count(&self) -> &AtomicU16;
+}
+
+impl Count for AtomicU16 {
+    #[inline]
+    fn count(&self) -> &AtomicU16 {
+        self
+    }
+}
 
 /// A slot's descriptor (`struct io_tlb_slot`).
 #[repr(C)]
@@ -103,7 +119,7 @@ impl<M: Mark> EachSlot<M> {
 }
 
 impl<M: Mark> SlotTable for EachSlot<M> {
-    const NAME: &'static str = "each-slot";
+    const NAME: &'static str = M::TABLE;
     type View<'a> = &'a Slot<M>;
 
     fn new(nslabs: u32) -> Self {

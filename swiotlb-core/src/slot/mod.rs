@@ -6,6 +6,7 @@
 //! | table | when it wins |
 //! |---|---|
 //! | [`EachSlot`] | Linux's: every slot of a mapping has its own answer; a map and an unmap write all of them |
+//! | [`EachSlot`] of [`Wide`] | never: Linux's with descriptors of 40 bytes, a cost that no step counter sees |
 //! | [`FirstSlot`] | large mappings: one word per mapping; a sync in the middle looks for it |
 //!
 //! Invariant, for both: what a mapping wrote is written only by its owner or, at its claim and its release, under
@@ -18,9 +19,11 @@ mod each_slot;
 mod first_slot;
 #[cfg(test)]
 mod tests;
+mod wide;
 
-pub use each_slot::{EachSlot, Mark, Slot};
+pub use each_slot::{Count, EachSlot, Mark, Slot};
 pub use first_slot::{Belongs, FirstSlot};
+pub use wide::Wide;
 
 use crate::addr::PhysAddr;
 use crate::device::Direction;

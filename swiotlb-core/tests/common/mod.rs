@@ -81,11 +81,11 @@ macro_rules! for_every_policy {
             use swiotlb_core::area::{LockFree, Locked, Padded, Spread};
             use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
             use swiotlb_core::policy::{Fast, Kernel, With};
-            use swiotlb_core::publish::{NoFlag, ReleaseFence};
+            use swiotlb_core::publish::{FullBarrierTwice, NoFlag, ReleaseFence};
             use swiotlb_core::lookup::{ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
             use swiotlb_core::reclaim::{Delayed, Epoch, Quiescent, RefCounted, RwLocked};
             use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
-            use swiotlb_core::slot::{EachSlot, FirstSlot};
+            use swiotlb_core::slot::{EachSlot, FirstSlot, Wide};
             use swiotlb_core::stats::Sharded;
             use swiotlb_core::trip::EachStep;
             use swiotlb_core::walk::{HomeOnly, PoolMajor};
@@ -107,6 +107,8 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<SortedArray>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Publish<ReleaseFence>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Publish<NoFlag>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Publish<FullBarrierTwice>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, FreeRunList<Wide>>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<ArcSwapArray>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<LeftRight>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<GranuleHash>>>();

@@ -1,0 +1,85 @@
+//! Building the programs of a comparison of builds.
+
+use super::Failure;
+use super::session::{Where, launcher};
+use crate::measure::builds::{Builds, FEWEST_LAYOUTS, Layout, probe};
+use crate::measure::calibrated::Null;
+use crate::measure::plan::RunPlan;
+use crate::measure::relink::Relink;
+use crate::measure::side::{Build, Side};
+use crate::measure::source::Source;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+/// How builds are made.
+#[derive(clap::Args)]
+pub(super) struct Building {
+    /// Of builds: layouts of each side, the same program with its functions in another order.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(FEWEST_LAYOUTS as i64..=100), env = "SWIOTLB_BENCH_LAYOUTS")]
+    pub layouts: u32,
+    /// Of builds: cargo's profile.
+    #[arg(long, value_name = "NAME", default_value = "bench", env = "SWIOTLB_BENCH_PROFILE")]
+    profile: String,
+    /// Of builds: the folder that programs are built and kept in.
+    #[arg(long, value_name = "DIR", default_value = "runs/builds", env = "SWIOTLB_BENCH_CACHE")]
+    cache: PathBuf,
+}
+
+impl Building {
+    /// What a comparison of these sides is held to.
+    pub(super) fn null(&self, a: &Side, b: &Side) -> Result<Null, Failure> {
+        let layouts = |build: &Build| match build {
+            Build::Programs(paths) => u32::try_from(paths.len()).unwrap_or(u32::MAX),
+            _ => self.layouts,
+        };
+        match (&a.build, &b.build) {
+            (None, None) => Ok(Null::Policies),
+            (Some(a), Some(b)) => Ok(Null::Builds { layouts: layouts(a).min(layouts(b)) }),
+            _ => Err(Failure::usage(
+                "one side is a build and the other is not: write the other as rev:. (this checkout), rev:REVISION or build:PATH, with `::` before its policy",
+            )),
+        }
+    }
+
+    /// The programs of both sides, built where they have to be; nothing where the sides are no builds.
+    pub(super) fn builds(&self, a: &Side, b: &Side) -> Result<Option<Builds>, Failure> {
+        let (Some(of_a), Some(of_b)) = (&a.build, &b.build) else { return Ok(None) };
+        // Numbers that the other side does not have: a source against itself is not the same programs.
+        let (first, second) = (1..=self.layouts, self.layouts + 1..=2 * self.layouts);
+        let builds = Builds { a: self.programs(of_a, first)?, b: self.programs(of_b, second)? };
+        match builds.shared() {
+            Some(shared) => Err(Failure::usage(shared)),
+            None => Ok(Some(builds)),
+        }
+    }
+
+    /// The layouts with these numbers, or the programs that there are.
+    pub(super) fn programs(
+        &self,
+        build: &Build,
+        numbers: RangeInclusive<u32>,
+    ) -> Result<Vec<Layout>, Failure> {
+        let here = || {
+            let here = std::env::current_dir().map_err(|e| Failure::error(format!("this folder: {e}")))?;
+            Source::checkout(&here).map_err(Failure::error)
+        };
+        let source = match build {
+            Build::Programs(paths) => {
+                let named = paths.iter().map(|path| Layout::of(path.display().to_string(), path));
+                return named.collect::<Result<_, _>>().map_err(Failure::error);
+            }
+            Build::Checkout => here()?,
+            Build::Revision(rev) => here()?.at(rev, &self.cache).map_err(Failure::error)?,
+        };
+        let relink = Relink { cache: self.cache.clone(), profile: self.profile.clone() };
+        relink.layouts(&source, numbers).map_err(Failure::error)
+    }
+}
+
+/// Has the builds of a plan show that they run its cells.
+pub(super) fn check(plan: &RunPlan, place: &Where) -> Result<(), Failure> {
+    if plan.builds.is_none() {
+        return Ok(());
+    }
+    probe(plan, &mut launcher(place)?).map_err(Failure::error)
+}

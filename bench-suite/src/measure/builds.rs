@@ -1,0 +1,161 @@
+//! The programs of a comparison of builds: which of them a launch runs, and whether they can run it at all.
+//!
+//! Two builds differ by where their code lies even when their source does not. A side is therefore several
+//! *layouts*: programs linked of the same objects with the functions in another order. Invariant: block b runs layout
+//! b mod n of each side, all launches of an arm the same one, so that a block compares two programs and blocks
+//! differ in which two.
+
+use super::launch::{Launch, Launched};
+use super::plan::{RunPlan, Step, order_of};
+use crate::cell::CellSpec;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// Fewer layouts than this cannot tell code from its layout.
+pub const FEWEST_LAYOUTS: usize = 3;
+/// How often a cell is tried before a program is said not to run it: a busy machine may spoil a launch.
+const TRIES: usize = 2;
+/// How much of a program's SHA-256 the plan holds, hexadecimal digits.
+const DIGITS: usize = 16;
+
+/// The programs of both sides, at least one each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Builds {
+    /// A's layouts.
+    pub a: Vec<Layout>,
+    /// B's layouts.
+    pub b: Vec<Layout>,
+}
+
+/// One linked program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// What records call it: its source and its number.
+    pub name: String,
+    /// The file.
+    pub program: PathBuf,
+    /// The start of its SHA-256: a run is resumed with the programs that began it, or not at all.
+    pub sha256: String,
+}
+
+impl Layout {
+    /// The program at `path`.
+    ///
+    /// # Errors
+    /// Where it cannot be read, in words.
+    pub fn of(name: String, path: &Path) -> Result<Self, String> {
+        let fail = |error: std::io::Error| format!("{}: {error}", path.display());
+        let program = path.canonicalize().map_err(fail)?;
+        let digest = Sha256::digest(std::fs::read(&program).map_err(fail)?);
+        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { name, program, sha256: digits[..DIGITS].to_owned() })
+    }
+}
+
+impl Builds {
+    /// Two sides of `layouts` each out of relinked copies of one source, other ones for each seed; no copy is on
+    /// both.
+    #[must_use]
+    pub fn drawn(copies: &[Layout], layouts: usize, seed: u64) -> Self {
+        let mut copies = copies.to_vec();
+        copies.shuffle(&mut order_of(seed));
+        let mut copies = copies.into_iter();
+        Self { a: copies.by_ref().take(layouts).collect(), b: copies.take(layouts).collect() }
+    }
+
+    /// The program of an arm in a block. The null arm is A's next layout: what layout alone does.
+    #[must_use]
+    pub fn layout(&self, arm: &str, block: u32) -> Option<&Layout> {
+        let (side, number) = match arm {
+            "B" => (&self.b, block as usize),
+            "N" => (&self.a, block as usize + 1),
+            _ => (&self.a, block as usize),
+        };
+        side.get(number % side.len().max(1))
+    }
+
+    /// Both sides by their names.
+    fn sides(&self) -> [(&'static str, &[Layout]); 2] {
+        [("A", &self.a), ("B", &self.b)]
+    }
+
+    /// Layouts that both sides have in common, in words; nothing where there is none.
+    #[must_use]
+    pub fn shared(&self) -> Option<String> {
+        let of_a: HashSet<&str> = self.a.iter().map(|layout| layout.sha256.as_str()).collect();
+        let both = self.b.iter().find(|layout| of_a.contains(layout.sha256.as_str()))?;
+        Some(format!("{} is on both sides: the very same program", both.name))
+    }
+
+    /// What a reader of the table has to know.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let [a, b] = self.sides().map(|(_, layouts)| layouts.len());
+        let mut notes = vec![format!(
+            "Builds: A has {}, B {}; block b runs layout b mod n of each side, and every launch has an environment of \
+             another length.",
+            count(a),
+            count(b)
+        )];
+        for (side, layouts) in self.sides().into_iter().filter(|(_, all)| all.len() < FEWEST_LAYOUTS) {
+            notes.push(format!(
+                "{side} has {}: where its code happens to lie is part of the change, and only its stack is moved. \
+                 Give it as rev:REVISION, or {FEWEST_LAYOUTS} relinked copies as build:PATH+PATH+PATH.",
+                count(layouts.len())
+            ));
+        }
+        notes
+    }
+}
+
+/// `1 layout`, `3 layouts`.
+fn count(layouts: usize) -> String {
+    format!("{layouts} layout{}", if layouts == 1 { "" } else { "s" })
+}
+
+/// Has every program run a cell, and one program of each side every cell, before any block counts.
+///
+/// # Errors
+/// Which program does not run which cell and why, in words.
+pub fn probe(plan: &RunPlan, launcher: &mut dyn Launch) -> Result<(), String> {
+    let mut known = HashSet::new();
+    for step in plan.steps.iter().filter(|step| step.launch.is_multiple_of(2)) {
+        let Some(spec) = plan.spec(step) else { continue };
+        let Some(program) = spec.program.as_ref() else { continue };
+        let new = known.insert(program.path.clone());
+        if new || step.block == Some(0) {
+            tried(plan, step, &CellSpec { quick: true, ..spec }, launcher)?;
+        }
+    }
+    Ok(())
+}
+
+fn tried(plan: &RunPlan, step: &Step, spec: &CellSpec, launcher: &mut dyn Launch) -> Result<(), String> {
+    let mut why = String::new();
+    for _ in 0..TRIES {
+        match launcher.launch(spec) {
+            Ok(Launched::Record(record)) => match record.void {
+                None => return Ok(()),
+                Some(void) => why = void,
+            },
+            Ok(Launched::Stopped) => return Err("stopped before the first block".to_owned()),
+            Err(error) => why = error.to_string(),
+        }
+    }
+    let (arm, program) = (step.arm.as_deref().unwrap_or_default(), spec.program.as_ref());
+    let side = plan.comparison.as_ref().map_or("", |c| if arm == "B" { &c.b } else { &c.a });
+    let (build, path) =
+        program.map_or(("", String::new()), |program| (&program.build, program.path.display().to_string()));
+    Err(format!(
+        "{arm} ({side}, {build}: {path}) does not run {}: {why}\nBoth programs have to know the cell, its policy and this \
+         version's records: choose cells (--filter, --set) or revisions that both have.",
+        spec.cell.id
+    ))
+}
+
+#[cfg(test)]
+#[path = "builds_tests.rs"]
+mod tests;
