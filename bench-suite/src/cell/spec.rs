@@ -25,6 +25,19 @@ pub struct CellSpec {
     /// Which arm of a comparison.
     #[serde(default)]
     pub arm: Option<String>,
+    /// What the launch counts, where it times nothing.
+    #[serde(default)]
+    pub counting: Option<Counting>,
+}
+
+/// What a launch counts that times nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counting {
+    /// Steps, and the memory of the prepared state.
+    Steps,
+    /// Instructions too.
+    Instructions,
 }
 
 impl CellSpec {

@@ -129,7 +129,7 @@ pub(super) fn fits(plan: &RunPlan, limits: Limits) -> bool {
 }
 
 /// A side as a part of a folder's name.
-fn in_a_name(side: &str) -> String {
+pub(super) fn in_a_name(side: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     side.chars().map(|c| if fits(c) { c } else { '_' }).collect()
 }

@@ -6,7 +6,6 @@ use crate::measure::folder::Folder;
 use crate::measure::judged;
 use crate::measure::paired::paired;
 use crate::measure::trial::Trial;
-use reports::compare::verdict::State;
 use reports::record::RunRecord;
 use reports::table::Table;
 use std::path::Path;
@@ -37,14 +36,14 @@ pub(super) fn judge(folder: &mut Folder, place: &Where, shown: &Path) -> Result<
     Ok(Judged { trial, table, violated })
 }
 
-fn is_violated(record: &RunRecord) -> bool {
+pub(super) fn is_violated(record: &RunRecord) -> bool {
     record.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0)
 }
 
 /// How far the comparison is, where a further look follows.
-fn tell(trial: &Trial) {
+pub(super) fn tell(trial: &Trial) {
     if let Some(next) = trial.next_look() {
-        let open = trial.verdicts().iter().filter(|verdict| verdict.state == State::Inconclusive).count();
+        let open = trial.open();
         let (all, looked) = (trial.verdicts().len(), trial.looked());
         complain(format_args!("after {looked} blocks {open} of {all} cells are open; they go on to {next}"));
     }

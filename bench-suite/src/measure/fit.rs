@@ -45,7 +45,8 @@ pub fn is_oversubscribed(cell: &Cell, limits: Limits) -> bool {
 
 /// Threads that a cell keeps busy, as its runner counts them; 1 where its values are none, which is for
 /// [`backend::check`] to say.
-fn threads(cell: &Cell) -> u64 {
+#[must_use]
+pub fn threads(cell: &Cell) -> u64 {
     let spec = CellSpec {
         suite: String::new(),
         suite_hash: String::new(),
@@ -54,6 +55,7 @@ fn threads(cell: &Cell) -> u64 {
         quick: false,
         block: None,
         arm: None,
+        counting: None,
     };
     backend::threads(&spec).unwrap_or(1)
 }

@@ -94,14 +94,14 @@ fn words(verdict: &Verdict, void: usize) -> String {
 }
 
 /// `+30.1 [+29.0, +31.2]`.
-fn change(estimate: Option<f64>, interval: Option<Interval>) -> Value {
+pub(super) fn change(estimate: Option<f64>, interval: Option<Interval>) -> Value {
     let Some(estimate) = estimate else { return Value::Missing };
     let signed = |effect: f64| format!("{:+.1$}", percent(effect), places(effect));
     let interval = interval.map(|i| format!(" [{}, {}]", signed(i.low), signed(i.high)));
     Value::Text(format!("{}{}", signed(estimate), interval.unwrap_or_default()))
 }
 
-fn magnitude(effect: f64) -> String {
+pub(super) fn magnitude(effect: f64) -> String {
     format!("{:.1$}", percent(effect), places(effect))
 }
 
@@ -110,7 +110,7 @@ fn places(effect: f64) -> usize {
     if percent(effect).abs() < 1.0 { 2 } else { 1 }
 }
 
-fn differing(steps: &[Steps]) -> String {
+pub(super) fn differing(steps: &[Steps]) -> String {
     let differ = steps.iter().filter(|(_, a, b)| (a - b).abs() > f64::EPSILON * a.abs().max(b.abs()));
     let shown: Vec<String> =
         differ.map(|(name, a, b)| format!("{name} {} -> {}", digits(*a), digits(*b))).collect();

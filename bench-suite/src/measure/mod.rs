@@ -6,7 +6,7 @@
 //! [`groups`], [`verdict`], [`table`] and [`paired`] see records only.
 //!
 //! A comparison of two [`side`]s is a plan too: [`comparison`] is what it declares, [`ab`] its order, [`trial`]
-//! goes from look to look, and [`judged`] shows what came of it. Runs that were not paired are [`stored`] ones,
+//! goes from look to look, and [`judged`] shows what came of it. A [`gate`] is a comparison too, beside what it counts. Runs that were not paired are [`stored`] ones,
 //! and [`unpaired`] says what little they say. [`calibrated`] keeps how often comparisons of A with itself were wrong.
 
 pub mod ab;
@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod drive;
 pub mod fit;
 pub mod folder;
+pub mod gate;
 pub mod groups;
 pub mod judged;
 pub mod launch;

@@ -61,6 +61,12 @@ impl Paired<'_> {
         self.records.iter().filter(|record| record.void.is_some()).count()
     }
 
+    /// Why the first launch whose numbers may not be used is void.
+    #[must_use]
+    pub fn why_void(&self) -> Option<&str> {
+        self.records.iter().find_map(|record| record.void.as_deref())
+    }
+
     /// Whether its cells run more than one thread, so that no count is exact.
     #[must_use]
     pub fn has_several_threads(&self) -> bool {

@@ -4,7 +4,8 @@
 //! needs nothing else and a suite file that has changed meanwhile does not mix two runs.
 
 use super::comparison::Comparison;
-use crate::cell::CellSpec;
+use super::gate::check::Check;
+use crate::cell::{CellSpec, Counting};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -38,6 +39,9 @@ pub struct RunPlan {
     /// What is compared, if two sides are.
     #[serde(default)]
     pub comparison: Option<Comparison>,
+    /// What a gate looks at in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
     /// The cells, each with the number of its suite.
     pub cells: Vec<(u32, Cell)>,
     /// What runs, in order.
@@ -66,6 +70,9 @@ pub struct Step {
     /// Which arm of a comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arm: Option<String>,
+    /// What it counts, where it times nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counting: Option<Counting>,
 }
 
 /// What tells one launch from all others of a run: suite, cell, launch, arm. (A block's launches differ
@@ -117,14 +124,20 @@ impl RunPlan {
             let mut round: Vec<u32> =
                 launches.iter().enumerate().filter(due).map(|(cell, _)| narrow(cell)).collect();
             round.shuffle(&mut random);
-            plan.steps.extend(round.into_iter().map(|cell| Step { cell, launch, block: None, arm: None }));
+            plan.steps.extend(round.into_iter().map(|cell| Step {
+                cell,
+                launch,
+                block: None,
+                arm: None,
+                counting: None,
+            }));
         }
         plan
     }
 
     pub(super) fn empty(seed: u64, mode: Mode) -> Self {
         let (suites, cells, steps) = (Vec::new(), Vec::new(), Vec::new());
-        Self { version: VERSION, seed, mode, suites, comparison: None, cells, steps }
+        Self { version: VERSION, seed, mode, suites, comparison: None, checks: Vec::new(), cells, steps }
     }
 
     /// The suites, read again from the texts that the plan holds.
@@ -148,6 +161,7 @@ impl RunPlan {
             quick: self.mode == Mode::Quick,
             block: step.block,
             arm: step.arm.clone(),
+            counting: step.counting,
         })
     }
 
