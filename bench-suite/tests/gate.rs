@@ -69,7 +69,10 @@ impl Place {
 
     /// A gate over `cells`, written into the folder.
     fn gate(&self, cells: &str) -> String {
-        self.file("gate.toml", &format!("a = \"kernel\"\nb = \"kernel\"\n[[cells]]\n{cells}\n"))
+        self.file(
+            "gate.toml",
+            &format!("a = \"kernel\"\nb = \"kernel\"\neffort = \"quick\"\n[[cells]]\n{cells}\n"),
+        )
     }
 
     fn records(&self, out: &str) -> usize {
@@ -89,7 +92,7 @@ fn more_steps_are_a_regression_and_fewer_are_not() {
     let done = run(&slower);
     let shown = text(&done.stdout);
     assert_eq!(done.status.code(), Some(3), "{shown}{}", text(&done.stderr));
-    assert!(text(&done.stderr).contains("regressed: counters of tiny/"), "{}", text(&done.stderr));
+    assert!(text(&done.stderr).contains("regressed:\n  counters of tiny/"), "{}", text(&done.stderr));
     assert!(shown.contains("written_at_map") && shown.contains("regressed"), "{shown}");
     let xml = std::fs::read_to_string(junit).unwrap();
     assert!(xml.contains("tests=\"2\"") && xml.contains("<failure message=\"regressed"), "{xml}");
@@ -127,10 +130,14 @@ fn a_slower_side_is_confirmed_and_a_bad_calibration_makes_it_advice() {
     let done = run(&sides);
     let shown = text(&done.stdout);
     assert_eq!(done.status.code(), Some(3), "{shown}{}", text(&done.stderr));
-    assert!(shown.contains("A single change can be told from") && shown.contains("one of 3 % is found"), "{shown}");
+    assert!(
+        shown.contains("A single change can be told from") && shown.contains("one of 3 % is found"),
+        "{shown}"
+    );
     assert!(shown.contains("The control, which runs none of our code"), "{shown}");
     // What was learned elsewhere is refused; what was learned here and is bad turns the verdict into advice.
-    let learned = ["calibrate", &place.name("fast.toml"), "--policy", "none", "--comparisons", "1", "--blocks", "1"];
+    let learned =
+        ["calibrate", &place.name("fast.toml"), "--policy", "none", "--comparisons", "1", "--blocks", "1"];
     let folder = place.name("learned");
     let done = run(&[&learned[..], &["--out", &folder]].concat());
     assert!(done.status.success(), "{}", text(&done.stderr));
@@ -143,7 +150,10 @@ fn a_slower_side_is_confirmed_and_a_bad_calibration_makes_it_advice() {
     let done = run(&[&sides[..6], &["--out", &advice, "--calibration", &bad]].concat());
     let (shown, said) = (text(&done.stdout), text(&done.stderr));
     assert_eq!(done.status.code(), Some(0), "{shown}{said}");
-    assert!(said.contains("WARNING: on this machine") && shown.contains("regressed (advice)"), "{shown}{said}");
+    assert!(
+        said.contains("WARNING: on this machine") && shown.contains("regressed (advice)"),
+        "{shown}{said}"
+    );
 }
 
 #[test]
@@ -179,10 +189,8 @@ fn a_gate_that_was_killed_goes_on_where_it_was() {
     let done = run(&[&sides[..], &["--resume"]].concat());
     assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
     let records = store::load(&runs).unwrap().records;
-    let keys: std::collections::BTreeSet<_> = records
-        .iter()
-        .map(|r| (r.scenario.clone(), r.place.clone().map(|p| (p.launch, p.arm))))
-        .collect();
+    let keys: std::collections::BTreeSet<_> =
+        records.iter().map(|r| (r.scenario.clone(), r.place.clone().map(|p| (p.launch, p.arm)))).collect();
     assert_eq!(keys.len(), records.len(), "no launch is there twice");
     let other = run(&["gate", &gate, "--out", &out, "--resume"]);
     assert_eq!(other.status.code(), Some(1));
@@ -198,10 +206,16 @@ fn mistakes_are_told_before_anything_runs() {
     };
     says("/nowhere/gate.toml", "/nowhere/gate.toml: No such file");
     says(&place.file("g.toml", "a = \"kernel\"\n"), "g.toml:1:1: the gate has no cells");
-    says(&place.file("g.toml", &format!("[[cells]]\n{COUNTED}\n")), "the gate names no `a`: write a = \"kernel\"");
-    says(&place.gate("suite = \"tinny\"\nmetrics = [\"counters\"]"), "gate.toml:4:9: there is no suite `tinny`");
+    says(
+        &place.file("g.toml", &format!("[[cells]]\n{COUNTED}\n")),
+        "the gate names no `a`: write a = \"kernel\"",
+    );
+    says(
+        &place.gate("suite = \"tinny\"\nmetrics = [\"counters\"]"),
+        "gate.toml:5:9: there is no suite `tinny`",
+    );
     says(&place.gate("suite = \"tiny.toml\"\nmetrics = [\"countres\"]"), "the nearest is counters");
-    says(&place.gate(&format!("{COUNTED}\nfilter = \"slotz=1\"")), "gate.toml:4:9: ");
+    says(&place.gate(&format!("{COUNTED}\nfilter = \"slotz=1\"")), "gate.toml:5:9: ");
     says(&place.gate(&format!("{COUNTED}\nfloor = \"0%\"")), "a `floor` of 0 %");
     says(&place.gate(&format!("{COUNTED}\n[[cells]]\n{COUNTED}")), "is declared twice: narrow `filter`");
     let crowd = "suite = \"tiny.toml\"\nset = [\"slots=1:100:+1\", \"state=empty,taken-10,taken-20,taken-30,taken-40,taken-50\"]";
@@ -223,9 +237,14 @@ fn a_dry_run_says_what_it_takes_and_what_cells_get_no_verdict() {
     let example = run(&["gate", gates.join("example-regression.toml").to_str().unwrap(), "--dry-run"]);
     assert_eq!(example.status.code(), Some(0), "{}", text(&example.stderr));
     let place = Place::new();
-    let crowd = place.gate("suite = \"quick-locks\"\nset = [\"threads=64\"]\nmetrics = [\"ns_per_op\", \"counters\"]");
+    let crowd = place
+        .gate("suite = \"quick-locks\"\nset = [\"threads=64\"]\nmetrics = [\"ns_per_op\", \"counters\"]");
     let done = run(&["gate", &crowd, "--dry-run"]);
     assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
-    assert!(text(&done.stderr).contains("labelled oversubscribed and get no verdict"), "{}", text(&done.stderr));
+    assert!(
+        text(&done.stderr).contains("labelled oversubscribed and get no verdict"),
+        "{}",
+        text(&done.stderr)
+    );
     assert!(text(&done.stdout).contains("0 of them judged by paired time; screen: 0 launches"));
 }

@@ -9,6 +9,7 @@ use super::out::say;
 use super::session::{Driver, Where};
 use super::{Exit, Failure, complain};
 use crate::measure::doctor::{Look, examine, unfit};
+use crate::measure::fit;
 use crate::measure::folder::Folder;
 use crate::measure::gate::file::GateFile;
 use crate::measure::gate::finding::{Findings, Outcome};
@@ -17,7 +18,6 @@ use crate::measure::gate::{cases, shown};
 use crate::measure::paired::paired;
 use crate::measure::plan::RunPlan;
 use crate::measure::trial::Trial;
-use crate::measure::fit;
 use reports::compare::verdict::{State, Verdict};
 use reports::machine::Machine;
 use reports::record::RunRecord;
@@ -86,8 +86,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let stem = args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let path = args.place.folder(&format!("gate-{}", in_a_name(&stem)));
-    let folder =
-        if args.place.resume { Folder::resume_as(&path, &plan) } else { Folder::begin(&path, plan) };
+    let folder = if args.place.resume { Folder::resume_as(&path, &plan) } else { Folder::begin(&path, plan) };
     go(args, &path, folder.map_err(Failure::error)?)
 }
 
@@ -95,7 +94,10 @@ fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
     let file = GateFile::read(&args.file).map_err(refused)?;
     let side = |flag: &'static str, given: &Option<String>, written: &Option<String>| {
         given.clone().or_else(|| written.clone()).ok_or_else(|| {
-            Failure::usage(format!("{}: the gate names no `{flag}`: write {flag} = \"kernel\", or give --{flag}", file.name))
+            Failure::usage(format!(
+                "{}: the gate names no `{flag}`: write {flag} = \"kernel\", or give --{flag}",
+                file.name
+            ))
         })
     };
     let (a, b) = (side("a", &args.a, &file.a)?, side("b", &args.b, &file.b)?);
@@ -170,7 +172,7 @@ fn ended(args: &Args, records: &[RunRecord], findings: &Findings) -> Exit {
         .map(|finding| format!("{} of {}", finding.check.metric, finding.cell))
         .collect();
     if !regressed.is_empty() {
-        complain(format_args!("regressed: {}", regressed.join("; ")));
+        complain(format_args!("regressed:\n{}", regressed.join("\n")));
         return Exit::Regression;
     }
     if findings.void().next().is_some() {

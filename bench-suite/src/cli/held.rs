@@ -53,7 +53,7 @@ impl Gate<'_> {
         let changes = Changes { mode: Mode::Full, seed: self.seed, ..Changes::default() };
         let control = one(CONTROL, &changes, limits)?;
         let control = control.cells.into_iter().next().map(|cell| (control.planned, cell));
-        Ok(plan(held, control, comparison, self.seed))
+        Ok(plan(held, control, comparison, (self.seed, self.file.effort)))
     }
 
     fn held(&self, limits: Limits, known: &[Calibrated]) -> Result<Vec<Held>, Failure> {
@@ -63,7 +63,9 @@ impl Gate<'_> {
             for held in self.of_entry(entry, (&a, &b), limits, known)? {
                 let name = &held.pair.name;
                 if !seen.insert(name.clone()) {
-                    return Err(self.wrong(entry, format!("the cell {name} is declared twice: narrow `filter`")));
+                    return Err(
+                        self.wrong(entry, format!("the cell {name} is declared twice: narrow `filter`"))
+                    );
                 }
                 all.push(held);
             }
@@ -95,8 +97,10 @@ impl Gate<'_> {
             seed: self.seed,
         };
         let asked = Asked { suite: &entry.suite, choice: &choice, floor: entry.floor, limits, known: None };
-        let (suite, both) = pairs(&asked, a, b)
-            .map_err(|failure| Failure { message: self.file.error(entry, &failure.message).to_string(), ..failure })?;
+        let (suite, both) = pairs(&asked, a, b).map_err(|failure| Failure {
+            message: self.file.error(entry, &failure.message).to_string(),
+            ..failure
+        })?;
         let held = both.into_iter().map(|(mut pair, a, b)| {
             let threads = fit::threads(&a).max(fit::threads(&b));
             let floors = known.iter().filter(|known| known.cells.contains_key(&pair.name));

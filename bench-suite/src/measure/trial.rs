@@ -93,7 +93,8 @@ impl Trial {
     /// Gives the open cells that `goes_on` does not want no further blocks: they keep their verdicts.
     pub fn leave(&mut self, goes_on: impl Fn(&Verdict) -> bool) {
         if let Some(judge) = &mut self.judge {
-            let stay = self.verdicts.iter().filter(|verdict| !verdict.state.is_decided() && !goes_on(verdict));
+            let stay =
+                self.verdicts.iter().filter(|verdict| !verdict.state.is_decided() && !goes_on(verdict));
             stay.for_each(|verdict| judge.leave(verdict));
         }
     }

@@ -68,7 +68,10 @@ mod tests {
         let xml = junit("gate.toml", &Findings { all, control: None });
         assert!(xml.contains("tests=\"5\" errors=\"1\" skipped=\"2\" failures=\"1\""), "{xml}");
         assert!(xml.contains("<failure message=\"regressed: +100.00 %\""), "{xml}");
-        assert!(xml.contains("slots_scanned 1 -&gt; 2") && xml.contains("valgrind is not installed"), "{xml}");
+        assert!(
+            xml.contains("slots_scanned 1 -&gt; 2") && xml.contains("valgrind is not installed"),
+            "{xml}"
+        );
         assert!(xml.contains("name=\"s/x=1 counters\" classname=\"gate.s\""), "{xml}");
     }
 }

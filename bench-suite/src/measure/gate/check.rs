@@ -7,8 +7,8 @@ use super::super::metrics;
 use reports::quantile::Quantile;
 use serde::{Deserialize, Serialize};
 use swiotlb_core::probe::Counts;
-use workloads::suite::error::{nearest, unknown};
 use workloads::suite::Cell;
+use workloads::suite::error::{nearest, unknown};
 use workloads::suite::keys::{Scenario, Sort};
 
 /// All step counters of a cell together.

@@ -4,6 +4,7 @@
 //! a = "kernel"
 //! b = "fast"
 //! alpha = "5%"
+//! effort = "full"
 //!
 //! [[cells]]
 //! suite = "quick-search"
@@ -18,13 +19,13 @@ use super::check::mistake;
 use reports::compare::effect::from_percent;
 use std::ops::Range;
 use std::path::Path;
-use workloads::suite::SuiteError;
 use workloads::suite::error::Place;
 use workloads::suite::filter::Filter;
 use workloads::suite::table::{Keys, Source, Table};
+use workloads::suite::{Mode, SuiteError};
 
 /// What a gate's file may have.
-const GATE: &[&str] = &["a", "b", "alpha", "cells"];
+const GATE: &[&str] = &["a", "b", "alpha", "effort", "cells"];
 /// What an entry of its cells may have.
 const CELLS: &[&str] = &["suite", "filter", "set", "metrics", "floor"];
 /// The error of the whole family where none is given.
@@ -45,6 +46,9 @@ pub struct GateFile {
     pub b: Option<String>,
     /// The probability of any false regression or improvement in the family, in (0, 1).
     pub alpha: f64,
+    /// How long each launch measures: a quick one has fewer batches, and waits less for quiet ones. The cells are
+    /// those of a full run all the same.
+    pub effort: Mode,
     /// The cells, never none.
     pub cells: Vec<Entry>,
 }
@@ -96,7 +100,7 @@ impl GateFile {
     pub fn parse(name: &str, text: &str) -> Result<Self, SuiteError> {
         let mut file = Table::file(Source { name, text }, "gate", Keys::Known(GATE))?;
         let (a, b) = (file.text_if("a")?, file.text_if("b")?);
-        let alpha = alpha(&mut file)?;
+        let (alpha, effort) = (alpha(&mut file)?, effort(&mut file)?);
         let cells = file.tables("cells", Keys::Known(CELLS))?;
         let cells = cells.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         if cells.is_empty() {
@@ -104,7 +108,7 @@ impl GateFile {
                 "the gate has no cells: write [[cells]] with `suite` and `metrics`, as suite = \"quick-search\"",
             ));
         }
-        Ok(Self { name: name.to_owned(), a, b, alpha, cells })
+        Ok(Self { name: name.to_owned(), a, b, alpha, effort, cells })
     }
 
     /// A mistake in an entry.
@@ -134,6 +138,23 @@ fn alpha(file: &mut Table<'_>) -> Result<f64, SuiteError> {
     }
 }
 
+fn effort(file: &mut Table<'_>) -> Result<Mode, SuiteError> {
+    let place = place_of(file, "effort");
+    match file.text_if("effort")?.as_deref() {
+        None | Some("full") => Ok(Mode::Full),
+        Some("quick") => Ok(Mode::Quick),
+        Some(other) => {
+            let message = format!("`effort` is `{}`: write \"full\" or \"quick\"", other.escape_debug());
+            Err(at(file, file.source().place(place), message))
+        }
+    }
+}
+
+/// Where a key is written.
+fn place_of(table: &Table<'_>, key: &str) -> Range<usize> {
+    table.keys().into_iter().find(|(there, _)| *there == key).map(|(_, span)| span).unwrap_or_default()
+}
+
 fn floor(table: &mut Table<'_>) -> Result<f64, SuiteError> {
     let Some((percent, place)) = percentage(table, "floor")? else { return Ok(from_percent(FLOOR)) };
     match percent {
@@ -154,11 +175,11 @@ fn floor(table: &mut Table<'_>) -> Result<f64, SuiteError> {
 
 /// A percentage that may lack, and where it is.
 fn percentage(table: &mut Table<'_>, key: &'static str) -> Result<Option<(f64, Place)>, SuiteError> {
-    if !table.keys().iter().any(|(there, _)| *there == key) {
+    let span = place_of(table, key);
+    if span.is_empty() {
         return Ok(None);
     }
-    let place = table.keys().iter().find(|(there, _)| *there == key).map(|(_, span)| span.clone());
-    let place = table.source().place(place.unwrap_or_default());
+    let place = table.source().place(span);
     let text = table.text(key).map_err(|error| SuiteError {
         message: format!("`{key}` has to be a percentage in quotes, as {key} = \"1%\""),
         ..error
@@ -179,7 +200,8 @@ fn metrics(table: &mut Table<'_>) -> Result<Vec<String>, SuiteError> {
     }
     let mut names: Vec<String> = Vec::new();
     for (name, span) in found {
-        let wrong = mistake(&name).or_else(|| names.contains(&name).then(|| format!("`{name}` is there twice")));
+        let wrong =
+            mistake(&name).or_else(|| names.contains(&name).then(|| format!("`{name}` is there twice")));
         if let Some(message) = wrong {
             return Err(table.source().error(span, format!("`metrics`: {message}")));
         }
@@ -189,8 +211,7 @@ fn metrics(table: &mut Table<'_>) -> Result<Vec<String>, SuiteError> {
 }
 
 fn filter(table: &mut Table<'_>) -> Result<String, SuiteError> {
-    let span: Range<usize> =
-        table.keys().iter().find(|(key, _)| *key == "filter").map(|(_, span)| span.clone()).unwrap_or_default();
+    let span = place_of(table, "filter");
     let text = table.text_if("filter")?.unwrap_or_default();
     Filter::parse(&text).map_err(|message| table.source().error(span, format!("`filter`: {message}")))?;
     Ok(text)
@@ -210,7 +231,8 @@ mod tests {
 
     #[test]
     fn what_is_declared() {
-        let text = format!("a = \"kernel\"\nalpha = \"1%\"\n{CELL}filter = \"nslabs=4096\"\nfloor = \"2 %\"\n");
+        let text =
+            format!("a = \"kernel\"\nalpha = \"1%\"\n{CELL}filter = \"nslabs=4096\"\nfloor = \"2 %\"\n");
         let file = GateFile::parse("g.toml", &text).unwrap();
         assert_eq!((file.a.as_deref(), file.b.as_deref(), file.alpha), (Some("kernel"), None, 0.01));
         let entry = &file.cells[0];
@@ -232,6 +254,7 @@ mod tests {
             ("alpha = 0.05\n", "g.toml:1:9: `alpha` has to be a percentage in quotes, as alpha = \"1%\""),
             ("[[cells]]\nsuite = \"areas\"\n", "g.toml:1:1: these cells have no `metrics`: write"),
             ("[[cells]]\nmetrics = [\"memory\"]\n", "g.toml:1:1: the cells lacks `suite`"),
+            ("effort = \"much\"\n", "g.toml:1:1: `effort` is `much`: write \"full\" or \"quick\""),
             ("cells = 3\n", "`cells` has to be written as [[cells]]"),
         ] {
             let error = GateFile::parse("g.toml", text).unwrap_err().to_string();

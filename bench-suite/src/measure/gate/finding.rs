@@ -117,7 +117,10 @@ fn none(outcome: Outcome) -> Finding {
 fn counted(plan: &RunPlan, check: &Check, records: &[RunRecord]) -> Finding {
     let launch = |arm: &str| {
         let cell = 2 * check.pair + u32::from(arm == "B");
-        let step = plan.steps.iter().find(|s| s.cell == cell && s.counting.is_some() && s.arm.as_deref() == Some(arm));
+        let step = plan
+            .steps
+            .iter()
+            .find(|s| s.cell == cell && s.counting.is_some() && s.arm.as_deref() == Some(arm));
         let key = step.and_then(|step| plan.spec(step)).map(|spec| super::super::plan::key_of(&spec))?;
         records.iter().find(|record| super::super::plan::done(std::slice::from_ref(record)).contains(&key))
     };
@@ -215,7 +218,8 @@ fn advised(trial: &Trial, pair: &Pair, paired: &Paired<'_>, check: &Check) -> Fi
     }
     let verdict = alone(trial, paired, metric, pair.floor.value()).filter(|verdict| verdict.blocks > 0);
     let Some(verdict) = verdict else {
-        let why = paired.why_void().map_or_else(|| format!("no block of this cell has {metric}"), str::to_owned);
+        let why =
+            paired.why_void().map_or_else(|| format!("no block of this cell has {metric}"), str::to_owned);
         return none(Outcome::NotMeasured(why));
     };
     let (a, b) = (paired.median("A", metric), paired.median("B", metric));

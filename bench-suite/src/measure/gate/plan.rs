@@ -28,26 +28,31 @@ pub struct Held {
     pub oversubscribed: bool,
 }
 
-/// The plan of a gate over `held`, with the control's suite and cell; `comparison` has no pairs yet.
+/// The plan of a gate over `held`, with the control's suite and cell; `comparison` has no pairs yet. `effort` is how
+/// long each launch measures.
 #[must_use]
 pub fn plan(
     held: Vec<Held>,
     control: Option<(PlannedSuite, Cell)>,
     mut comparison: Comparison,
-    seed: u64,
+    (seed, effort): (u64, Mode),
 ) -> RunPlan {
-    let mut plan = RunPlan::empty(seed, Mode::Full);
+    let mut plan = RunPlan::empty(seed, effort);
     let (mut timed, mut counted) = (Vec::new(), Vec::new());
     for (held, number) in held.into_iter().zip(0..) {
-        let runs = |wanted: fn(Trust) -> bool| !held.oversubscribed && held.metrics.iter().any(|m| wanted(m.1));
+        let runs =
+            |wanted: fn(Trust) -> bool| !held.oversubscribed && held.metrics.iter().any(|m| wanted(m.1));
         timed.push(runs(Trust::is_timed));
         counted.push(counting(&held).filter(|_| !held.oversubscribed));
         let judged = runs(|trust| trust == Trust::Time);
         let suite = number_of(&mut plan.suites, held.suite);
         plan.cells.extend([(suite, held.a), (suite, held.b)]);
         comparison.pairs.push(Pair { judged, ..held.pair });
-        plan.checks
-            .extend(held.metrics.into_iter().map(|(metric, trust)| Check { pair: number, metric, trust }));
+        plan.checks.extend(held.metrics.into_iter().map(|(metric, trust)| Check {
+            pair: number,
+            metric,
+            trust,
+        }));
     }
     if let Some((suite, cell)) = control.filter(|_| timed.contains(&true)) {
         timed.push(true);
@@ -56,7 +61,8 @@ pub fn plan(
         comparison.pairs.push(Pair { name, floor: Default::default(), judged: false });
     }
     let after_all = 2 * comparison.rules.looks.last();
-    plan.steps = counted.into_iter().zip(0..).flat_map(|(counts, pair)| counts_of(counts, pair, after_all)).collect();
+    plan.steps =
+        counted.into_iter().zip(0..).flat_map(|(counts, pair)| counts_of(counts, pair, after_all)).collect();
     let has_blocks = |pair: u32| usize::try_from(pair).is_ok_and(|pair| timed.get(pair) == Some(&true));
     plan.steps.extend(blocks(&comparison, seed, has_blocks));
     plan.comparison = Some(comparison);
@@ -126,7 +132,7 @@ mod tests {
         let (a, b, metric) = ("a".into(), "b".into(), "ns_per_op".into());
         let comparison = Comparison { a, b, null: false, metric, rules, calibration: None, pairs: vec![] };
         let suite = PlannedSuite { source_name: "control.toml".into(), text: "c".into() };
-        plan(all, Some((suite, cell("control/"))), comparison, 1)
+        plan(all, Some((suite, cell("control/"))), comparison, (1, Mode::Full))
     }
 
     fn launches(plan: &RunPlan, pair: u32, counting: bool) -> usize {

@@ -26,7 +26,8 @@ pub fn table(plan: &RunPlan, findings: &Findings) -> Table {
     ];
     let mut table = Table::new(format!("Gate: {sides}"), columns);
     findings.all.iter().for_each(|finding| table.push(row(finding)));
-    table.notes = comparison.map(judged::notes).unwrap_or_default();
+    table.notes =
+        comparison.filter(|c| c.pairs.iter().any(|pair| pair.judged)).map(judged::notes).unwrap_or_default();
     table.notes.push(
         "Trust: exact: counted, any difference is a change; 0.1 %: counted, so much is none; time: the judge's word; \
          advice: fails nothing."
@@ -93,7 +94,8 @@ pub fn rests_on(finding: &Finding) -> String {
 }
 
 fn blocks(verdict: &Verdict) -> String {
-    let lost = if verdict.discarded > 0 { format!(", {} discarded", verdict.discarded) } else { String::new() };
+    let lost =
+        if verdict.discarded > 0 { format!(", {} discarded", verdict.discarded) } else { String::new() };
     let finds = verdict.minimum_detectable.map(|effect| format!(", finds {} %", judged::magnitude(effect)));
     let floor = judged::magnitude(verdict.floor.value());
     format!("{} blocks{lost}, floor {floor} %{}", verdict.blocks, finds.unwrap_or_default())
@@ -157,7 +159,7 @@ pub fn outlook(plan: &RunPlan, seconds: impl Fn(u32) -> f64) -> String {
         launches.1,
         minutes(all_seconds.1)
     );
-    for note in judged::notes(comparison) {
+    for note in judged::notes(comparison).into_iter().filter(|_| family > 0) {
         text.push_str(&note);
         text.push('\n');
     }
