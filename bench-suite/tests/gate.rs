@@ -4,8 +4,11 @@
 mod fast_suite;
 
 use fast_suite::{program, run, text};
+use reports::record::RunRecord;
 use reports::store;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -114,10 +117,11 @@ fn equal_sides_pass_and_instructions_are_counted_or_said_not_to_be() {
     let place = Place::new();
     let gate = place.gate("suite = \"tiny.toml\"\nmetrics = [\"counters\", \"instructions\", \"memory\"]");
     let out = place.name("out");
-    let done = run(&["gate", &gate, "--out", &out]);
+    // In an empty folder there is no valgrind.
+    let path = place.name("empty");
+    let done = program(&["gate", &gate, "--out", &out]).env("PATH", path).output().unwrap();
     let shown = text(&done.stdout);
     assert_eq!(done.status.code(), Some(0), "{shown}{}", text(&done.stderr));
-    // Without PATH there is no valgrind.
     assert!(shown.contains("not measured: valgrind is not installed"), "{shown}");
     assert!(shown.contains("2 equal or equivalent"), "{shown}");
 }
@@ -167,15 +171,11 @@ fn an_exact_regression_stands_whatever_the_calibration_says_of_times() {
 
 #[test]
 fn a_gate_that_was_killed_goes_on_where_it_was() {
-    let (_alone, place) = (alone(), Place::new());
-    let both = format!("{COUNTED}\n[[cells]]\n{PAIRED}");
-    // Both suites have to take the sides: policies for one, none for the other, would not do.
-    let gate = place.gate(COUNTED);
+    let place = Place::new();
+    let gate = place.gate(&format!("{COUNTED}\nset = [\"slots=1:16:+1\"]"));
     let out = place.name("out");
-    assert_eq!(run(&["gate", &place.gate(&both), "--out", &out]).status.code(), Some(2));
-    let gate_of_times = place.gate(PAIRED);
-    let sides = ["gate", &gate_of_times, "--a", "none", "--b", "none", "--out", &out];
-    let mut child = program(&sides).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let arguments = ["gate", &gate, "--b", "fast", "--out", &out];
+    let mut child = program(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let (begun, runs) = (Instant::now(), place.path("out").join("runs.jsonl"));
     while std::fs::read(&runs).map_or(0, |text| text.iter().filter(|b| **b == b'\n').count()) < 3 {
         assert!(begun.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none());
@@ -183,17 +183,19 @@ fn a_gate_that_was_killed_goes_on_where_it_was() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    let taken = run(&sides);
+    assert!(place.records("out") < 32, "it was killed on the way");
+    let taken = run(&arguments);
     assert_eq!(taken.status.code(), Some(1));
     assert!(text(&taken.stderr).contains("holds a run: --resume goes on with it"), "{}", text(&taken.stderr));
-    let done = run(&[&sides[..], &["--resume"]].concat());
+    let done = run(&[&arguments[..], &["--resume"]].concat());
     assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
     let records = store::load(&runs).unwrap().records;
-    let keys: std::collections::BTreeSet<_> =
-        records.iter().map(|r| (r.scenario.clone(), r.place.clone().map(|p| (p.launch, p.arm)))).collect();
-    assert_eq!(keys.len(), records.len(), "no launch is there twice");
+    let key = |r: &RunRecord| (r.scenario.clone(), r.place.clone().map(|place| (place.launch, place.arm)));
+    let keys: BTreeSet<_> = records.iter().map(key).collect();
+    assert_eq!((keys.len(), records.len()), (32, 32), "every launch is there once");
     let other = run(&["gate", &gate, "--out", &out, "--resume"]);
     assert_eq!(other.status.code(), Some(1));
+    assert!(text(&other.stderr).contains("a run of other cells"), "{}", text(&other.stderr));
 }
 
 #[test]
@@ -212,13 +214,13 @@ fn mistakes_are_told_before_anything_runs() {
     );
     says(
         &place.gate("suite = \"tinny\"\nmetrics = [\"counters\"]"),
-        "gate.toml:5:9: there is no suite `tinny`",
+        "gate.toml:5:9: suites: there is no suite `tinny`",
     );
     says(&place.gate("suite = \"tiny.toml\"\nmetrics = [\"countres\"]"), "the nearest is counters");
     says(&place.gate(&format!("{COUNTED}\nfilter = \"slotz=1\"")), "gate.toml:5:9: ");
     says(&place.gate(&format!("{COUNTED}\nfloor = \"0%\"")), "a `floor` of 0 %");
     says(&place.gate(&format!("{COUNTED}\n[[cells]]\n{COUNTED}")), "is declared twice: narrow `filter`");
-    let crowd = "suite = \"tiny.toml\"\nset = [\"slots=1:100:+1\", \"state=empty,taken-10,taken-20,taken-30,taken-40,taken-50\"]";
+    let crowd = "suite = \"tiny.toml\"\nset = [\"slots=1:128:+1\", \"state=empty,taken-10,taken-50,taken-90,aged-50\"]";
     says(&place.gate(&format!("{crowd}\nmetrics = [\"counters\"]")), "and 500 are the most");
     says(
         &place.gate(&format!("{COUNTED}\n[[cells]]\nsuite = \"tiny.toml\"\nset = [\"slots=1\"]\nmetrics = [\"ns_per_op\", \"lower_quartile_ns\"]")),

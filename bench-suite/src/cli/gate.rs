@@ -71,7 +71,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let plan = planned(args, &machine)?;
     check(&plan)?;
     let is_fit = fits(&plan, fit::limits(&machine));
-    say(&shown::outlook(&plan, &seconds(&plan)?))?;
+    let outlook = shown::outlook(&plan, seconds(&plan)?);
+    if args.dry_run {
+        say(&outlook)?;
+    } else {
+        complain(outlook);
+    }
     warn(&plan);
     if args.place.strict && !is_fit {
         return Ok(Exit::Unfit);

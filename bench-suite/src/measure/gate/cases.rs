@@ -16,7 +16,7 @@ pub fn junit(name: &str, findings: &Findings) -> String {
 }
 
 fn case(finding: &Finding) -> Case {
-    let (message, text) = (line(finding), rests_on(finding));
+    let (message, text) = (line(finding), whole(finding));
     let outcome = match &finding.outcome {
         Outcome::Said(State::Regressed) => junit::Outcome::Failed { message, text },
         Outcome::Said(State::Improved | State::Equivalent) => junit::Outcome::Passed,
@@ -26,7 +26,7 @@ fn case(finding: &Finding) -> Case {
         Outcome::Void(_) => junit::Outcome::Error { message, text },
     };
     let passed = outcome == junit::Outcome::Passed;
-    let system_out = if passed { format!("{}; {}", line(finding), rests_on(finding)) } else { String::new() };
+    let system_out = if passed { format!("{}\n{}", line(finding), whole(finding)) } else { String::new() };
     let suite = finding.cell.split('/').next().unwrap_or_default();
     Case {
         name: format!("{} {}", finding.cell, finding.check.metric),
@@ -36,6 +36,12 @@ fn case(finding: &Finding) -> Case {
         outcome,
         system_out,
     }
+}
+
+/// Both numbers, and what the verdict rests on.
+fn whole(finding: &Finding) -> String {
+    let numbers = finding.a.zip(finding.b).map(|(a, b)| format!("A = {a}, B = {b}\n"));
+    format!("{}{}", numbers.unwrap_or_default(), rests_on(finding))
 }
 
 /// `regressed: +3.1 [+2.0, +4.2] %`.

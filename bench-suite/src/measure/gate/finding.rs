@@ -241,3 +241,44 @@ fn alone(trial: &Trial, paired: &Paired<'_>, metric: &str, floor: f64) -> Option
     let mut judge = Judge::new(rules, vec![question]).ok()?;
     judge.look(first.blocks, &[(String::new(), blocks)].into()).ok()?.verdicts.pop()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reports::record::{Kind, PolicyName};
+
+    fn record(counters: &[(&str, u64)]) -> RunRecord {
+        let mut record = RunRecord::new(Kind::Cell, "s/x", PolicyName::default());
+        record.counters = counters.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
+        record
+    }
+
+    #[test]
+    fn what_is_counted_has_no_noise() {
+        let exact = |a, b| compare(a, b, 0.0, Better::Lower);
+        assert_eq!(
+            [exact(5.0, 5.0), exact(5.0, 6.0), exact(5.0, 4.0), exact(0.0, 0.0), exact(0.0, 1.0)],
+            [State::Equivalent, State::Regressed, State::Improved, State::Equivalent, State::Regressed]
+        );
+        let nearly = |b| compare(1_000.0, b, 0.001, Better::Lower);
+        assert_eq!(
+            [nearly(1_001.0), nearly(1_001.5), nearly(998.0)],
+            [State::Equivalent, State::Regressed, State::Improved]
+        );
+        assert_eq!(compare(1.0, 2.0, 0.0, Better::Higher), State::Improved);
+    }
+
+    #[test]
+    fn one_counter_that_rose_is_a_regression_and_all_that_differ_are_told() {
+        let base = record(&[("locks_taken", 7), ("slots_scanned", 10), ("sections_to_4_steps", 3)]);
+        let of = |other: &[(&str, u64)]| steps(&base, &record(other), 0.0);
+        let same = of(&[("locks_taken", 7), ("slots_scanned", 10), ("sections_to_4_steps", 3)]);
+        assert_eq!((same.outcome, same.steps.len()), (Outcome::Said(State::Equivalent), 0));
+        let mixed = of(&[("locks_taken", 6), ("slots_scanned", 11), ("sections_to_4_steps", 4)]);
+        assert_eq!((mixed.outcome, mixed.steps.len()), (Outcome::Said(State::Regressed), 2));
+        // A search that is shorter has more short sections.
+        let fewer = of(&[("locks_taken", 7), ("slots_scanned", 9), ("sections_to_4_steps", 9)]);
+        assert_eq!(fewer.outcome, Outcome::Said(State::Improved));
+        assert!(matches!(steps(&record(&[]), &record(&[]), 0.0).outcome, Outcome::NotMeasured(_)));
+    }
+}
