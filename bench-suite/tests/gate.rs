@@ -1,14 +1,11 @@
 //! Gates as a user meets them: whole ones of tiny suites, with their exit codes.
 #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
 
-mod fast_suite;
-
-use fast_suite::{program, run, text};
 use reports::record::RunRecord;
 use reports::store;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,6 +34,21 @@ operations = 4000
 [axes]
 service = ["2us"]
 "#;
+
+/// The program, with no variable set.
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
+    command.args(arguments).env_clear();
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
 
 /// Launches of two gates at once would share a core: one at a time.
 fn alone() -> MutexGuard<'static, ()> {

@@ -11,8 +11,8 @@ const MOST_BYTES: u64 = 1 << 20;
 /// How much of it.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Only run so many batches of the cell's operations, and say how many operations a batch has: for a tool that
-    /// counts instructions.
+    /// Only run so many batches of the cell's operations where a tool that counts instructions looks for them, and say
+    /// how many operations a batch has.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     batches: Option<u32>,
 }

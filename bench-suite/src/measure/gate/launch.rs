@@ -1,19 +1,20 @@
 //! The launches of a gate: those that count instructions run under callgrind as well.
 //!
-//! The child prepares the cell's state and runs some batches of its operations; once few, once many. What lies between
-//! the two is of the operations alone: start, set-up and end are in both. One number, instructions of an operation.
+//! The child prepares the cell's state and runs batches of its operations in a function that callgrind looks for by its
+//! name, so that start, set-up and end are not counted. One number, instructions of an operation.
 //!
 //! Invariant: where nothing can be counted (no valgrind, a program that does not run under it), the record says so in a
 //! note, and is not void for it.
 
-use super::super::launch::{Done, Launch, Launched, Processes};
+use super::super::launch::{Done, Launch, Launched, Output, Processes};
 use super::check::INSTRUCTIONS;
+use crate::cell::counting::COUNTED;
 use crate::cell::{CellSpec, Counting};
 use reports::record::RunRecord;
 use std::process::Command;
 
-/// Batches of the short run, and of the long one.
-const BATCHES: [u32; 2] = [2, 34];
+/// Batches that are counted.
+const BATCHES: u32 = 16;
 /// What a note begins with that says why there is no number of instructions.
 const NOT_COUNTED: &str = "instructions not counted: ";
 /// The program that counts.
@@ -66,44 +67,37 @@ enum Found {
 
 /// Instructions of one operation.
 fn instructions(processes: &Processes, spec: &CellSpec) -> std::io::Result<Found> {
-    let mut counted = Vec::new();
-    for batches in BATCHES {
-        match under_callgrind(processes, spec, batches)? {
-            Ok(found) => counted.push(found),
-            Err(other) => return Ok(other),
-        }
-    }
-    let [(few, ops), (many, _)] = counted.as_slice() else { return Ok(Found::Stopped) };
-    let operations = ops * f64::from(BATCHES[1] - BATCHES[0]);
-    Ok(Found::Number((many - few) / operations))
-}
-
-/// All instructions of a process that runs so many batches, and the operations of a batch.
-fn under_callgrind(
-    processes: &Processes,
-    spec: &CellSpec,
-    batches: u32,
-) -> std::io::Result<Result<(f64, f64), Found>> {
     let mut command = Command::new(VALGRIND);
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--"]).arg(&processes.program);
-    command.args(["cell", "--batches"]).arg(batches.to_string());
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    command.arg(format!("--toggle-collect=*{COUNTED}*")).arg("--").arg(&processes.program);
+    command.args(["cell", "--batches"]).arg(BATCHES.to_string());
     let done = match processes.run(command, spec) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Err(Found::Nothing("valgrind is not installed".to_owned())));
+            return Ok(Found::Nothing("valgrind is not installed".to_owned()));
         }
         done => done?,
     };
     Ok(match done {
-        Done::Stopped => Err(Found::Stopped),
-        Done::TooLong(why) => Err(Found::Nothing(format!("under callgrind {why}"))),
-        Done::Output(done) => {
-            let complaint = String::from_utf8_lossy(&done.complaint);
-            let ops = String::from_utf8_lossy(&done.output).trim().parse().ok();
-            let found = collected(&complaint).zip(ops).filter(|_| done.status.success());
-            let last = complaint.lines().last().unwrap_or_default().trim();
-            found.ok_or_else(|| Found::Nothing(format!("callgrind ended with {}: {last}", done.status)))
-        }
+        Done::Stopped => Found::Stopped,
+        Done::TooLong(why) => Found::Nothing(format!("under callgrind {why}")),
+        Done::Output(done) => of_one(&done),
     })
+}
+
+/// What callgrind collected, by the operations that the child says a batch has.
+fn of_one(done: &Output) -> Found {
+    let complaint = String::from_utf8_lossy(&done.complaint);
+    let ops: Option<f64> = String::from_utf8_lossy(&done.output).trim().parse().ok();
+    match collected(&complaint).zip(ops).filter(|_| done.status.success()) {
+        Some((0.0, _)) => {
+            Found::Nothing(format!("callgrind saw no function {COUNTED}: the program is stripped"))
+        }
+        Some((all, ops)) => Found::Number(all / (ops * f64::from(BATCHES))),
+        None => {
+            let last = complaint.lines().last().unwrap_or_default().trim();
+            Found::Nothing(format!("callgrind ended with {}: {last}", done.status))
+        }
+    }
 }
 
 /// `==123== Collected : 456`.

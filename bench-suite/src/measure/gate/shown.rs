@@ -166,5 +166,5 @@ pub fn outlook(plan: &RunPlan, seconds: impl Fn(u32) -> f64) -> String {
     text
 }
 
-/// A counting launch takes so many times what a timed one takes, callgrind's two included.
+/// A counting launch takes so many times what a timed one takes, callgrind's included.
 const COUNTING_TAKES: f64 = 5.0;
