@@ -109,9 +109,9 @@ fn more_steps_are_a_regression_and_fewer_are_not() {
     assert_eq!(done.status.code(), Some(3), "{shown}{}", text(&done.stderr));
     assert!(text(&done.stderr).contains("regressed:\n  counters of tiny/"), "{}", text(&done.stderr));
     assert!(shown.contains("written_at_map") && shown.contains("regressed"), "{shown}");
-    let xml = std::fs::read_to_string(junit).unwrap();
+    let xml = std::fs::read_to_string(&junit).unwrap();
     assert!(xml.contains("tests=\"2\"") && xml.contains("<failure message=\"regressed"), "{xml}");
-    assert!(std::fs::read_to_string(summary).unwrap().starts_with("### Gate: B = kernel against A = fast"));
+    assert!(std::fs::read_to_string(&summary).unwrap().starts_with("### Gate: B = kernel against A = fast"));
     // One launch of each side, and nothing is timed.
     assert_eq!(place.records("out"), 2);
     // The same again from what was kept.

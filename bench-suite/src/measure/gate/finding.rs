@@ -156,13 +156,8 @@ fn steps(a: &RunRecord, b: &RunRecord, tolerance: f64) -> Finding {
         per_op.or_else(|| metric::of(record, &format!("counter.{name}"))).unwrap_or(0.0)
     };
     let all = names.into_iter().map(|name| (name.clone(), number(a, name), number(b, name)));
-    let mut differ: Vec<_> =
-        all.filter(|(_, a, b)| compare(*a, *b, tolerance, Better::Lower) != State::Equivalent).collect();
-    // The histogram of steps per section follows from the rest: it moves to where its steps went, in both directions.
-    let told = |name: &str| !name.starts_with("sections_");
-    if differ.iter().any(|(name, ..)| told(name)) {
-        differ.retain(|(name, ..)| told(name));
-    }
+    let differ = all.filter(|(_, a, b)| compare(*a, *b, tolerance, Better::Lower) != State::Equivalent);
+    let differ = told(differ.collect());
     let more = differ.iter().any(|(_, a, b)| b > a);
     let state = match (differ.is_empty(), more) {
         (true, _) => State::Equivalent,
@@ -170,6 +165,21 @@ fn steps(a: &RunRecord, b: &RunRecord, tolerance: f64) -> Finding {
         (false, false) => State::Improved,
     };
     Finding { steps: differ, ..none(Outcome::Said(state)) }
+}
+
+/// Steps that differ, without the histogram of steps per section where others tell the same: it moves to where its steps
+/// went, in both directions.
+fn told(mut differ: Vec<(String, f64, f64)>) -> Vec<(String, f64, f64)> {
+    let of_sections = |name: &str| name.starts_with("sections_");
+    if differ.iter().any(|(name, ..)| !of_sections(name)) {
+        differ.retain(|(name, ..)| !of_sections(name));
+    }
+    differ
+}
+
+/// Steps of timed launches that differ.
+fn differing(paired: &Paired<'_>) -> Vec<(String, f64, f64)> {
+    told(paired.steps().into_iter().filter(|(_, a, b)| a.total_cmp(b).is_ne()).collect())
 }
 
 /// Why two records lack a number.
@@ -199,8 +209,7 @@ fn timed(trial: &Trial, pair: &Pair, paired: &Paired<'_>, believed: bool) -> Fin
         _ => Outcome::Advice(verdict.state),
     };
     let (a, b) = (paired.median("A", metric), paired.median("B", metric));
-    let mut steps = paired.steps();
-    steps.retain(|(_, a, b)| a.total_cmp(b).is_ne());
+    let steps = differing(paired);
     Finding { a, b, verdict: Some(verdict), steps, ..none(outcome) }
 }
 
@@ -211,8 +220,7 @@ fn advised(trial: &Trial, pair: &Pair, paired: &Paired<'_>, check: &Check) -> Fi
         return none(Outcome::NotMeasured("several threads: nothing is exact".to_owned()));
     }
     if metric == COUNTERS {
-        let mut steps = paired.steps();
-        steps.retain(|(_, a, b)| a.total_cmp(b).is_ne());
+        let steps = differing(paired);
         let state = if steps.is_empty() { State::Equivalent } else { State::Inconclusive };
         return Finding { steps, ..none(Outcome::Advice(state)) };
     }
