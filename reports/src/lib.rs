@@ -15,6 +15,7 @@ pub mod date;
 pub mod evidence;
 pub mod fingerprint;
 pub mod history;
+pub mod junit;
 pub mod latency;
 pub mod machine;
 pub mod markdown;

@@ -41,7 +41,10 @@ fn under_policy(
 }
 
 /// The policy of a cell.
-fn entry(spec: &CellSpec) -> Result<&'static Entry, CellError> {
+///
+/// # Errors
+/// None, or one that there is not.
+pub(super) fn entry(spec: &CellSpec) -> Result<&'static Entry, CellError> {
     if spec.cell.policy == NO_POLICY {
         return Err(CellError::Spec(format!("`{}` wants a policy", spec.cell.scenario)));
     }

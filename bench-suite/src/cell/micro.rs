@@ -64,12 +64,12 @@ fn void(measured: &Measured, sort: Sort) -> Option<String> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "maps an error")]
-fn in_words(error: ScenarioError) -> CellError {
+pub(super) fn in_words(error: ScenarioError) -> CellError {
     CellError::Run(error.to_string())
 }
 
 /// How much is measured: what one batch costs differs by the sort.
-fn effort(quick: bool, scenario: &Scenario) -> Effort {
+pub(super) fn effort(quick: bool, scenario: &Scenario) -> Effort {
     let ops = match scenario {
         // A storm for each batch.
         Scenario::Fallback(cell) if cell.storm == Storm::Outruns => 256,
@@ -110,7 +110,7 @@ fn numbers(measured: Measured, ops: u64) -> CellOutcome {
     }
 }
 
-fn violated(wrong: u64, ops: u64) -> CellOutcome {
+pub(super) fn violated(wrong: u64, ops: u64) -> CellOutcome {
     let mode = "every operation's outcome; ownership in the counting pass".to_owned();
     CellOutcome { oracle: Some(Oracle { mode, checked: ops, violations: wrong }), ..CellOutcome::default() }
 }

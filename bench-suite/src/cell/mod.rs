@@ -6,6 +6,8 @@
 
 pub mod backend;
 pub mod control;
+pub mod counting;
+mod heap;
 pub mod host;
 mod m_d_1;
 mod micro;
@@ -20,7 +22,7 @@ mod spec;
 pub mod threads;
 
 pub use outcome::{CellError, CellOutcome};
-pub use spec::{CellSpec, Program};
+pub use spec::{CellSpec, Counting, Program};
 
 use crate::{external, policies};
 use reports::evidence::Place;
@@ -42,7 +44,7 @@ const GAP_LOOK: Duration = Duration::from_millis(10);
 pub fn run(spec: &CellSpec) -> RunRecord {
     let mut record = blank(spec);
     let before = host::Ledger::start();
-    let done = backend::run(spec);
+    let done = if spec.counting.is_some() { counting::run(spec) } else { backend::run(spec) };
     let noise = before.finish();
     match done {
         Ok(outcome) => outcome.fill(&mut record),
@@ -67,7 +69,7 @@ pub fn blank(spec: &CellSpec) -> RunRecord {
     record.suite = Some(spec.suite.clone());
     record.parameters = spec.cell.values.clone();
     record.parameters.insert("scenario".to_owned(), spec.cell.scenario.clone());
-    record.parameters.insert("mode".to_owned(), if spec.quick { "quick" } else { "full" }.to_owned());
+    record.parameters.insert("mode".to_owned(), mode(spec).to_owned());
     record.seed = spec.cell.seed;
     record.revision = REVISION.to_owned();
     record.started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
@@ -81,6 +83,15 @@ pub fn blank(spec: &CellSpec) -> RunRecord {
         padding: spec.program.as_ref().map(|program| program.padding),
     });
     record
+}
+
+/// How much the cell is measured, in a word.
+fn mode(spec: &CellSpec) -> &'static str {
+    match (spec.counting, spec.quick) {
+        (Some(_), _) => "counting",
+        (None, true) => "quick",
+        (None, false) => "full",
+    }
 }
 
 /// The label of a policy, composed of every axis; its name if there is no such policy.

@@ -117,6 +117,7 @@ mod tests {
             Cell { id: text("s/x"), scenario: text(scenario), policy: text("kernel"), values, seed: 1 };
         let suite = text("s");
         values_of(CellSpec {
+            counting: None,
             suite,
             suite_hash: String::new(),
             cell,

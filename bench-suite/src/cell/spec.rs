@@ -26,6 +26,9 @@ pub struct CellSpec {
     /// Which arm of a comparison.
     #[serde(default)]
     pub arm: Option<String>,
+    /// What the launch counts, where it times nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counting: Option<Counting>,
     /// The program that runs it, where that is not the parent's own. The child is not told: one of another
     /// version would not understand.
     #[serde(skip)]
@@ -41,6 +44,16 @@ pub struct Program {
     pub build: String,
     /// By how many bytes the environment is longer.
     pub padding: u32,
+}
+
+/// What a launch counts that times nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counting {
+    /// Steps, and the memory of the prepared state.
+    Steps,
+    /// Instructions too.
+    Instructions,
 }
 
 impl CellSpec {

@@ -1,6 +1,6 @@
 //! `swiotlb-bench ab A B SUITE`: two sides in paired blocks, judged at declared looks.
 
-use super::building::{self, Building};
+use super::building::Building;
 use super::choice::Choice;
 use super::judging::{Judged, judge};
 use super::markdown::Summary;
@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let path = args.place.folder(&format!("ab-{}-{}", in_a_name(&args.a), in_a_name(&args.b)));
-    let plan = built(args, plan)?;
+    let plan = args.building.built(plan, &args.place)?;
     let folder = if args.place.resume {
         Folder::resume(&path, |found| unquoted(found) == unquoted(&plan))
     } else {
@@ -128,19 +128,9 @@ fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
     Ok(RunPlan { remarks: vec![source], ..plan })
 }
 
-/// The plan with its programs, which have shown that they run its cells. What was begun needs no proof.
-fn built(args: &Args, plan: RunPlan) -> Result<RunPlan, Failure> {
-    let builds = args.building.builds(&side(&args.a)?, &side(&args.b)?)?;
-    let plan = RunPlan { builds, ..plan };
-    if !args.place.resume {
-        building::check(&plan, &args.place)?;
-    }
-    Ok(plan)
-}
-
 /// The plan without what was quoted when it was made: a run is judged by what was known when it began, whatever
 /// was learned since.
-fn unquoted(plan: &RunPlan) -> RunPlan {
+pub(super) fn unquoted(plan: &RunPlan) -> RunPlan {
     let mut plan = RunPlan { remarks: Vec::new(), ..plan.clone() };
     if let Some(comparison) = &mut plan.comparison {
         comparison.calibration = None;
@@ -160,7 +150,7 @@ pub(super) fn fits(plan: &RunPlan, limits: Limits) -> bool {
 }
 
 /// A side as a part of a folder's name.
-fn in_a_name(side: &str) -> String {
+pub(super) fn in_a_name(side: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     side.chars().map(|c| if fits(c) { c } else { '_' }).collect()
 }

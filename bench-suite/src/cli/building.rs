@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::session::{Where, launcher};
+use super::sides::side;
 use crate::measure::builds::{Builds, FEWEST_LAYOUTS, Layout, probe};
 use crate::measure::calibrated::Null;
 use crate::measure::plan::RunPlan;
@@ -41,8 +42,19 @@ impl Building {
         }
     }
 
+    /// The plan with the programs of its sides, which have shown that they run its cells. What was begun needs no proof.
+    pub(super) fn built(&self, plan: RunPlan, place: &Where) -> Result<RunPlan, Failure> {
+        let Some(comparison) = &plan.comparison else { return Ok(plan) };
+        let builds = self.builds(&side(&comparison.a)?, &side(&comparison.b)?)?;
+        let plan = RunPlan { builds, ..plan };
+        if !place.resume {
+            check(&plan, place)?;
+        }
+        Ok(plan)
+    }
+
     /// The programs of both sides, built where they have to be; nothing where the sides are no builds.
-    pub(super) fn builds(&self, a: &Side, b: &Side) -> Result<Option<Builds>, Failure> {
+    fn builds(&self, a: &Side, b: &Side) -> Result<Option<Builds>, Failure> {
         let (Some(of_a), Some(of_b)) = (&a.build, &b.build) else { return Ok(None) };
         // Numbers that the other side does not have: a source against itself is not the same programs.
         let (first, second) = (1..=self.layouts, self.layouts + 1..=2 * self.layouts);
@@ -77,7 +89,7 @@ impl Building {
 }
 
 /// Has the builds of a plan show that they run its cells.
-pub(super) fn check(plan: &RunPlan, place: &Where) -> Result<(), Failure> {
+fn check(plan: &RunPlan, place: &Where) -> Result<(), Failure> {
     if plan.builds.is_none() {
         return Ok(());
     }

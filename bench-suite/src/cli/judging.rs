@@ -7,7 +7,6 @@ use crate::measure::paired::{Paired, paired};
 use crate::measure::plan::RunPlan;
 use crate::measure::trial::Trial;
 use crate::measure::{fit, judged};
-use reports::compare::verdict::State;
 use reports::record::RunRecord;
 use reports::table::Table;
 use std::collections::BTreeSet;
@@ -48,7 +47,7 @@ pub(super) fn judge(folder: &mut Folder, place: &Where, shown: &Path) -> Result<
 
 /// What the plan says beside what was declared: its builds with the revisions that they turned out to be, and
 /// what was quoted.
-fn remarks(plan: &RunPlan, paired: &[Paired<'_>]) -> Vec<String> {
+pub(super) fn remarks(plan: &RunPlan, paired: &[Paired<'_>]) -> Vec<String> {
     let revisions = |arm| {
         let all: BTreeSet<&str> = paired.iter().flat_map(|pair| pair.revisions(arm)).collect();
         all.into_iter().collect::<Vec<_>>().join(", ")
@@ -62,14 +61,14 @@ fn remarks(plan: &RunPlan, paired: &[Paired<'_>]) -> Vec<String> {
     remarks
 }
 
-fn is_violated(record: &RunRecord) -> bool {
+pub(super) fn is_violated(record: &RunRecord) -> bool {
     record.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0)
 }
 
 /// How far the comparison is, where a further look follows.
-fn tell(trial: &Trial) {
+pub(super) fn tell(trial: &Trial) {
     if let Some(next) = trial.next_look() {
-        let open = trial.verdicts().iter().filter(|verdict| verdict.state == State::Inconclusive).count();
+        let open = trial.open();
         let (all, looked) = (trial.verdicts().len(), trial.looked());
         complain(format_args!("after {looked} blocks {open} of {all} cells are open; they go on to {next}"));
     }

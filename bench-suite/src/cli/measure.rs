@@ -14,9 +14,9 @@ use std::path::Path;
 use workloads::suite::{Cell, Changes, Limits, hash};
 
 /// What starting one process costs beside what it measures, s.
-const START_SECONDS: f64 = 0.1;
+pub(super) const START_SECONDS: f64 = 0.1;
 /// The suite that goes into every run, to judge the host.
-const CONTROL: &str = "control";
+pub(super) const CONTROL: &str = "control";
 /// A control whose launches spread more than this, most over least, makes the host unfit.
 const STEADY: f64 = 1.10;
 
@@ -146,7 +146,8 @@ fn plan(args: &Args, suites: Vec<Chosen>) -> RunPlan {
 
 /// Whether every cell's runner would take it, before anything runs.
 pub(super) fn check(plan: &RunPlan) -> Result<(), Failure> {
-    let first = plan.steps.iter().filter(|step| step.launch == 0).filter_map(|step| plan.spec(step));
+    let first = plan.steps.iter().filter(|step| step.launch == 0 || step.counting.is_some());
+    let first = first.filter_map(|step| plan.spec(step));
     for spec in first {
         let refused = |why| Failure::usage(format!("{}: {why}", described(&spec)));
         backend::check(&spec).map_err(refused)?;
@@ -201,7 +202,7 @@ fn left(plan: &RunPlan, due: &[CellSpec]) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn minutes(seconds: f64) -> String {
+pub(super) fn minutes(seconds: f64) -> String {
     if seconds < 120.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
 }
 

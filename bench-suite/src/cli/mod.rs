@@ -11,6 +11,8 @@ mod choice;
 mod cmp;
 mod dma_map_benchmark;
 mod doctor;
+mod gate;
+mod held;
 mod history;
 mod hot;
 mod judging;
@@ -106,6 +108,8 @@ enum Command {
     DmaMapBenchmark(dma_map_benchmark::Args),
     /// Judge one policy or parameter set against another, in paired blocks.
     Ab(ab::Args),
+    /// Hold declared cells to declared metrics, and fail where one regressed.
+    Gate(gate::Args),
     /// Say how often `ab` is wrong on this machine, and learn each cell's floor.
     Calibrate(calibrate::Args),
     /// Say what two stored runs say of each other; never a verdict.
@@ -153,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Search(args) => search::run(&args),
         Command::DmaMapBenchmark(args) => dma_map_benchmark::run(&args),
         Command::Ab(args) => ab::run(&args),
+        Command::Gate(args) => gate::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Cmp(args) => cmp::run(&args),
         Command::Nightly(args) => nightly::run(&args),

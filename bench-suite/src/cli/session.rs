@@ -3,7 +3,7 @@
 use super::{Failure, complain};
 use crate::measure::drive::{Ended, Progress};
 use crate::measure::folder::Folder;
-use crate::measure::launch::Processes;
+use crate::measure::launch::{Launch, Processes};
 use crate::measure::plan::Step;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -60,7 +60,7 @@ pub(super) fn drive(folder: &mut Folder, place: &Where, shown: &Path) -> Result<
 
 /// Whoever starts the processes of one run, and hears when the user wants to stop.
 pub(super) struct Driver<'a> {
-    launcher: Processes,
+    launcher: Box<dyn Launch>,
     /// What messages call the folder.
     shown: &'a Path,
 }
@@ -68,17 +68,27 @@ pub(super) struct Driver<'a> {
 impl<'a> Driver<'a> {
     /// For the run in `folder`.
     pub(super) fn new(folder: &Folder, place: &Where, shown: &'a Path) -> Result<Self, Failure> {
+        Self::with(folder, place, shown, |processes| Box::new(processes))
+    }
+
+    /// The same with a launcher of the caller's, made from the usual one.
+    pub(super) fn with(
+        folder: &Folder,
+        place: &Where,
+        shown: &'a Path,
+        wrapped: impl FnOnce(Processes) -> Box<dyn Launch>,
+    ) -> Result<Self, Failure> {
         if let Some(repair) = &folder.repair {
             complain(format_args!("{}: {repair}", folder.runs_file().display()));
         }
-        Ok(Self { launcher: launcher(place)?, shown })
+        Ok(Self { launcher: wrapped(launcher(place)?), shown })
     }
 
     /// Runs what is left of what is wanted. A run that the user stops ends in a failure that says how to
     /// resume.
     pub(super) fn run(&mut self, folder: &mut Folder, wanted: &dyn Fn(&Step) -> bool) -> Result<(), Failure> {
         let mut bar = Bar::new(folder.due(wanted).len());
-        let ended = folder.run(wanted, &mut self.launcher, &mut bar);
+        let ended = folder.run(wanted, &mut *self.launcher, &mut bar);
         bar.0.finish_and_clear();
         match ended {
             Ok(Ended { left: 0, .. }) => Ok(()),

@@ -26,34 +26,47 @@ pub(super) struct Asked<'a> {
 
 /// The plan of `comparison`, whose sides are as the user wrote them and whose pairs are yet to come.
 pub(super) fn plan(asked: &Asked<'_>, mut comparison: Comparison) -> Result<RunPlan, Failure> {
-    let (a, b) = (side(&comparison.a)?, side(&comparison.b)?);
-    let (of_a, of_b) = (chosen(asked, &a)?, chosen(asked, &b)?);
-    let (planned, of_a) = (of_a.planned, by_name(of_a.cells, &a)?);
-    let mut of_b: BTreeMap<String, Cell> = by_name(of_b.cells, &b)?.into_iter().collect();
+    let (suite, both) = pairs(asked, &side(&comparison.a)?, &side(&comparison.b)?)?;
     comparison.calibration = asked.known.map(|known| known.calibration);
     let mut cells = Vec::new();
+    for (pair, a, b) in both {
+        comparison.pairs.push(pair);
+        cells.push((a, b));
+    }
+    Ok(ab::plan(suite.planned, cells, comparison, asked.choice.seed, asked.choice.mode()))
+}
+
+/// A side as a user wrote it.
+pub(super) fn side(text: &str) -> Result<Side, Failure> {
+    let named = Side::policy_of(text);
+    Side::parse(text, &policies::names([named]).map_err(Failure::usage)?).map_err(Failure::usage)
+}
+
+/// The cells that both sides have, A's and B's, and the suite that they are of.
+pub(super) fn pairs(
+    asked: &Asked<'_>,
+    a: &Side,
+    b: &Side,
+) -> Result<(Chosen, Vec<(Pair, Cell, Cell)>), Failure> {
+    let (mut suite, of_b) = (chosen(asked, a)?, chosen(asked, b)?);
+    let of_a = by_name(std::mem::take(&mut suite.cells), a)?;
+    let mut of_b: BTreeMap<String, Cell> = by_name(of_b.cells, b)?.into_iter().collect();
+    let mut both = Vec::new();
     for (name, a) in of_a {
         let Some(b) = of_b.remove(&name) else { continue };
         let judged = ![&a, &b].into_iter().any(|cell| fit::is_oversubscribed(cell, asked.limits));
         // Both sides get the same requests, whatever else their ids say.
         let seed = derived_seed(asked.choice.seed, &name);
-        cells.push((Cell { seed, ..a }, Cell { seed, ..b }));
         let floor =
             asked.known.map_or_else(|| Floor::of(asked.floor), |known| known.floor(&name, asked.floor));
-        comparison.pairs.push(Pair { name, floor, judged });
+        both.push((Pair { name, floor, judged }, Cell { seed, ..a }, Cell { seed, ..b }));
     }
-    if cells.is_empty() {
+    if both.is_empty() {
         return Err(Failure::usage(
             "no cell is left that both sides have: a key that one side sets and the suite varies has to be set on both",
         ));
     }
-    Ok(ab::plan(planned, cells, comparison, asked.choice.seed, asked.choice.mode()))
-}
-
-/// A side as the user wrote it.
-pub(super) fn side(text: &str) -> Result<Side, Failure> {
-    let named = Side::policy_of(text);
-    Side::parse(text, &policies::names([named]).map_err(Failure::usage)?).map_err(Failure::usage)
+    Ok((suite, both))
 }
 
 /// The cells of one side.

@@ -22,21 +22,31 @@ pub fn plan(
     let mut plan = RunPlan::empty(seed, mode);
     plan.suites.push(suite);
     plan.cells = cells.into_iter().flat_map(|(a, b)| [(0, a), (0, b)]).collect();
+    plan.steps = blocks(&comparison, seed, |_| true);
+    debug_assert_eq!(plan.cells.len(), 2 * comparison.pairs.len());
+    plan.comparison = Some(comparison);
+    plan
+}
+
+/// The launches of every block, in order, for the pairs (by number) that have any.
+#[must_use]
+pub fn blocks(comparison: &Comparison, seed: u64, has_any: impl Fn(u32) -> bool) -> Vec<Step> {
     let mut random = order_of(seed);
+    let mut all = Vec::new();
     for (from, to) in comparison.spans() {
         let pairs = comparison.pairs.iter().zip(0..).filter(|(pair, _)| pair.judged || from == 0);
-        let mut units: Vec<(u32, u32)> =
-            pairs.flat_map(|(_, pair)| (from..to).map(move |block| (pair, block))).collect();
+        let mut units: Vec<(u32, u32)> = pairs
+            .filter(|(_, pair)| has_any(*pair))
+            .flat_map(|(_, pair)| (from..to).map(move |block| (pair, block)))
+            .collect();
         units.shuffle(&mut random);
         for (pair, block) in units {
             let mut arms = comparison.arms().to_vec();
             arms.shuffle(&mut random);
-            plan.steps.extend(steps(pair, block, &arms));
+            all.extend(steps(pair, block, &arms));
         }
     }
-    debug_assert_eq!(plan.cells.len(), 2 * comparison.pairs.len());
-    plan.comparison = Some(comparison);
-    plan
+    all
 }
 
 /// The arms, and the same backwards.
@@ -46,6 +56,7 @@ fn steps(pair: u32, block: u32, arms: &[&str]) -> Vec<Step> {
         launch,
         block: Some(block),
         arm: Some((*arm).to_owned()),
+        counting: None,
     };
     let there = arms.iter().map(|arm| step(arm, 2 * block));
     there.chain(arms.iter().rev().map(|arm| step(arm, 2 * block + 1))).collect()

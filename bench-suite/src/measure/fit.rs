@@ -51,7 +51,8 @@ pub fn is_contended(cell: &Cell) -> bool {
 
 /// Threads that a cell keeps busy, as its runner counts them; 1 where its values are none, which is for
 /// [`backend::check`] to say.
-fn threads(cell: &Cell) -> u64 {
+#[must_use]
+pub fn threads(cell: &Cell) -> u64 {
     let spec = CellSpec {
         suite: String::new(),
         suite_hash: String::new(),
@@ -60,6 +61,7 @@ fn threads(cell: &Cell) -> u64 {
         quick: false,
         block: None,
         arm: None,
+        counting: None,
         program: None,
     };
     backend::threads(&spec).unwrap_or(1)

@@ -103,14 +103,14 @@ fn words(verdict: &Verdict, paired: &Paired<'_>) -> String {
 }
 
 /// `+30.1 [+29.0, +31.2]`.
-fn change(estimate: Option<f64>, interval: Option<Interval>) -> Value {
+pub(super) fn change(estimate: Option<f64>, interval: Option<Interval>) -> Value {
     let Some(estimate) = estimate else { return Value::Missing };
     let signed = |effect: f64| format!("{:+.1$}", percent(effect), places(effect));
     let interval = interval.map(|i| format!(" [{}, {}]", signed(i.low), signed(i.high)));
     Value::Text(format!("{}{}", signed(estimate), interval.unwrap_or_default()))
 }
 
-fn magnitude(effect: f64) -> String {
+pub(super) fn magnitude(effect: f64) -> String {
     format!("{:.1$}", percent(effect), places(effect))
 }
 
@@ -121,7 +121,7 @@ fn places(effect: f64) -> usize {
 
 /// The steps that differ. A side that counts nothing at all says so once; one step that a side does not count is
 /// no difference.
-fn differing(steps: &[Steps]) -> String {
+pub(super) fn differing(steps: &[Steps]) -> String {
     for (side, counts) in [
         ("A", steps.iter().any(|(_, a, _)| a.is_some())),
         ("B", steps.iter().any(|(_, _, b)| b.is_some())),

@@ -3,7 +3,7 @@
 use crate::cell::{CellSpec, blank};
 use reports::record::RunRecord;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,29 +55,39 @@ impl Launch for Processes {
             // Cells may be quicker than the looks in `wait`.
             return Ok(Launched::Stopped);
         }
-        let mut child = self.start(spec)?;
-        let output = drained(child.stdout.take());
-        let complaint = drained(child.stderr.take());
-        let mut record = match self.wait(&output) {
-            Waited::Output(bytes) => {
-                let status = child.wait()?;
-                let complaint = complaint.recv().unwrap_or_default();
-                record_of(spec, &bytes, status, &complaint)
+        let mut command = Command::new(self.program_of(spec));
+        if let Some(padding) = spec.program.as_ref().map(|other| other.padding as usize) {
+            command.env(PADDING, "x".repeat(padding));
+        }
+        command.arg("cell");
+        let mut record = match self.run(command, spec)? {
+            Done::Output(Output { output, complaint, status }) => {
+                record_of(spec, &output, status, &complaint)
             }
-            Waited::Stopped => {
-                end(&mut child);
-                return Ok(Launched::Stopped);
-            }
-            Waited::TooLong => {
-                end(&mut child);
-                void(spec, format!("not finished after {} s: killed", self.time_limit.as_secs_f64()))
-            }
+            Done::Stopped => return Ok(Launched::Stopped),
+            Done::TooLong(why) => void(spec, why),
         };
         if let (Some(program), Some(place)) = (&spec.program, &mut record.place) {
             (place.build, place.padding) = (Some(program.build.clone()), Some(program.padding));
         }
         Ok(Launched::Record(Box::new(record)))
     }
+}
+
+/// How a process ended.
+pub(super) enum Done {
+    Output(Output),
+    /// The user wants to stop: it was ended.
+    Stopped,
+    /// It took too long, and was ended; in words.
+    TooLong(String),
+}
+
+/// What a process left.
+pub(super) struct Output {
+    pub output: Vec<u8>,
+    pub complaint: Vec<u8>,
+    pub status: ExitStatus,
 }
 
 enum Waited {
@@ -87,21 +97,33 @@ enum Waited {
 }
 
 impl Processes {
-    fn start(&self, spec: &CellSpec) -> std::io::Result<Child> {
-        let mut command = Command::new(spec.program.as_ref().map_or(&self.program, |other| &other.path));
-        if let Some(padding) = spec.program.as_ref().map(|other| other.padding as usize) {
-            command.env(PADDING, "x".repeat(padding));
-        }
-        command.arg("cell").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own: an interrupt from the terminal goes to the parent, which ends the child.
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn()?;
-        if let Some(mut input) = child.stdin.take() {
-            let text = serde_json::to_vec(spec)?;
-            // A child that died before it read says so by its status.
-            let _ = input.write_all(&text);
-        }
-        Ok(child)
+    /// The program that runs a launch.
+    pub(super) fn program_of<'s>(&'s self, spec: &'s CellSpec) -> &'s Path {
+        spec.program.as_ref().map_or(&self.program, |other| &other.path)
+    }
+
+    /// Runs `command` to its end, the specification on its standard input.
+    ///
+    /// # Errors
+    /// Where no process can be started at all.
+    pub(super) fn run(&self, command: Command, spec: &CellSpec) -> std::io::Result<Done> {
+        let mut child = start(command, spec)?;
+        let output = drained(child.stdout.take());
+        let complaint = drained(child.stderr.take());
+        Ok(match self.wait(&output) {
+            Waited::Output(output) => {
+                let status = child.wait()?;
+                Done::Output(Output { output, complaint: complaint.recv().unwrap_or_default(), status })
+            }
+            Waited::Stopped => {
+                end(&mut child);
+                Done::Stopped
+            }
+            Waited::TooLong => {
+                end(&mut child);
+                Done::TooLong(format!("not finished after {} s: killed", self.time_limit.as_secs_f64()))
+            }
+        })
     }
 
     fn wait(&self, output: &Receiver<Vec<u8>>) -> Waited {
@@ -120,6 +142,19 @@ impl Processes {
             }
         }
     }
+}
+
+fn start(mut command: Command, spec: &CellSpec) -> std::io::Result<Child> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A group of its own: an interrupt from the terminal goes to the parent, which ends the child.
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        let text = serde_json::to_vec(spec)?;
+        // A child that died before it read says so by its status.
+        let _ = input.write_all(&text);
+    }
+    Ok(child)
 }
 
 /// Everything that comes out of a pipe, once it is closed.

@@ -6,10 +6,10 @@
 //! [`groups`], [`verdict`], [`table`] and [`paired`] see records only.
 //!
 //! A comparison of two [`side`]s is a plan too: [`comparison`] is what it declares, [`ab`] its order, [`trial`]
-//! goes from look to look, and [`judged`] shows what came of it. Runs that were not paired are [`stored`] ones,
-//! and [`unpaired`] says what little they say. [`calibrated`] is how often comparisons of A with itself
-//! were wrong, and [`calibrations`] keeps that for the machine. Sides may be [`builds`]: programs [`relink`]ed from a
-//! [`source`].
+//! goes from look to look, and [`judged`] shows what came of it. A [`gate`] is a comparison too, beside what it counts.
+//! Runs that were not paired are [`stored`] ones, and [`unpaired`] says what little they say. [`calibrated`] is how often
+//! comparisons of A with itself were wrong, and [`calibrations`] keeps that for the machine. Sides may be [`builds`]:
+//! programs [`relink`]ed from a [`source`].
 
 pub mod ab;
 pub mod builds;
@@ -20,6 +20,7 @@ pub mod doctor;
 pub mod drive;
 pub mod fit;
 pub mod folder;
+pub mod gate;
 pub mod groups;
 pub mod judged;
 pub mod launch;

@@ -66,6 +66,12 @@ impl Paired<'_> {
         self.records.iter().filter(|record| record.void.is_some()).count()
     }
 
+    /// Why the first launch whose numbers may not be used is void.
+    #[must_use]
+    pub fn why_void(&self) -> Option<&str> {
+        self.records.iter().find_map(|record| record.void.as_deref())
+    }
+
     /// Whether its cells' threads wait for each other: its times are advice.
     #[must_use]
     pub fn is_contended(&self) -> bool {

@@ -5,7 +5,8 @@
 
 use super::builds::Builds;
 use super::comparison::Comparison;
-use crate::cell::{CellSpec, Program};
+use super::gate::check::Check;
+use crate::cell::{CellSpec, Counting, Program};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -48,6 +49,9 @@ pub struct RunPlan {
     /// What the table says at its end beside what was declared.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// What a gate looks at in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
     /// The cells, each with the number of its suite.
     pub cells: Vec<(u32, Cell)>,
     /// What runs, in order.
@@ -76,6 +80,9 @@ pub struct Step {
     /// Which arm of a comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arm: Option<String>,
+    /// What it counts, where it times nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counting: Option<Counting>,
 }
 
 /// What tells one launch from all others of a run: suite, cell, launch, arm. (A block's launches differ
@@ -127,14 +134,21 @@ impl RunPlan {
             let mut round: Vec<u32> =
                 launches.iter().enumerate().filter(due).map(|(cell, _)| narrow(cell)).collect();
             round.shuffle(&mut random);
-            plan.steps.extend(round.into_iter().map(|cell| Step { cell, launch, block: None, arm: None }));
+            plan.steps.extend(round.into_iter().map(|cell| Step {
+                cell,
+                launch,
+                block: None,
+                arm: None,
+                counting: None,
+            }));
         }
         plan
     }
 
     pub(super) fn empty(seed: u64, mode: Mode) -> Self {
         let (suites, remarks, cells, steps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { version: VERSION, seed, mode, suites, comparison: None, builds: None, remarks, cells, steps }
+        let (comparison, builds, checks) = (None, None, Vec::new());
+        Self { version: VERSION, seed, mode, suites, comparison, builds, remarks, checks, cells, steps }
     }
 
     /// The suites, read again from the texts that the plan holds.
@@ -159,13 +173,15 @@ impl RunPlan {
             block: step.block,
             arm: step.arm.clone(),
             program: self.program(step),
+            counting: step.counting,
         })
     }
 
     /// The program that runs a step, where builds are compared; its environment is as long as the plan's seed
     /// says, another one for each launch.
     fn program(&self, step: &Step) -> Option<Program> {
-        let (arm, block) = (step.arm.as_deref()?, step.block?);
+        // What counts and times nothing belongs to no block: any layout does the same.
+        let (arm, block) = (step.arm.as_deref()?, step.block.unwrap_or(0));
         let layout = self.builds.as_ref()?.layout(arm, block)?;
         let drawn = derived_seed(self.seed, &format!("padding {} {} {arm}", step.cell, step.launch));
         let padding = u32::try_from(drawn % u64::from(MOST_PADDING)).unwrap_or(0);

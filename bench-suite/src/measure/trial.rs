@@ -49,6 +49,12 @@ impl Trial {
         }
     }
 
+    /// How many pairs still want blocks.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.judge.iter().flat_map(Judge::open).count()
+    }
+
     /// Blocks at the last look that was taken.
     #[must_use]
     pub fn looked(&self) -> u32 {
@@ -82,6 +88,15 @@ impl Trial {
         }
         self.looked = blocks;
         Ok(())
+    }
+
+    /// Gives the open cells that `goes_on` does not want no further blocks: they keep their verdicts.
+    pub fn leave(&mut self, goes_on: impl Fn(&Verdict) -> bool) {
+        if let Some(judge) = &mut self.judge {
+            let stay =
+                self.verdicts.iter().filter(|verdict| !verdict.state.is_decided() && !goes_on(verdict));
+            stay.for_each(|verdict| judge.leave(verdict));
+        }
     }
 
     /// The verdicts so far: those of the last look, decided ones as they were decided.

@@ -187,6 +187,19 @@ impl Judge {
         Ok(Report { blocks, finished: self.next_look().is_none(), verdicts })
     }
 
+    /// Leaves an open cell as it was at the last look: it gets no further blocks, and stays in the family with the
+    /// probability that it had there. To stop early on a cell that claims nothing costs power and no error. A cell
+    /// that is not open, or that no look was taken at, stays as it is.
+    pub fn leave(&mut self, verdict: &Verdict) {
+        let Some(look) = self.rules.looks.at(verdict.look).filter(|look| look.blocks == self.before) else {
+            return;
+        };
+        let open = self.cells.iter_mut().find(|c| c.decided.is_none() && c.question.cell == verdict.cell);
+        if let Some(cell) = open {
+            cell.decided = Some(Decided { verdict: verdict.clone(), p: (verdict.p / look.share).min(1.0) });
+        }
+    }
+
     fn declared(&self, blocks: u32) -> Result<Look, JudgeError> {
         let declared = || self.rules.looks.all().iter().map(|look| look.blocks).collect();
         let look = self.rules.looks.at(blocks);

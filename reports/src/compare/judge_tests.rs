@@ -38,6 +38,23 @@ fn wild(n: usize) -> Vec<f64> {
 }
 
 #[test]
+fn a_cell_that_is_left_stays_as_it_was_and_in_the_family() {
+    let mut judge = judge(&["left", "open"], 0.01);
+    let first = judge.look(12, &data(&[("left", &wild(12)), ("open", &wild(12))])).unwrap();
+    // A verdict of another look, or of a cell that is decided, changes nothing.
+    judge.leave(&Verdict { look: 18, ..first.verdicts[0].clone() });
+    assert_eq!(judge.open().count(), 2);
+    judge.leave(&first.verdicts[0]);
+    assert_eq!((judge.open().collect::<Vec<_>>(), judge.next_look()), (vec!["open"], Some(18)));
+    let second = judge.look(18, &data(&[("open", &WORSE)])).unwrap();
+    assert_eq!(second.verdicts[0], first.verdicts[0]);
+    // Two cells share alpha still.
+    assert_eq!(second.verdicts[1].state, State::Regressed);
+    assert!((second.verdicts[1].level - 0.05 / 3.0 / 2.0).abs() < 1e-12);
+    assert!(judge.next_look().is_none());
+}
+
+#[test]
 fn a_clear_change_is_decided_at_the_first_look_and_stays() {
     let mut judge = judge(&["bad", "open"], 0.01);
     assert_eq!((judge.next_look(), judge.open().count()), (Some(12), 2));

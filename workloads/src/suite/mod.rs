@@ -21,7 +21,7 @@ pub mod model_keys;
 pub mod range;
 mod read;
 mod statements;
-mod table;
+pub mod table;
 pub mod value;
 
 pub use error::SuiteError;

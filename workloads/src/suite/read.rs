@@ -37,7 +37,7 @@ const MODES: &[&str] = &["quick", "full"];
 /// The first mistake, with its line and column.
 pub fn read(name: &str, text: &str) -> Result<Suite, SuiteError> {
     let source = Source { name, text };
-    let mut file = Table::file(source, Keys::Known(SUITE))?;
+    let mut file = Table::file(source, "suite", Keys::Known(SUITE))?;
     let suite_name = suite_name(&mut file)?;
     let item = file.need("scenario")?;
     let word = item.get_ref().as_str().unwrap_or("");

@@ -1,4 +1,4 @@
-//! A table of a suite file that is taken apart key by key, every mistake with its place.
+//! A table of a suite or gate file that is taken apart key by key, every mistake with its place.
 
 use super::error::{Place, SuiteError, place, unknown};
 use std::ops::Range;
@@ -71,17 +71,17 @@ impl<'a> Table<'a> {
         Ok(Self { source, span, what, rest: table })
     }
 
-    /// The whole file.
+    /// The whole file, called `what` in messages.
     ///
     /// # Errors
     /// Where it is not TOML, or has an unknown key.
-    pub fn file(source: Source<'a>, keys: Keys) -> Result<Self, SuiteError> {
+    pub fn file(source: Source<'a>, what: &'static str, keys: Keys) -> Result<Self, SuiteError> {
         let table = DeTable::parse(source.text).map_err(|error| {
             let message = error.message().to_owned();
             source.error(error.span().unwrap_or(0..0), message)
         })?;
         let span = 0..0;
-        Self::open(source, "suite", table.into_inner(), span, keys)
+        Self::open(source, what, table.into_inner(), span, keys)
     }
 
     /// Takes a value that may lack.

@@ -1,0 +1,206 @@
+//! `swiotlb-bench gate GATE.toml`: declared cells, each held to declared metrics; one exit code.
+
+use super::ab::{fits, in_a_name, unquoted};
+use super::building::Building;
+use super::held::{Gate, refused, warn};
+use super::judging::{is_violated, remarks, tell};
+use super::markdown::Summary;
+use super::measure::{START_SECONDS, check};
+use super::out::say;
+use super::quoted::Quoted;
+use super::session::{Driver, Where};
+use super::sides::side as written;
+use super::{Exit, Failure, complain};
+use crate::measure::doctor::{Look, examine, unfit};
+use crate::measure::fit;
+use crate::measure::folder::Folder;
+use crate::measure::gate::file::GateFile;
+use crate::measure::gate::finding::{Findings, Outcome};
+use crate::measure::gate::launch::Counted;
+use crate::measure::gate::{cases, shown};
+use crate::measure::paired::paired;
+use crate::measure::plan::RunPlan;
+use crate::measure::trial::Trial;
+use reports::compare::verdict::{State, Verdict};
+use reports::machine::Machine;
+use reports::record::RunRecord;
+use std::path::{Path, PathBuf};
+
+/// What to hold to what.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The gate's file: two sides, and cells with what each is held to.
+    #[arg(value_name = "GATE.toml")]
+    file: PathBuf,
+    /// The base, instead of the file's `a`.
+    #[arg(long, value_name = "SIDE", env = "SWIOTLB_BENCH_GATE_A")]
+    a: Option<String>,
+    /// What is compared with it, instead of the file's `b`.
+    #[arg(long, value_name = "SIDE", env = "SWIOTLB_BENCH_GATE_B")]
+    b: Option<String>,
+    /// The seed of everything drawn at random.
+    #[arg(long, value_name = "N", default_value_t = 1, env = "SWIOTLB_BENCH_SEED")]
+    seed: u64,
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    summary: Summary,
+    /// Write the checks as JUnit XML.
+    #[arg(long, value_name = "FILE", env = "SWIOTLB_BENCH_JUNIT")]
+    junit: Option<PathBuf>,
+    #[command(flatten)]
+    quoted: Quoted,
+    #[command(flatten)]
+    building: Building,
+    /// Only say how many launches there are, how long they take, and what they can find.
+    #[arg(long, env = "SWIOTLB_BENCH_DRY_RUN", value_parser = super::switch())]
+    dry_run: bool,
+    /// End with exit code 5 where a judged cell ends without an answer; every open cell is confirmed then, not only
+    /// suspicious ones.
+    #[arg(long, env = "SWIOTLB_BENCH_FAIL_INCONCLUSIVE", value_parser = super::switch())]
+    fail_inconclusive: bool,
+}
+
+const AFTER_HELP: &str = "\
+The file's form, and how sure a verdict is: docs/GATE.md.
+
+Exit codes: 0 nothing regressed; 1 a launch is void, or a file, the host or a full disk stood in the way; 2 wrong command \
+line or gate file; 3 a regression is confirmed; 4 an oracle saw a violation; 5 a judged cell ended without an answer \
+(only with --fail-inconclusive); 6 the machine is not fit, or the control moved (only with --strict).";
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let machine = Machine::read();
+    let plan = planned(args, &machine)?;
+    check(&plan)?;
+    let is_fit = fits(&plan, fit::limits(&machine));
+    let outlook = shown::outlook(&plan, seconds(&plan)?);
+    if args.dry_run {
+        say(&outlook)?;
+    } else {
+        complain(outlook);
+    }
+    warn(&plan);
+    if args.place.strict && !is_fit {
+        return Ok(Exit::Unfit);
+    }
+    if args.dry_run {
+        return Ok(Exit::Ok);
+    }
+    let unfit = if args.place.strict { unfit(&examine(&machine, &Look::take())) } else { 0 };
+    if unfit > 0 {
+        complain(format_args!("{unfit} facts make this machine unfit: `swiotlb-bench doctor` shows them"));
+        return Ok(Exit::Unfit);
+    }
+    let stem = args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let path = args.place.folder(&format!("gate-{}", in_a_name(&stem)));
+    let plan = args.building.built(plan, &args.place)?;
+    let folder = if args.place.resume {
+        Folder::resume(&path, |found| unquoted(found) == unquoted(&plan))
+    } else {
+        Folder::begin(&path, plan)
+    };
+    go(args, &path, folder.map_err(Failure::error)?)
+}
+
+fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
+    let file = GateFile::read(&args.file).map_err(refused)?;
+    let side = |flag: &'static str, given: &Option<String>, written: &Option<String>| {
+        given.clone().or_else(|| written.clone()).ok_or_else(|| {
+            Failure::usage(format!(
+                "{}: the gate names no `{flag}`: write {flag} = \"kernel\", or give --{flag}",
+                file.name
+            ))
+        })
+    };
+    let (a, b) = (side("a", &args.a, &file.a)?, side("b", &args.b, &file.b)?);
+    let null = args.building.null(&written(&a)?, &written(&b)?)?;
+    Gate { file: &file, a: &a, b: &b, seed: args.seed, quoted: (&args.quoted, null) }.plan(machine)
+}
+
+/// About how long a launch of each cell takes, by the cell's number.
+fn seconds(plan: &RunPlan) -> Result<impl Fn(u32) -> f64, Failure> {
+    let suites = plan.read_suites().map_err(Failure::error)?;
+    let of_suite: Vec<f64> = suites.iter().map(|suite| suite.seconds.of(plan.mode) + START_SECONDS).collect();
+    let at = |number: &u32| usize::try_from(*number).ok().and_then(|n| of_suite.get(n)).copied();
+    let each: Vec<f64> = plan.cells.iter().map(|(suite, _)| at(suite).unwrap_or(0.0)).collect();
+    Ok(move |cell| usize::try_from(cell).ok().and_then(|n| each.get(n)).copied().unwrap_or(0.0))
+}
+
+fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
+    let comparison = folder.plan.comparison.clone();
+    let comparison = comparison.ok_or_else(|| Failure::error("the run in this folder is no gate"))?;
+    let mut trial = Trial::new(comparison).map_err(Failure::error)?;
+    let records = looked(args, path, &mut folder, &mut trial)?;
+    let pairs = paired(&folder.plan, &records);
+    let findings = Findings::of(&folder.plan, &trial, &pairs, &records);
+    let mut table = shown::table(&folder.plan, &findings);
+    table.notes.extend(remarks(&folder.plan, &pairs));
+    say(&reports::terminal::render(&table))?;
+    say(&format!("Records: {}\n", folder.runs_file().display()))?;
+    args.summary.write(std::slice::from_ref(&table))?;
+    if let Some(file) = &args.junit {
+        let text = cases::junit(&args.file.display().to_string(), &findings);
+        std::fs::write(file, text).map_err(|e| Failure::error(format!("{}: {e}", file.display())))?;
+    }
+    warn(&folder.plan);
+    Ok(ended(args, &records, &findings))
+}
+
+/// Screens, then confirms; all records.
+fn looked(
+    args: &Args,
+    path: &Path,
+    folder: &mut Folder,
+    trial: &mut Trial,
+) -> Result<Vec<RunRecord>, Failure> {
+    let mut driver = Driver::with(folder, &args.place, path, |processes| Box::new(Counted::new(processes)))?;
+    driver.run(folder, &|step| step.counting.is_some())?;
+    let mut records = folder.records().map_err(Failure::error)?;
+    while let Some(blocks) = trial.next_look().filter(|_| !records.iter().any(is_violated)) {
+        driver.run(folder, &trial.wants(blocks))?;
+        records = folder.records().map_err(Failure::error)?;
+        trial.look(blocks, &paired(&folder.plan, &records)).map_err(Failure::error)?;
+        if !args.fail_inconclusive {
+            trial.leave(is_suspicious);
+        }
+        tell(trial);
+    }
+    Ok(records)
+}
+
+/// Whether an open cell is worth more blocks: its median lies on the worse side by more than half of what would count.
+/// A change of the floor's size or more is there after the first look all but surely.
+fn is_suspicious(verdict: &Verdict) -> bool {
+    let worse = |effect: f64| verdict.better.is_worse(effect) && effect.abs() > verdict.floor.value() / 2.0;
+    verdict.estimate.is_none_or(worse)
+}
+
+/// A failed oracle before anything else, an exact regression before a machine that is not fit for times, those before a
+/// regression of time, and that before what is missing.
+fn ended(args: &Args, records: &[RunRecord], findings: &Findings) -> Exit {
+    if let Some(record) = records.iter().find(|record| is_violated(record)) {
+        complain(format_args!("{}: an oracle saw a violation: its numbers are void", record.scenario));
+        return Exit::Verification;
+    }
+    let regressed: Vec<String> = findings
+        .said(State::Regressed)
+        .map(|finding| format!("{} of {}", finding.check.metric, finding.cell))
+        .collect();
+    if !regressed.is_empty() {
+        complain(format_args!("regressed:\n{}", regressed.join("\n")));
+        return Exit::Regression;
+    }
+    if findings.void().next().is_some() {
+        complain("a check has no number: the table says why");
+        return Exit::Error;
+    }
+    if findings.control_moved() {
+        complain("warning: the control, which runs none of our code, moved: verdicts of time only advise");
+        if args.place.strict {
+            return Exit::Unfit;
+        }
+    }
+    let open = findings.all.iter().any(|f| f.outcome == Outcome::Said(State::Inconclusive));
+    if args.fail_inconclusive && open { Exit::Inconclusive } else { Exit::Ok }
+}

@@ -1,0 +1,17 @@
+//! A gate: declared cells, each with the metrics that it is held to, and one exit code.
+//!
+//! A [`check`] is one metric of one pair of cells, and how far it is trusted: step counters exactly, instructions and
+//! memory nearly, paired time by the judge's word, anything else as advice. [`file`] reads what is declared, [`plan`]
+//! says in which order it runs, [`launch`] runs what counts, [`finding`] holds records against it, and [`shown`] and
+//! [`cases`] tell what came of it.
+//!
+//! Two stages. *Screen*: one counting launch of each side, and the blocks of the first look. *Confirm*: the further
+//! looks, for those cells only whose time is suspicious.
+
+pub mod cases;
+pub mod check;
+pub mod file;
+pub mod finding;
+pub mod launch;
+pub mod plan;
+pub mod shown;
