@@ -2,9 +2,9 @@
 
 use super::choice::{Choice, one};
 use super::measure::CONTROL;
+use super::quoted::Quoted;
 use super::sides::{Asked, pairs, side};
 use super::{Failure, complain};
-use super::quoted::Quoted;
 use crate::measure::calibrated::{Calibrated, Null};
 use crate::measure::calibrations::Wanted;
 use crate::measure::comparison::{Comparison, rules};

@@ -90,9 +90,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 /// Why a night does not go into the history: what a gate has refused, or an oracle, is no measure of the next night.
 fn kept_out(night: &Ledger, name: Name) -> Option<String> {
     let bad = |name: &Name| {
-        night.ended.get(name).is_some_and(|ended| {
-            ended.left_out.is_none() && name.meaning(ended.exit) >= Meaning::Broken
-        })
+        night
+            .ended
+            .get(name)
+            .is_some_and(|ended| ended.left_out.is_none() && name.meaning(ended.exit) >= Meaning::Broken)
     };
     let stage = [Name::Gate, Name::Suites].into_iter().find(bad).filter(|_| name == Name::History)?;
     Some(format!("see the stage {}; once it is accepted, this command adds the night", stage.word()))
@@ -106,7 +107,8 @@ fn commands(args: &Args) -> Result<Decided, Failure> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let mut doctor = words(&["doctor"]);
     doctor.extend(args.strict.then(|| "--strict".to_owned()));
-    let control = words(&["measure", "control", "--launches", "5", "--strict", "--out", &place(Name::Control)]);
+    let control =
+        words(&["measure", "control", "--launches", "5", "--strict", "--out", &place(Name::Control)]);
     let mut suites = words(&["measure"]);
     suites.extend(args.suites.iter().cloned());
     suites.extend(args.quick.then(|| "--quick".to_owned()));
@@ -134,7 +136,8 @@ fn gate(args: &Args) -> Result<Result<Vec<String>, String>, Failure> {
         Ok(side) => side,
         Err(why) => return Ok(Err(why)),
     };
-    let this = std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
+    let this =
+        std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
     let path = |name: &str| args.out.join(name).display().to_string();
     let mut command = vec!["gate".to_owned(), gate.display().to_string()];
     for (flag, value) in [
@@ -154,7 +157,8 @@ fn baseline(args: &Args) -> Result<Result<String, String>, Failure> {
     if let Some(side) = &args.baseline {
         return Ok(Ok(side.clone()));
     }
-    let none = || Err("the history has no accepted run on this machine: this night becomes the first".to_owned());
+    let none =
+        || Err("the history has no accepted run on this machine: this night becomes the first".to_owned());
     if !args.history.exists() {
         return Ok(none());
     }
@@ -165,7 +169,9 @@ fn baseline(args: &Args) -> Result<Result<String, String>, Failure> {
     Ok(if is_commit {
         Ok(format!("rev:{revision}"))
     } else {
-        Err(format!("the last accepted run is of the revision `{revision}`, which cannot be built again: give --baseline"))
+        Err(format!(
+            "the last accepted run is of the revision `{revision}`, which cannot be built again: give --baseline"
+        ))
     })
 }
 
@@ -197,7 +203,10 @@ fn start(args: &Args, name: Name, command: &[String]) -> Result<Child, Failure> 
     let output = OpenOptions::new().create(true).append(true).open(&path).map_err(told)?;
     let mut process = Command::new(program);
     // What the night is told by variables is for the night.
-    process.env_remove("GITHUB_STEP_SUMMARY").env_remove("SWIOTLB_BENCH_OUT").env_remove("SWIOTLB_BENCH_RESUME");
+    process
+        .env_remove("GITHUB_STEP_SUMMARY")
+        .env_remove("SWIOTLB_BENCH_OUT")
+        .env_remove("SWIOTLB_BENCH_RESUME");
     process.args(command);
     if name.measures() && args.out.join(name.word()).join("plan.json").exists() {
         process.arg("--resume");
@@ -230,7 +239,11 @@ fn wait(child: &mut Child, stop: &AtomicBool) -> Result<Option<i32>, Failure> {
 fn line(command: &[String]) -> String {
     let quoted = |word: &String| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@".contains(c);
-        if word.chars().all(plain) && !word.is_empty() { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+        if word.chars().all(plain) && !word.is_empty() {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
     };
     let words: Vec<String> = command.iter().map(quoted).collect();
     format!("swiotlb-bench {}", words.join(" "))
@@ -241,7 +254,11 @@ fn tell(args: &Args, night: &Ledger) -> Result<Exit, Failure> {
     let mut markdown = reports::markdown::render(&table);
     for name in Name::ALL {
         if let Ok(text) = std::fs::read_to_string(args.out.join(format!("{}.txt", name.word()))) {
-            markdown.push_str(&format!("\n## {}\n\n```\n{}\n```\n", name.word(), text.replace("```", "` ` `").trim_end()));
+            markdown.push_str(&format!(
+                "\n## {}\n\n```\n{}\n```\n",
+                name.word(),
+                text.replace("```", "` ` `").trim_end()
+            ));
         }
     }
     let path = args.out.join("summary.md");

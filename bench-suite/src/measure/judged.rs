@@ -122,12 +122,15 @@ fn places(effect: f64) -> usize {
 /// The steps that differ. A side that counts nothing at all says so once; one step that a side does not count is
 /// no difference.
 pub(super) fn differing(steps: &[Steps]) -> String {
-    for (side, counts) in [
-        ("A", steps.iter().any(|(_, a, _)| a.is_some())),
-        ("B", steps.iter().any(|(_, _, b)| b.is_some())),
-    ] {
+    for (side, counts) in
+        [("A", steps.iter().any(|(_, a, _)| a.is_some())), ("B", steps.iter().any(|(_, _, b)| b.is_some()))]
+    {
         if !counts {
-            return if steps.is_empty() { "not counted".to_owned() } else { format!("not counted by {side}") };
+            return if steps.is_empty() {
+                "not counted".to_owned()
+            } else {
+                format!("not counted by {side}")
+            };
         }
     }
     let differ = |a: f64, b: f64| (a - b).abs() > f64::EPSILON * a.abs().max(b.abs());

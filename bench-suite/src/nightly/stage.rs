@@ -99,6 +99,10 @@ mod tests {
         assert_eq!(worst, Some(Meaning::Regression));
         assert_eq!(Name::Suites.meaning(Some(4)).max(Meaning::Regression), Meaning::Wrong);
         assert_eq!(Name::Suites.meaning(None), Meaning::Broken, "killed");
-        assert!(Meaning::Broken > Meaning::Unfit && Meaning::Unfit > Meaning::Open && Meaning::Open > Meaning::Well);
+        assert!(
+            Meaning::Broken > Meaning::Unfit
+                && Meaning::Unfit > Meaning::Open
+                && Meaning::Open > Meaning::Well
+        );
     }
 }

@@ -241,7 +241,10 @@ fn find_pool(machine: &Machine, op: &FindPool) -> Result<Out, Refusal> {
     let session = caller.enter();
     let found = session.find_pool(device.number, PhysAddr(addr));
     if let Some(pool) = found.filter(|pool| !(pool.start.0..pool.end.0).contains(&addr)) {
-        return Err(format!("find_pool gives {} to {} for {addr:#x}, which lies outside", pool.start, pool.end));
+        return Err(format!(
+            "find_pool gives {} to {} for {addr:#x}, which lies outside",
+            pool.start, pool.end
+        ));
     }
     Ok(Out {
         paddr: Some(addr),
