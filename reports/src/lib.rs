@@ -12,6 +12,7 @@ pub mod compare;
 pub mod csv;
 pub mod evidence;
 pub mod fingerprint;
+pub mod junit;
 pub mod latency;
 pub mod machine;
 pub mod markdown;
