@@ -11,7 +11,9 @@
 pub mod compare;
 pub mod csv;
 pub mod evidence;
+pub mod export;
 pub mod fingerprint;
+pub mod import;
 pub mod junit;
 pub mod latency;
 pub mod machine;
