@@ -10,7 +10,9 @@ mod choice;
 mod cmp;
 mod dma_map_benchmark;
 mod doctor;
+mod export;
 mod hot;
+mod import;
 mod judging;
 mod list;
 mod markdown;
@@ -106,6 +108,10 @@ enum Command {
     Calibrate(calibrate::Args),
     /// Say what two stored runs say of each other; never a verdict.
     Cmp(cmp::Args),
+    /// Write stored runs in a form that another program reads.
+    Export(export::Args),
+    /// Read another program's results as records.
+    Import(import::Args),
     /// List suites, cells or policies.
     List(list::Args),
     /// Say whether this machine is fit to measure on.
@@ -147,6 +153,8 @@ pub fn main() -> ExitCode {
         Command::Ab(args) => ab::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Cmp(args) => cmp::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Overhead(args) => overhead::run(&args),

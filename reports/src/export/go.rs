@@ -65,9 +65,9 @@ fn benchmark(name: &str, cell: &Cell<'_>) -> String {
     format!("Benchmark{name}-{threads}")
 }
 
-/// Operations of all threads; 1 where they were not counted, since the form wants a number.
+/// Operations; 1 where they were not counted, since the form wants a number.
 fn iterations(record: &RunRecord) -> u64 {
-    let ops = record.threads.iter().fold(0_u64, |sum, thread| sum.saturating_add(thread.ops));
+    let ops = record.counts.get("operations").copied().unwrap_or(1);
     i64::try_from(ops).map_or(1, |_| ops.max(1))
 }
 
@@ -91,7 +91,6 @@ fn unit_of(metric: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::Thread;
     use crate::export::tests::{CELL, export, launch, run, six, text as of, timed};
 
     #[test]
@@ -99,7 +98,7 @@ mod tests {
         let mut launches = six();
         launches.truncate(2);
         launches[0].parameters.insert("threads".to_owned(), "2".to_owned());
-        launches[0].threads = vec![Thread { ops: 500, ..Thread::default() }; 2];
+        launches[0].counts.insert("operations".to_owned(), 1_000);
         launches[1].metrics.insert("ops_per_s".to_owned(), 2e6);
         let arm = [launch("s/x=1", Some("B"), 0, 97.25)];
         let found = of(text(&export(vec![run("night", &[&launches, &arm])], &[])));
