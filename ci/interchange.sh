@@ -74,7 +74,7 @@ fi
 
 echo "== HdrHistogram"
 if python3 -c 'import hdrh' 2>/dev/null; then
-    python "$folder/runs.hlog" "$folder"/hgrm/*.hgrm <<'CODE'
+    python "$folder/runs.hlog" "$folder"/hgrm/*/*.hgrm <<'CODE'
 import re, sys
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader

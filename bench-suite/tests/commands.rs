@@ -179,7 +179,7 @@ fn every_form_names_arms_apart_and_leaves_void_launches_out() {
     let out = folder.path().join("hgrm");
     let done = shown(&["export", &run_of, "--format", "hgrm", "--out", out.to_str().unwrap()]);
     assert!(done.starts_with("2 files below"), "{done}");
-    let text = std::fs::read_to_string(out.join("s_x=1,arm=A,map-bdd2a5dce6e7db09.hgrm")).unwrap();
+    let text = std::fs::read_to_string(out.join("s/x=1,arm=A,map.hgrm")).unwrap();
     assert!(text.contains("Total count    =          300]"), "{text}");
 }
 
@@ -236,6 +236,9 @@ fn what_cannot_be_exported_or_imported_is_told() {
     let (text, said) = (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
     assert!(said.contains("of 2 machines: named apart"), "{said}");
     assert!(text.contains("/run=one-1 ") && text.contains("/run=another-1 "), "{text}");
+    // One run twice is two runs.
+    let twice = shown(&["export", &one, &one, "--format", "go"]);
+    assert!(twice.contains("/run=one-1 ") && twice.contains("/run=one-2-1 "), "{twice}");
     let out = folder.path().join("back").to_str().unwrap().to_owned();
     let none = failed(&["import", "criterion", folder.path().to_str().unwrap(), "--out", &out]);
     assert!(none.contains("no benchmark has the baseline `new`"), "{none}");

@@ -4,7 +4,8 @@
 //! Bottom to top: [`text`] and [`units`] make strings that are safe and uniform; [`quantile`] holds the
 //! sample rule and [`latency`] the histograms it is applied to; [`machine`], [`evidence`], [`record`] and [`store`]
 //! are the record and its file, and [`fingerprint`] names the machine; [`stats`] is what may be said of several, and [`compare`] judges A against B; [`table`] is a table without a form, and [`terminal`], [`markdown`] and [`csv`] are
-//! its forms; [`summary`] turns a record into tables.
+//! its forms; [`summary`] turns a record into tables; [`junit`] is the form of verdicts, [`export`] has the forms of other
+//! programs, and [`import`] reads theirs.
 //!
 //! No allocator, no workload, no clock and no figure: those belong to other crates.
 

@@ -41,9 +41,9 @@ enum Format {
     Criterion,
     /// Go benchmark text, for benchstat.
     Go,
-    /// `HdrHistogram`'s interval log.
+    /// HdrHistogram's interval log.
     Hlog,
-    /// `HdrHistogram`'s percentile text, a file for each cell and operation.
+    /// HdrHistogram's percentile text, a file for each cell and operation.
     Hgrm,
     /// CSV, one number a row.
     Csv,

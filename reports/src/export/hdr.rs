@@ -80,7 +80,7 @@ pub fn percentiles(export: &Export<'_>) -> Result<Exported, String> {
         let operations = operations(cell);
         without += usize::from(operations.is_empty());
         for (operation, latency) in operations {
-            let path = PathBuf::from(format!("{}.hgrm", FILE.name(&format!("{name},{operation}"))));
+            let path = file(&name, operation);
             if !taken.insert(path.clone()) {
                 return Err(format!("two histograms would be {}", path.display()));
             }
@@ -88,6 +88,13 @@ pub fn percentiles(export: &Export<'_>) -> Result<Exported, String> {
         }
     }
     Ok(Exported { form: Form::Files(files), notes: notes(without, overflows(export)) })
+}
+
+/// A folder for the suite, and in it a file for the rest of the name.
+fn file(name: &str, operation: &str) -> PathBuf {
+    let (suite, rest) = name.split_once('/').unwrap_or(("", name));
+    let file = PathBuf::from(format!("{}.hgrm", FILE.name(&format!("{rest},{operation}"))));
+    if suite.is_empty() { file } else { PathBuf::from(FILE.name(suite)).join(file) }
 }
 
 /// Every operation of a cell that has samples, all launches together.
@@ -230,7 +237,7 @@ mod tests {
         let made = percentiles(&export(vec![run("r", &[&two, &bare])], &[])).unwrap();
         let Form::Files(files) = made.form else { panic!("no files") };
         let [(path, text)] = files.as_slice() else { panic!("{files:?}") };
-        assert_eq!(path.extension().unwrap(), "hgrm");
+        assert_eq!(path.to_str(), Some("slot-search/policy=kernel,slots=1,threads=2,map.hgrm"));
         assert!(
             text.contains("Total count    =         2000]") && text.contains("not in here: 1]"),
             "{text}"
