@@ -132,6 +132,9 @@ fn vet(export: &Export<'_>, stored: &[StoredRun]) -> Result<(), Failure> {
     if export.cells().next().is_none() {
         return Err(Failure::error("nothing to export: no launch is usable"));
     }
+    if let Some(name) = export.twice() {
+        return Err(Failure::error(format!("two cells would be called {name}: export their runs apart")));
+    }
     for metric in &export.metrics {
         if export.cells().all(|(_, cell, _)| cell.samples(metric).is_empty()) {
             return Err(Failure::usage(format!("--metric {metric}: no launch has it")));

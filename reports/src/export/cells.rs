@@ -95,6 +95,13 @@ impl<'a> Export<'a> {
         })
     }
 
+    /// A name that two cells share, which an id that looks like another one's arm or run would lead to.
+    #[must_use]
+    pub fn twice(&self) -> Option<String> {
+        let mut names = BTreeSet::new();
+        self.cells().map(|(_, _, name)| name).find(|name| !names.insert(name.clone()))
+    }
+
     /// The metrics that are wanted of a cell, else what it is known by.
     #[must_use]
     pub fn main_metrics(&self, cell: &Cell<'a>) -> Vec<String> {
@@ -123,6 +130,10 @@ mod tests {
         let one = export(vec![run("night", &[&plain, &arms[0], &arms[1]])], &[]);
         let names: Vec<String> = one.cells().map(|(_, _, name)| name).collect();
         assert_eq!(names, [CELL, "s/x=1,arm=A", "s/x=1,arm=B"]);
+        assert_eq!(one.twice(), None);
+        let posing = [launch("s/x=1,arm=A", None, 0, 1.0)];
+        let both = export(vec![run("night", &[&arms[0], &posing])], &[]);
+        assert_eq!(both.twice().as_deref(), Some("s/x=1,arm=A"));
         let two = export(vec![run("old", &[&plain]), run("new", &[&plain])], &[]);
         let names: Vec<String> = two.cells().map(|(_, _, name)| name).collect();
         assert_eq!(names, [format!("{CELL},run=old"), format!("{CELL},run=new")]);
