@@ -41,3 +41,6 @@ ci/loom.sh --long
 
 echo "== benchmarks"
 cargo bench --workspace
+
+echo "== interchange, with the readers that are installed"
+ci/interchange.sh "$bench"

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
 
 use reports::evidence::Place;
+use reports::latency::Latency;
 use reports::record::{Kind, PolicyName, RunRecord};
+use reports::store::Store;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -174,4 +176,118 @@ fn a_history_tells_of_a_shift_until_it_is_accepted() {
     assert!(says(&["show", "--filter", "metric=ns_per_op"], 0).contains("accepted by me on"));
     let csv = says(&["export"], 0);
     assert_eq!((csv.lines().count(), csv.matches(",accepted").count()), (1 + 2 * 14, 1), "{csv}");
+}
+
+/// A usable launch of a cell, 100 ns and its number.
+fn launch(cell: &str, arm: Option<&str>, launch: u32) -> RunRecord {
+    let mut record = RunRecord::new(Kind::Cell, cell, PolicyName::default());
+    record.place = Some(Place { launch, arm: arm.map(str::to_owned), ..Place::default() });
+    record.metrics.insert("ns_per_op".to_owned(), 100.0 + f64::from(launch));
+    record.metrics.insert("ops_per_s".to_owned(), 1e7);
+    let mut latency = Latency::new();
+    (1..=100).for_each(|ns| latency.record(ns));
+    record.latencies.insert("map".to_owned(), latency);
+    record
+}
+
+/// A run's folder of this name with these records; its path.
+fn stored(folder: &Path, name: &str, records: &[RunRecord]) -> String {
+    let folder = folder.join(name);
+    std::fs::create_dir(&folder).unwrap();
+    let (mut store, _) = Store::open(&folder.join("runs.jsonl")).unwrap();
+    records.iter().for_each(|record| store.append(record).unwrap());
+    folder.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_form_names_arms_apart_and_leaves_void_launches_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut records: Vec<RunRecord> = (0..3).map(|n| launch("s/x=1", Some("A"), n)).collect();
+    records.push(launch("s/x=1", Some("B"), 10));
+    records.push(RunRecord { void: Some("the oracle".to_owned()), ..launch("s/x=1", Some("B"), 11) });
+    let run_of = stored(folder.path(), "night", &records);
+    let exported = |format: &str| {
+        let done = run(&["export", &run_of, "--format", format, "--metric", "ns_per_op"]);
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.success() && said.contains("1 launches are void and left out"), "{said}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let go = exported("go");
+    assert_eq!(go.matches("BenchmarkS/x=1/arm=A-1 1 10").count(), 3, "{go}");
+    assert_eq!(go.matches("BenchmarkS/x=1/arm=B-1 1 110 ns/op").count(), 1, "{go}");
+    assert!(!go.contains("111"), "{go}");
+    let csv = exported("csv");
+    assert_eq!((csv.lines().count(), csv.matches("s/x=1,B").count()), (5, 1), "{csv}");
+    let bencher: serde_json::Value = serde_json::from_str(&exported("bencher")).unwrap();
+    assert_eq!(bencher["s/x=1,arm=A"]["latency"]["value"], 101.0);
+    assert_eq!(bencher["s/x=1,arm=B"]["latency"]["value"], 110.0);
+    assert!(exported("github-smaller").contains("\"s/x=1,arm=B ns_per_op\""));
+    assert_eq!(exported("hlog").matches("Tag=s/x=1;arm=A;map,").count(), 3);
+    let out = folder.path().join("hgrm");
+    let done = shown(&["export", &run_of, "--format", "hgrm", "--out", out.to_str().unwrap()]);
+    assert!(done.starts_with("2 files below"), "{done}");
+    let text = std::fs::read_to_string(out.join("s/x=1,arm=A,map.hgrm")).unwrap();
+    assert!(text.contains("Total count    =          300]"), "{text}");
+}
+
+#[test]
+fn what_was_exported_as_criterion_s_comes_back_and_is_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let old: Vec<RunRecord> = (0..3).map(|n| launch("s/x=1", None, n)).collect();
+    let new: Vec<RunRecord> = (7..10).map(|n| launch("s/x=1", None, n)).collect();
+    let (old, new) = (stored(folder.path(), "old", &old), stored(folder.path(), "new", &new));
+    let export = ["export", &old, &new, "--format", "criterion", "--out", &path("criterion")];
+    assert!(shown(&export).starts_with("8 files below"));
+    // `new` has a meaning to criterion.
+    for (baseline, out) in [("old", "back-old"), ("run-new", "back-new")] {
+        let import = ["import", "criterion", &path("criterion"), "--baseline", baseline, "--out", &path(out)];
+        assert!(shown(&import).starts_with("Records: 1 in "));
+    }
+    let compared = shown(&["cmp", &path("back-old"), &path("back-new")]);
+    let row = compared.lines().find(|line| line.contains("s/x=1")).unwrap_or_default();
+    assert!(
+        ["101, n 1", "108, n 1", "1.069", "too few launches"].iter().all(|what| row.contains(what)),
+        "{compared}"
+    );
+    let again = run(&export);
+    assert_eq!(again.status.code(), Some(1));
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(said.contains("old/benchmark.json: is there already"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_exported_or_imported_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = stored(folder.path(), "one", &[launch("s/x=1", None, 0)]);
+    assert!(refused(&["export", &one, "--format", "hgrm"]).contains("name it with --out"));
+    let typo = refused(&["export", &one, "--format", "csv", "--metric", "ns_per_opp"]);
+    assert!(typo.contains("--metric ns_per_opp: no launch has it"), "{typo}");
+    let two = ["export", &one, "--format", "criterion", "--metric", "ns_per_op,map.p50", "--out", "x"];
+    assert!(refused(&two).contains("hold one metric"));
+    let mut other = launch("s/x=1", None, 1);
+    other.machine.cpu_model = Some("another".to_owned());
+    let mixed = stored(folder.path(), "mixed", &[launch("s/x=1", None, 0), other.clone()]);
+    let failed = |arguments: &[&str]| {
+        let done = run(arguments);
+        assert_eq!(done.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8(done.stderr).unwrap()
+    };
+    assert!(failed(&["export", &mixed, "--format", "go"]).contains("records of 2 machines"));
+    let void = RunRecord { void: Some("x".to_owned()), ..launch("s/x=1", None, 0) };
+    let void = stored(folder.path(), "void", &[void]);
+    assert!(failed(&["export", &void, "--format", "go"]).contains("no launch is usable"));
+    // Two machines in two files are named apart, with a warning.
+    let another = stored(folder.path(), "another", &[other]);
+    let done = run(&["export", &one, &another, "--format", "go"]);
+    let (text, said) = (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
+    assert!(said.contains("of 2 machines: named apart"), "{said}");
+    assert!(text.contains("/run=one-1 ") && text.contains("/run=another-1 "), "{text}");
+    // One run twice is two runs.
+    let twice = shown(&["export", &one, &one, "--format", "go"]);
+    assert!(twice.contains("/run=one-1 ") && twice.contains("/run=one-2-1 "), "{twice}");
+    let out = folder.path().join("back").to_str().unwrap().to_owned();
+    let none = failed(&["import", "criterion", folder.path().to_str().unwrap(), "--out", &out]);
+    assert!(none.contains("no benchmark has the baseline `new`"), "{none}");
+    assert!(failed(&["import", "criterion", &one, "--out", &one]).contains("no benchmark has the baseline"));
 }

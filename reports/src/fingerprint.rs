@@ -32,7 +32,8 @@ pub fn of(machine: &Machine) -> String {
 }
 
 /// FNV-1a in 64 bits (G. Fowler, L. C. Noll, K.-P. Vo): the same on every machine and in every version.
-pub(crate) fn fnv_1a(bytes: &[u8]) -> u64 {
+#[must_use]
+pub fn fnv_1a(bytes: &[u8]) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }

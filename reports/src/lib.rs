@@ -5,7 +5,8 @@
 //! sample rule and [`latency`] the histograms it is applied to; [`machine`], [`evidence`], [`record`] and [`store`]
 //! are the record and its file, and [`fingerprint`] names the machine; [`stats`] is what may be said of several, and [`compare`] judges A against B; [`table`] is a table without a form, and [`terminal`], [`markdown`] and [`csv`] are
 //! its forms; [`summary`] turns a record into tables. [`history`] keeps whole runs, night by night, and says where
-//! a series of them shifts; [`date`] names their days.
+//! a series of them shifts; [`date`] names their days. [`junit`] is the form of verdicts, [`export`] has the forms of
+//! other programs, and [`import`] reads theirs.
 //!
 //! No allocator, no workload, no clock and no figure: those belong to other crates.
 
@@ -13,8 +14,10 @@ pub mod compare;
 pub mod csv;
 pub mod date;
 pub mod evidence;
+pub mod export;
 pub mod fingerprint;
 pub mod history;
+pub mod import;
 pub mod junit;
 pub mod latency;
 pub mod machine;

@@ -168,7 +168,7 @@ fn read(path: &Path) -> Result<Saved, Failure> {
 }
 
 /// The store in a folder, which is made if there is none; and its path.
-fn store(folder: &Path) -> Result<(PathBuf, Store), Failure> {
+pub(super) fn store(folder: &Path) -> Result<(PathBuf, Store), Failure> {
     let unusable = |error| Failure::error(format!("{}: cannot be made: {error}", folder.display()));
     std::fs::create_dir_all(folder).map_err(unusable)?;
     let path = folder.join("runs.jsonl");

@@ -11,10 +11,12 @@ mod choice;
 mod cmp;
 mod dma_map_benchmark;
 mod doctor;
+mod export;
 mod gate;
 mod held;
 mod history;
 mod hot;
+mod import;
 mod judging;
 mod list;
 mod markdown;
@@ -118,6 +120,10 @@ enum Command {
     Nightly(nightly::Args),
     /// Keep runs night by night, and say where their series shift.
     History(history::Args),
+    /// Write stored runs in a form that another program reads.
+    Export(export::Args),
+    /// Read another program's results as records.
+    Import(import::Args),
     /// List suites, cells or policies.
     List(list::Args),
     /// Say whether this machine is fit to measure on.
@@ -162,6 +168,8 @@ pub fn main() -> ExitCode {
         Command::Cmp(args) => cmp::run(&args),
         Command::Nightly(args) => nightly::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Overhead(args) => overhead::run(&args),

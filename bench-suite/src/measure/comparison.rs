@@ -106,7 +106,7 @@ pub fn rules(blocks: Option<u32>, quick: bool, gate: bool) -> Result<Rules, Look
 /// Which direction of a metric is better, by its name: rates and fairness are better high.
 #[must_use]
 pub fn better(metric: &str) -> Better {
-    if metric.ends_with("_per_s") || metric == "jain" { Better::Higher } else { Better::Lower }
+    Better::of(metric)
 }
 
 #[cfg(test)]

@@ -26,6 +26,12 @@ pub enum Better {
 }
 
 impl Better {
+    /// The better direction of a metric, by its name: rates and fairness are better high.
+    #[must_use]
+    pub fn of(metric: &str) -> Self {
+        if metric.ends_with("_per_s") || metric == "jain" { Self::Higher } else { Self::Lower }
+    }
+
     /// Whether B is worse than A by this effect.
     #[must_use]
     pub fn is_worse(self, effect: f64) -> bool {

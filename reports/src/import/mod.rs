@@ -1,0 +1,3 @@
+//! Results of other programs, read into records of [`crate::record::Kind::Imported`].
+
+pub mod criterion;
