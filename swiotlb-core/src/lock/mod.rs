@@ -44,6 +44,12 @@ pub trait AreaLock: Default + Send + Sync + 'static {
     fn with<C: Probe, R>(&self, probe: &C, section: impl FnOnce() -> R) -> R;
 }
 
+/// A lock that a value can hold, so that one thread may hold any number of them, in a loop.
+pub trait HoldLock: AreaLock {
+    /// Enters. Leaves when the answer is dropped.
+    fn hold(&self) -> impl Sized;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
