@@ -17,7 +17,7 @@ use swiotlb_core::area::{LockFree, Locked, Padded, Shared, Spread};
 use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
 use swiotlb_core::lookup::{
-    ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray,
+    ArcSwapArray, GranuleHash, LeftRight, MutexArray, PageDirectory, RwLockArray, SkipList, SortedArray,
 };
 use swiotlb_core::phys::{Atomic, Cached, Mapping, System};
 use swiotlb_core::policy::{
@@ -216,8 +216,8 @@ pub static ALL: &[Entry] = &[
     ),
     entry::<Lookup<PageDirectory>>("lookup-directory", "find_pool in a page directory"),
     entry::<Lookup<SkipList>>("lookup-skip-list", "find_pool in crossbeam's skip list"),
-    entry::<Lookup<RwLockMap>>("lookup-rwlock", "find_pool in an ordered map behind a reader-writer lock"),
-    entry::<Lookup<MutexMap>>("lookup-mutex", "find_pool in an ordered map behind a mutex"),
+    entry::<Lookup<RwLockArray>>("lookup-rwlock", "find_pool in a sorted array behind a reader-writer lock"),
+    entry::<Lookup<MutexArray>>("lookup-mutex", "find_pool in a sorted array behind a mutex"),
     entry::<<Kernel as With>::Publish<ReleaseFence>>(
         "publish-release",
         "a release fence per map, no full barrier",

@@ -82,7 +82,7 @@ macro_rules! for_every_policy {
             use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
             use swiotlb_core::policy::{Fast, Kernel, With};
             use swiotlb_core::publish::{NoFlag, ReleaseFence};
-            use swiotlb_core::lookup::{ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
+            use swiotlb_core::lookup::{ArcSwapArray, GranuleHash, LeftRight, MutexArray, PageDirectory, RwLockArray, SkipList, SortedArray};
             use swiotlb_core::reclaim::{Delayed, Epoch, Quiescent, RefCounted, RwLocked};
             use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
             use swiotlb_core::slot::{EachSlot, FirstSlot};
@@ -115,8 +115,8 @@ macro_rules! for_every_policy {
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<TestAndSet, FreeRunList>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<Backoff, FreeRunList>>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<Mcs, FreeRunList>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Lookup<RwLockMap>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Lookup<MutexMap>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<RwLockArray>>>();
+            $test::<$crate::common::Tested<<Kernel as With>::Lookup<MutexArray>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<SkipList>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Lookup<PageDirectory>>>();
             $test::<$crate::common::Tested<<Kernel as With>::Reclaim<Quiescent>>>();
