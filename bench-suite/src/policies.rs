@@ -302,10 +302,33 @@ pub fn by_name(name: &str) -> Result<&'static Entry, String> {
     ALL.iter().find(|entry| entry.name == name).ok_or_else(|| unknown("policy", name, known))
 }
 
+/// The list of policies that the core's suites run on.
+#[cfg(test)]
+#[path = "../../swiotlb-core/tests/common/policies.rs"]
+mod conformance;
+
 #[cfg(test)]
 mod tests {
+    use super::conformance::{Each, with_every_policy};
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn every_policy_goes_through_the_suites_of_the_core() {
+        struct Labels(BTreeSet<String>);
+
+        impl Each for Labels {
+            fn each<P: With>(&mut self) {
+                self.0.insert(label::<P>());
+            }
+        }
+
+        let mut suites = Labels(BTreeSet::new());
+        with_every_policy(&mut suites);
+        let missing: Vec<_> =
+            ALL.iter().filter(|entry| !suites.0.contains(&entry.label())).map(|entry| entry.name).collect();
+        assert!(missing.is_empty(), "{missing:?} need a line in swiotlb-core/tests/common/policies.rs");
+    }
 
     #[test]
     fn no_two_policies_share_a_name_or_a_label() {
