@@ -13,7 +13,7 @@ use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::subject::{self, Build};
 use core::marker::PhantomData;
 use reports::record::PolicyName;
-use swiotlb_core::area::{LockFree, Locked, Padded, Shared, Spread};
+use swiotlb_core::area::{LockFree, Locked, Metered, Padded, Shared, Spread};
 use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
 use swiotlb_core::lookup::{
@@ -27,8 +27,8 @@ use swiotlb_core::publish::{NoFlag, ReleaseFence};
 use swiotlb_core::reclaim::{Delayed, Epoch, Leak, Quiescent, RefCounted, RwLocked};
 use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary};
 use swiotlb_core::slot::{EachSlot, FirstSlot};
-use swiotlb_core::stats::{Off, Sharded};
-use swiotlb_core::trip::EachStep;
+use swiotlb_core::stats::{ByArea, Off, Sharded};
+use swiotlb_core::trip::{EachStep, Twice};
 use swiotlb_core::walk::{HomeOnly, PoolMajor};
 use workloads::op::Plan;
 use workloads::suite::error::unknown;
@@ -205,6 +205,7 @@ pub static ALL: &[Entry] = &[
     ),
     SEARCH_BITMAP,
     entry::<Search<Summary>>("search-summary", "bitmap with a summary of each segment's longest run"),
+    entry::<Search<Summary<FirstSlot>>>("slots-first", "search-summary with one word per mapping"),
     entry::<Search<Lifo>>("search-lifo", "free list of slots, freed last given out first"),
     entry::<Search<Offset>>("search-offset", "the crate offset-allocator, a bitmap where that finds nothing"),
     LOOKUP_SORTED,
@@ -238,6 +239,10 @@ pub static ALL: &[Entry] = &[
     entry::<Delay<10>>("reclaim-10ms", "memory returns in batches, at ticks of 10 ms"),
     entry::<Delay<50>>("reclaim-50ms", "memory returns in batches, at ticks of 50 ms"),
     entry::<<Kernel as With>::Stats<Sharded>>("stats-sharded", "a line of counters per caller"),
+    entry::<<Area<Metered<<Kernel as Policy>::Area>> as With>::Stats<ByArea>>(
+        "stats-by-area",
+        "the areas' own counts added up when asked; the high-water mark by allowances",
+    ),
     entry::<<Kernel as With>::Stats<Off>>("stats-off", "no counters"),
     entry::<Apart<Area<Padded<<Kernel as Policy>::Area>>>>(
         "padded-sharded",
@@ -252,6 +257,10 @@ pub static ALL: &[Entry] = &[
         "no lock, a line of counters per caller, one word per mapping; the kernel's placement",
     ),
     entry::<Free<Spread>>("spread", "the same, each CPU in segments of its own"),
+    entry::<<Kernel as With>::Trip<Twice>>(
+        "trip-twice",
+        "two pool lookups per round trip: whether it is bounced, and the unmap's own",
+    ),
     entry::<<Kernel as With>::Trip<EachStep>>("trip-each-step", "six pool lookups per round trip, as in 6.6"),
     entry::<<Kernel as With>::Walk<PoolMajor>>(
         "walk-pool-major",

@@ -3,7 +3,7 @@
 //!
 //! Invariant: a policy that can be measured is in it.
 
-use swiotlb_core::area::{LockFree, Locked, Padded, Shared, Spread};
+use swiotlb_core::area::{LockFree, Locked, Metered, Padded, Shared, Spread};
 use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
 use swiotlb_core::lookup::{
     ArcSwapArray, GranuleHash, LeftRight, MutexArray, PageDirectory, RwLockArray, SkipList, SortedArray,
@@ -14,8 +14,8 @@ use swiotlb_core::publish::{NoFlag, ReleaseFence};
 use swiotlb_core::reclaim::{Delayed, Epoch, Leak, Quiescent, RefCounted, RwLocked};
 use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary};
 use swiotlb_core::slot::{EachSlot, FirstSlot};
-use swiotlb_core::stats::{Off, Sharded};
-use swiotlb_core::trip::EachStep;
+use swiotlb_core::stats::{ByArea, Off, Sharded};
+use swiotlb_core::trip::{EachStep, Twice};
 use swiotlb_core::walk::{HomeOnly, PoolMajor};
 
 type Area<A> = <Kernel as With>::Area<A>;
@@ -49,6 +49,8 @@ pub fn with_every_policy(it: &mut impl Each) {
     it.each::<Pages<Cached>>();
     it.each::<<Kernel as With>::Stats<Sharded>>();
     it.each::<<Kernel as With>::Stats<Off>>();
+    it.each::<<Area<Metered<<Kernel as Policy>::Area>> as With>::Stats<ByArea>>();
+    it.each::<<Kernel as With>::Trip<Twice>>();
     it.each::<<Kernel as With>::Trip<EachStep>>();
     it.each::<<Kernel as With>::Walk<PoolMajor>>();
     it.each::<<Kernel as With>::Walk<HomeOnly>>();
