@@ -14,7 +14,6 @@ ci/hot_paths.sh "$bench" ci/hot_paths.census
 
 echo "== golden vectors, every policy"
 "$bench" verify "$data/golden"
-"$bench" verify --policy walk-pool-major "$data/golden"
 
 echo "== placement, every trace in every form"
 ci/placement.sh "$bench" "$data/traces"

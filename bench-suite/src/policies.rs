@@ -13,22 +13,22 @@ use crate::scenario::{self, Prepared, Scenario, ScenarioError};
 use crate::subject::{self, Build};
 use core::marker::PhantomData;
 use reports::record::PolicyName;
-use swiotlb_core::area::{LockFree, Locked, Padded, Shared, Spread};
+use swiotlb_core::area::{LockFree, Locked, Metered, Padded, Shared, Spread};
 use swiotlb_core::bounce::NoCopy;
 use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
 use swiotlb_core::lookup::{
-    ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray,
+    ArcSwapArray, GranuleHash, LeftRight, MutexArray, PageDirectory, RwLockArray, SkipList, SortedArray,
 };
 use swiotlb_core::phys::{Atomic, Cached, Mapping, System};
 use swiotlb_core::policy::{
     Fast, Kernel, PagesFrom, Policy, Reproduces, Warm, With, axes, label, reproduces,
 };
-use swiotlb_core::publish::{NoFlag, ReleaseFence};
+use swiotlb_core::publish::{FullBarrierTwice, NoFlag, ReleaseFence};
 use swiotlb_core::reclaim::{Delayed, Epoch, Leak, Quiescent, RefCounted, RwLocked};
 use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary};
-use swiotlb_core::slot::{EachSlot, FirstSlot};
-use swiotlb_core::stats::{Off, Sharded};
-use swiotlb_core::trip::EachStep;
+use swiotlb_core::slot::{EachSlot, FirstSlot, Wide};
+use swiotlb_core::stats::{ByArea, Off, Sharded};
+use swiotlb_core::trip::{EachStep, Twice};
 use swiotlb_core::walk::{HomeOnly, PoolMajor};
 use workloads::op::Plan;
 use workloads::suite::error::unknown;
@@ -205,6 +205,11 @@ pub static ALL: &[Entry] = &[
     ),
     SEARCH_BITMAP,
     entry::<Search<Summary>>("search-summary", "bitmap with a summary of each segment's longest run"),
+    entry::<Search<Summary<FirstSlot>>>("slots-first", "search-summary with one word per mapping"),
+    entry::<Search<FreeRunList<Wide>>>(
+        "slots-wide",
+        "descriptors of 40 bytes: a cost that no step counter sees",
+    ),
     entry::<Search<Lifo>>("search-lifo", "free list of slots, freed last given out first"),
     entry::<Search<Offset>>("search-offset", "the crate offset-allocator, a bitmap where that finds nothing"),
     LOOKUP_SORTED,
@@ -216,11 +221,15 @@ pub static ALL: &[Entry] = &[
     ),
     entry::<Lookup<PageDirectory>>("lookup-directory", "find_pool in a page directory"),
     entry::<Lookup<SkipList>>("lookup-skip-list", "find_pool in crossbeam's skip list"),
-    entry::<Lookup<RwLockMap>>("lookup-rwlock", "find_pool in an ordered map behind a reader-writer lock"),
-    entry::<Lookup<MutexMap>>("lookup-mutex", "find_pool in an ordered map behind a mutex"),
+    entry::<Lookup<RwLockArray>>("lookup-rwlock", "find_pool in a sorted array behind a reader-writer lock"),
+    entry::<Lookup<MutexArray>>("lookup-mutex", "find_pool in a sorted array behind a mutex"),
     entry::<<Kernel as With>::Publish<ReleaseFence>>(
         "publish-release",
         "a release fence per map, no full barrier",
+    ),
+    entry::<<Kernel as With>::Publish<FullBarrierTwice>>(
+        "publish-twice",
+        "a full barrier more at each unmap: a cost that no step counter sees",
     ),
     entry::<<Kernel as With>::Publish<NoFlag>>(
         "publish-no-flag",
@@ -238,6 +247,10 @@ pub static ALL: &[Entry] = &[
     entry::<Delay<10>>("reclaim-10ms", "memory returns in batches, at ticks of 10 ms"),
     entry::<Delay<50>>("reclaim-50ms", "memory returns in batches, at ticks of 50 ms"),
     entry::<<Kernel as With>::Stats<Sharded>>("stats-sharded", "a line of counters per caller"),
+    entry::<<Area<Metered<<Kernel as Policy>::Area>> as With>::Stats<ByArea>>(
+        "stats-by-area",
+        "the areas' own counts added up when asked; the high-water mark by allowances",
+    ),
     entry::<<Kernel as With>::Stats<Off>>("stats-off", "no counters"),
     entry::<Apart<Area<Padded<<Kernel as Policy>::Area>>>>(
         "padded-sharded",
@@ -252,6 +265,10 @@ pub static ALL: &[Entry] = &[
         "no lock, a line of counters per caller, one word per mapping; the kernel's placement",
     ),
     entry::<Free<Spread>>("spread", "the same, each CPU in segments of its own"),
+    entry::<<Kernel as With>::Trip<Twice>>(
+        "trip-twice",
+        "two pool lookups per round trip: whether it is bounced, and the unmap's own",
+    ),
     entry::<<Kernel as With>::Trip<EachStep>>("trip-each-step", "six pool lookups per round trip, as in 6.6"),
     entry::<<Kernel as With>::Walk<PoolMajor>>(
         "walk-pool-major",
@@ -260,13 +277,13 @@ pub static ALL: &[Entry] = &[
     entry::<<Kernel as With>::Walk<HomeOnly>>("walk-home-only", "a CPU's own area only, in every pool"),
 ];
 
-/// The entries that `names` name; all that keep the kernel's placement if there are no names.
+/// The entries that `names` name; all of them if there are no names.
 ///
 /// # Errors
 /// An unknown name, with the names there are.
 pub fn chosen(names: &[String]) -> Result<Vec<&'static Entry>, String> {
     if names.is_empty() {
-        return Ok(ALL.iter().filter(|entry| entry.reproduces.placement).collect());
+        return Ok(ALL.iter().collect());
     }
     names.iter().map(|name| by_name(name)).collect()
 }
@@ -302,10 +319,33 @@ pub fn by_name(name: &str) -> Result<&'static Entry, String> {
     ALL.iter().find(|entry| entry.name == name).ok_or_else(|| unknown("policy", name, known))
 }
 
+/// The list of policies that the core's suites run on.
+#[cfg(test)]
+#[path = "../../swiotlb-core/tests/common/policies.rs"]
+mod conformance;
+
 #[cfg(test)]
 mod tests {
+    use super::conformance::{Each, with_every_policy};
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn every_policy_goes_through_the_suites_of_the_core() {
+        struct Labels(BTreeSet<String>);
+
+        impl Each for Labels {
+            fn each<P: With>(&mut self) {
+                self.0.insert(label::<P>());
+            }
+        }
+
+        let mut suites = Labels(BTreeSet::new());
+        with_every_policy(&mut suites);
+        let missing: Vec<_> =
+            ALL.iter().filter(|entry| !suites.0.contains(&entry.label())).map(|entry| entry.name).collect();
+        assert!(missing.is_empty(), "{missing:?} need a line in swiotlb-core/tests/common/policies.rs");
+    }
 
     #[test]
     fn no_two_policies_share_a_name_or_a_label() {
@@ -318,11 +358,5 @@ mod tests {
     fn an_unknown_name_is_met_with_the_nearest() {
         let error = by_name("lock-tiket").err().unwrap_or_default();
         assert!(error.starts_with("there is no policy `lock-tiket`; the nearest is lock-ticket"), "{error}");
-    }
-
-    #[test]
-    fn the_default_is_every_policy_of_the_kernel_s_placement() {
-        let names: Vec<_> = chosen(&[]).into_iter().flatten().map(|entry| entry.name).collect();
-        assert!(names.contains(&"kernel") && !names.contains(&"walk-pool-major"), "{names:?}");
     }
 }

@@ -4,7 +4,7 @@
 
 mod run_support;
 
-use bench_suite::policies::KERNEL;
+use bench_suite::policies::{ALL, KERNEL};
 use bench_suite::run::{Oracle, Outcome, Pace, Settings, at_rate, counting, real};
 use run_support::{Maker, handed_over, round_trips};
 use swiotlb_core::device::Direction;
@@ -42,6 +42,22 @@ fn a_closed_loop_does_all_that_the_plan_says() {
             (oracle == Oracle::Full) as u64 * 2_000,
             if repeat == 1 { outcome.oracle.checked } else { 0 }
         );
+    }
+}
+
+#[test]
+fn every_policy_does_what_the_plan_says_and_the_oracle_agrees() {
+    let plans = [round_trips(2, 300, 20, 100), handed_over(200)];
+    for (entry, plan) in ALL.iter().flat_map(|entry| plans.iter().map(move |plan| (entry, plan))) {
+        for can_grow in [false, true] {
+            // Not all fits into the first pool, so that it grows, and falls back, where it may.
+            let settings = Settings { nslabs: 256, can_grow, warmup_share: 0.0, ..small(Oracle::Full) };
+            let outcome = entry.runs.measure(true, plan, &settings).unwrap();
+            assert_eq!(outcome.oracle.violations, Vec::<String>::new(), "{}", entry.name);
+            let (maps, ..) = sums(&outcome);
+            assert_eq!(maps, u64::from(plan.handles), "{}", entry.name);
+            assert!(outcome.is_valid() && outcome.stats.used == 0, "{}", entry.name);
+        }
     }
 }
 

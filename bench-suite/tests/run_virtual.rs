@@ -4,7 +4,7 @@
 
 mod run_support;
 
-use bench_suite::policies::KERNEL;
+use bench_suite::policies::{ALL, KERNEL};
 use bench_suite::run::{Settings, VirtualOutcome, virtual_time};
 use run_support::{Maker, handed_over, round_trips};
 use swiotlb_core::device::Direction;
@@ -28,6 +28,19 @@ fn the_same_plan_gives_the_same_answers() {
         assert_eq!(first, run(&plan, &settings));
         assert_eq!(first.maps, u64::from(plan.handles));
         assert_eq!(first.unmaps + first.failed(), first.maps);
+    }
+}
+
+#[test]
+fn every_policy_gives_the_same_answers_again() {
+    let plan = round_trips(3, 300, 40, 100);
+    let settings = Settings { can_grow: true, growth_delay_ns: 7_000, ..small() };
+    for entry in ALL {
+        let answers = || virtual_time(entry.build, &plan, &settings).unwrap();
+        let first = answers();
+        assert_eq!(first.oracle.violations, Vec::<String>::new(), "{}", entry.name);
+        assert_eq!(first, answers(), "{}", entry.name);
+        assert_eq!((first.maps, first.stats.used), (u64::from(plan.handles), 0), "{}", entry.name);
     }
 }
 

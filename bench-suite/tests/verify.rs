@@ -40,7 +40,7 @@ fn last_line(text: &str) -> &str {
 }
 
 #[test]
-fn every_default_policy_agrees_with_the_bundled_vectors() {
+fn every_policy_agrees_with_the_bundled_vectors() {
     let (code, out, err) = verify("", &[&golden("")]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     let policies = bench_suite::policies::chosen(&[]).unwrap().len();

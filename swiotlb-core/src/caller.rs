@@ -68,6 +68,9 @@ impl<'m, P: Policy> Caller<'m, P> {
     /// Waits until every pool that was retired before has expired, then frees them in order of
     /// retirement; how many. Waits for other threads' sessions, but for no tick of a reclaimer that delays; that this
     /// caller has none is what `&mut self` says.
+    ///
+    /// Under [`crate::reclaim::Quiescent`] it waits for other threads' callers, until each has ended a session, called
+    /// [`Caller::free_expired`] or been dropped: for ever, if one does nothing.
     pub fn quiesce(&mut self) -> usize {
         let retired = &self.mem.retired;
         let target = retired.retired();

@@ -42,7 +42,7 @@ impl<P: Policy> Session<'_, P> {
             Some(mapped) => return Err(UnmapError::WrongDirection { addr, mapped, given: dir }),
             None => return Err(UnmapError::NotLive { addr }),
         }
-        let pool = P::Trip::again(pool, || self.look_again(dev, addr));
+        let pool = P::Trip::for_unmap(pool, || self.look_again(dev, addr));
         if dir.from_device() && !attrs.skip_cpu_sync {
             let pool = P::Trip::again(pool, || self.look_again(dev, addr));
             self.bounce(dev, pool, addr, mapping_size, CopyTo::Cpu);

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Testable, device, map, mem, unmap};
+use common::{Testable, blocks, device, map, mem, unmap};
 use std::thread;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::grow::{Grown, Worker};
@@ -44,7 +44,7 @@ fn halves_while_memory_is_short<P: Testable>() {
     };
     fill(0);
     map(&caller.enter(), &dev, 300, 4096);
-    mem.pages().blocks().fail_next(1);
+    blocks(&mem).fail_next(1);
     assert_eq!(caller.run_worker(), Grown::Added { nslabs: 1024 });
     let nareas = caller.enter().pools().next().map(HasAreas::nareas);
     assert_eq!(nareas, Some(8), "one area per segment at most");
@@ -52,7 +52,7 @@ fn halves_while_memory_is_short<P: Testable>() {
         map(&caller.enter(), &dev, 400 + i, 256 << 10);
     });
     map(&caller.enter(), &dev, 301, 4096);
-    mem.pages().blocks().fail_next(3);
+    blocks(&mem).fail_next(3);
     assert!(matches!(caller.run_worker(), Grown::Failed(_)));
     assert_eq!(mem.stats().nslabs, 4096 + 1024);
 }

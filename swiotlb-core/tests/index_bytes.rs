@@ -6,8 +6,8 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::lookup::{
-    ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, PoolIndex, PoolLookup, PoolRange, RcuList,
-    RwLockMap, SkipList, SortedArray,
+    ArcSwapArray, GranuleHash, LeftRight, MutexArray, PageDirectory, PoolIndex, PoolLookup, PoolRange,
+    RcuList, RwLockArray, SkipList, SortedArray,
 };
 use swiotlb_core::reclaim::{Reclaim, RwLocked};
 
@@ -93,7 +93,7 @@ fn an_index_says_what_it_takes() {
     agrees::<LeftRight>(0);
     agrees::<PageDirectory>(0);
     agrees::<GranuleHash>(0);
-    agrees::<RwLockMap>(25);
-    agrees::<MutexMap>(25);
+    agrees::<RwLockArray>(0);
+    agrees::<MutexArray>(0);
     agrees::<SkipList>(25);
 }

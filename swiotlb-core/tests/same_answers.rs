@@ -17,6 +17,7 @@ use swiotlb_core::mem::{Device, IoTlbMem, MemStats};
 use swiotlb_core::policy::{Kernel, With};
 use swiotlb_core::search::{Bitmap, Summary};
 use swiotlb_core::slot::{EachSlot, FirstSlot};
+use swiotlb_core::trip::{EachStep, PassAlong, Trip, Twice};
 
 const DIRS: [Direction; 3] = [Direction::Bidirectional, Direction::ToDevice, Direction::FromDevice];
 
@@ -180,6 +181,22 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         2 => (any::<u32>(), offset()).prop_map(|(which, off)| Step::Look { which, off }),
     ]
+}
+
+/// Look-ups of one round trip.
+fn lookups<T: Trip>() -> u64 {
+    let mem = mem::<Tested<<Kernel as With>::Trip<T>>>(512, 1, false);
+    let dev = mem.device(DeviceLimits::default()).unwrap();
+    let caller = mem.caller(0);
+    let session = caller.enter();
+    let addr = session.map(&dev, &MapRequest::new(orig(0), 4096, DIRS[0])).unwrap();
+    session.unmap(&dev, addr, 4096, DIRS[0], Attrs::default()).unwrap();
+    caller.probe().get().lookups
+}
+
+#[test]
+fn a_round_trip_looks_its_pool_up_once_twice_or_at_each_step() {
+    assert_eq!([lookups::<PassAlong>(), lookups::<Twice>(), lookups::<EachStep>()], [1, 2, 6]);
 }
 
 type List = Locked<QueuedSpin, swiotlb_core::search::FreeRunList>;

@@ -21,7 +21,7 @@ pub(super) struct Args {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Policies to check, separated by commas or given repeatedly; `ext:PATH.so` is one in a shared library
-    /// [default: every policy that claims the kernel's placement]
+    /// [default: every policy, each compared on what it declares]
     #[arg(long = "policy", value_name = "NAME", env = "SWIOTLB_BENCH_POLICY", value_delimiter = ',')]
     policies: Vec<String>,
 }

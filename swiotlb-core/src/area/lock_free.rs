@@ -13,9 +13,10 @@
 //!
 //! What is weaker than under a lock, when calls overlap: the start index ([`Shared`] says how), and a search's "no". A
 //! walk sees each word at a moment of its own, so slots that are freed behind it and taken before it may hide room that
-//! was there all the time. A walk that finds nothing is therefore repeated until two in a row have seen the same
-//! words: room that stays in one place is always found, and whoever made the words differ has got on. A claim of two
-//! words that fails hides the slots of the lower one for a moment.
+//! was there all the time. A walk that finds nothing is therefore repeated until two in a row have seen words
+//! of the same digest, 64 bits: room that stays in one place is always found, and whoever made the digests differ has got
+//! on. Words that change and leave the digest alike pass for unchanged: then the "no" is as weak as one walk's. A claim of
+//! two words that fails hides the slots of the lower one for a moment.
 //!
 //! Invariant: see [`super::free_bits`]. A claim writes the descriptors after its bits are won (Acquire), a release
 //! forgets them before its bits are free (Release); so a table whose `claim` and `forget` touch the claimed slots'
@@ -47,7 +48,7 @@ struct Search<'a> {
     req: &'a SlotRequest,
     /// Segments looked at.
     looked: u32,
-    /// A digest of the masks that were looked at in vain.
+    /// A digest of the masks that were looked at in vain: two that differ are from different masks, and not the reverse.
     seen: u64,
 }
 

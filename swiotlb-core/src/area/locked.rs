@@ -4,7 +4,7 @@
 //! `struct io_tlb_area` does.
 
 use super::{AreaNames, AreaSlots, Hold};
-use crate::lock::AreaLock;
+use crate::lock::{AreaLock, HoldLock};
 use crate::probe::Probe;
 use crate::search::{AreaRange, InWindow, SlotRequest, SlotSearch};
 use crate::slot::SlotTable;
@@ -120,9 +120,9 @@ impl<L: AreaLock, S: SlotSearch> AreaSlots for Locked<L, S> {
     }
 }
 
-impl<L: AreaLock, S: SlotSearch> Hold for Locked<L, S> {
-    fn hold(&self, f: &mut dyn FnMut(u64)) {
-        self.lock.with(&(), || f(self.used.load(Relaxed)));
+impl<L: HoldLock, S: SlotSearch> Hold for Locked<L, S> {
+    fn hold_still(&self) -> impl Sized {
+        self.lock.hold()
     }
 }
 

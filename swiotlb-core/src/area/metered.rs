@@ -1,6 +1,6 @@
 //! An area with an allowance: so many slots may be in use before the high-water mark has to be looked at.
 //!
-//! Invariant: `allowance` changes only while the area is held ([`Hold`]). Together with
+//! Invariant: `allowance` changes only while the area is held ([`Hold::hold_still`]). Together with
 //! [`crate::stats::ByArea`] it makes the allocator's used slots and high-water mark exact without a counter
 //! that all maps write: a claim only compares.
 
@@ -11,8 +11,8 @@ use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// An area that can be held still.
 pub trait Hold: AreaSlots {
-    /// Calls `f` with the slots in use, which do not change until it returns.
-    fn hold(&self, f: &mut dyn FnMut(u64));
+    /// The slots in use do not change until the answer is dropped.
+    fn hold_still(&self) -> impl Sized;
 }
 
 /// `A` with an allowance.
@@ -84,7 +84,11 @@ impl<A: Hold> AreaSlots for Metered<A> {
         self.area.used() > self.allowance.load(Relaxed)
     }
 
-    fn allow(&self, allowance: &mut dyn FnMut(u64) -> u64) {
-        self.area.hold(&mut |used| self.allowance.store(allowance(used), Relaxed));
+    fn hold(&self) -> impl Sized {
+        self.area.hold_still()
+    }
+
+    fn allow(&self, slots: u64) {
+        self.allowance.store(slots, Relaxed);
     }
 }

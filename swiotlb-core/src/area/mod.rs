@@ -95,9 +95,11 @@ pub trait AreaSlots: Send + Sync + 'static {
         false
     }
 
-    /// Holds the area still, asks `allowance` with the slots in use, and allows so many from now on. An area
-    /// without an allowance only asks.
-    fn allow(&self, allowance: &mut dyn FnMut(u64) -> u64) {
-        allowance(self.used());
+    /// Keeps the slots in use as they are until the answer is dropped. An area without an allowance does nothing.
+    fn hold(&self) -> impl Sized {}
+
+    /// Allows `slots` from now on. The area must be held. One without an allowance does nothing.
+    fn allow(&self, slots: u64) {
+        let _ = slots;
     }
 }

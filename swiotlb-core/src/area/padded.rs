@@ -67,14 +67,18 @@ impl<A: AreaSlots> AreaSlots for Padded<A> {
         self.0.is_over()
     }
 
-    fn allow(&self, allowance: &mut dyn FnMut(u64) -> u64) {
-        self.0.allow(allowance);
+    fn hold(&self) -> impl Sized {
+        self.0.hold()
+    }
+
+    fn allow(&self, slots: u64) {
+        self.0.allow(slots);
     }
 }
 
 impl<A: Hold> Hold for Padded<A> {
-    fn hold(&self, f: &mut dyn FnMut(u64)) {
-        self.0.hold(f);
+    fn hold_still(&self) -> impl Sized {
+        self.0.hold_still()
     }
 }
 

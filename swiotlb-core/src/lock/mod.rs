@@ -10,7 +10,7 @@
 //! | [`TestAndSet`] | what a guest without paravirtual help has: smallest, worst under contention |
 //! | [`Backoff`] | test-and-test-and-set with exponential back-off: throughput over fairness |
 //! | [`Mcs`] | many waiters, each on a line of its own, in order |
-//! | [`RawLock`] | any `lock_api` 0.5 lock from outside |
+//! | [`RawLock`] | any `lock_api` 0.5 lock from outside, under a name of its own |
 
 mod mcs;
 mod nodes;
@@ -24,7 +24,7 @@ pub use mcs::Mcs;
 #[cfg(all(test, loom))]
 pub(crate) use nodes::renew;
 pub use queued::QueuedSpin;
-pub use raw::{ParkingLot, RawLock};
+pub use raw::{LockName, ParkingLot, ParkingLotName, RawLock};
 pub use std_mutex::StdMutex;
 pub use tas::{Backoff, TestAndSet};
 pub use ticket::Ticket;
@@ -44,11 +44,71 @@ pub trait AreaLock: Default + Send + Sync + 'static {
     fn with<C: Probe, R>(&self, probe: &C, section: impl FnOnce() -> R) -> R;
 }
 
+/// A lock that a value can hold, so that one thread may hold any number of them, in a loop.
+pub trait HoldLock: AreaLock {
+    /// Enters. Leaves when the answer is dropped.
+    fn hold(&self) -> impl Sized;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::{AtomicU64, Ordering::Relaxed};
+    use crate::sync::{AtomicU64, Ordering, Ordering::Relaxed};
+    use core::sync::atomic::AtomicU32;
     use std::thread;
+
+    /// A mutex as another crate might bring it, with a guard that is a value: the word that unlocks.
+    struct OddAndEven(AtomicU32);
+
+    // SAFETY: only who moved the word from even to odd is in, until it makes it even again.
+    unsafe impl lock_api::RawMutex for OddAndEven {
+        const INIT: Self = Self(AtomicU32::new(0));
+        type Guard = u32;
+
+        fn lock(&self) -> u32 {
+            loop {
+                match self.try_lock() {
+                    Some(guard) => return guard,
+                    None => thread::yield_now(),
+                }
+            }
+        }
+
+        fn try_lock(&self) -> Option<u32> {
+            let even = self.0.load(Relaxed) & !1;
+            // Acquire: pairs with the Release store of the holder before us.
+            let won = self.0.compare_exchange(even, even + 1, Ordering::Acquire, Relaxed);
+            won.ok().map(|_| even.wrapping_add(2))
+        }
+
+        unsafe fn unlock(&self, guard: u32) {
+            self.0.store(guard, Ordering::Release);
+        }
+
+        fn is_locked(&self) -> bool {
+            !self.0.load(Relaxed).is_multiple_of(2)
+        }
+    }
+
+    struct OddAndEvenName;
+
+    impl LockName for OddAndEvenName {
+        const NAME: &'static str = "odd-and-even";
+    }
+
+    type Foreign = RawLock<OddAndEven, OddAndEvenName>;
+
+    #[test]
+    fn a_lock_from_outside_has_a_label_of_its_own() {
+        use crate::area::Locked;
+        use crate::policy::{Kernel, With, label};
+        use crate::search::FreeRunList;
+        fn with<L: AreaLock>() -> String {
+            label::<<Kernel as With>::Area<Locked<L, FreeRunList>>>()
+        }
+        assert!(with::<Foreign>().starts_with("lock=odd-and-even search=list"));
+        assert_ne!(with::<Foreign>(), with::<ParkingLot>());
+    }
 
     /// Unprotected increments from four threads: any overlap of two sections loses some.
     fn counts_to_the_end<L: AreaLock>() {
@@ -84,6 +144,7 @@ mod tests {
         counts_to_the_end::<TestAndSet>();
         counts_to_the_end::<Backoff>();
         counts_to_the_end::<Mcs>();
+        counts_to_the_end::<Foreign>();
     }
 
     #[test]
@@ -95,5 +156,6 @@ mod tests {
         survives_a_panic::<TestAndSet>();
         survives_a_panic::<Backoff>();
         survives_a_panic::<Mcs>();
+        survives_a_panic::<Foreign>();
     }
 }

@@ -15,8 +15,8 @@
 //! arrange who tries next. A newcomer may therefore overtake in the few instructions between its look at
 //! the other two fields and its swap, which Linux does not allow; nothing else differs.
 
-use super::AreaLock;
 use super::nodes::{Node, my_node, nodes};
+use super::{AreaLock, HoldLock};
 use crate::probe::Probe;
 use crate::sync::{AtomicU8, AtomicU16, Ordering, Spin};
 
@@ -51,6 +51,15 @@ impl AreaLock for QueuedSpin {
         }
         let _held = Held(self);
         section()
+    }
+}
+
+impl HoldLock for QueuedSpin {
+    fn hold(&self) -> impl Sized {
+        if !(self.nobody_waits() && self.try_lock()) {
+            self.lock_slow();
+        }
+        Held(self)
     }
 }
 

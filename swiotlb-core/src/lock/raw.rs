@@ -1,18 +1,35 @@
 //! Any lock that speaks `lock_api` 0.5's `RawMutex`, parking_lot's first of all.
+//!
+//! `lock_api` gives locks no name, and both the trait and the mutex may be of other crates: so the name that policy
+//! labels call it by is a type beside it.
 
 use super::AreaLock;
 use crate::probe::Probe;
+use core::marker::PhantomData;
 use lock_api::RawMutex;
 
-/// A lock from outside.
-pub struct RawLock<M>(M);
+/// What a lock from outside is called.
+pub trait LockName: Send + Sync + 'static {
+    /// The name in policy labels; no two locks share one.
+    const NAME: &'static str;
+}
+
+/// The lock `M` from outside, called `N`.
+pub struct RawLock<M, N>(M, PhantomData<fn() -> N>);
 
 /// parking_lot's one-byte mutex: spins briefly, then parks.
-pub type ParkingLot = RawLock<parking_lot::RawMutex>;
+pub type ParkingLot = RawLock<parking_lot::RawMutex, ParkingLotName>;
 
-impl<M: RawMutex> Default for RawLock<M> {
+/// What [`ParkingLot`] is called.
+pub struct ParkingLotName;
+
+impl LockName for ParkingLotName {
+    const NAME: &'static str = "parking_lot";
+}
+
+impl<M: RawMutex, N> Default for RawLock<M, N> {
     fn default() -> Self {
-        Self(M::INIT)
+        Self(M::INIT, PhantomData)
     }
 }
 
@@ -33,8 +50,8 @@ impl<M: RawMutex> Drop for Held<'_, M> {
     }
 }
 
-impl<M: RawMutex + Send + Sync + 'static> AreaLock for RawLock<M> {
-    const NAME: &'static str = "parking_lot";
+impl<M: RawMutex + Send + Sync + 'static, N: LockName> AreaLock for RawLock<M, N> {
+    const NAME: &'static str = N::NAME;
 
     #[inline]
     fn with<C: Probe, R>(&self, probe: &C, section: impl FnOnce() -> R) -> R {

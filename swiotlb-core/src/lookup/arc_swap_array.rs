@@ -62,7 +62,9 @@ impl<T: PoolRange, R: Reclaim> AddressIndex<T, R> for Swapped<T> {
     fn take(&self, _guard: &R::Guard<'_>, pool: NonNull<T>) {
         let _writer = self.writer.lock();
         if let Some(old) = self.current.load_full() {
-            self.current.store(Some(Arc::new(old.without(pool))));
+            // SAFETY: it was added, and its owner frees it after this removal only.
+            let next = unsafe { old.without(pool) };
+            self.current.store(Some(Arc::new(next)));
         }
     }
 

@@ -164,7 +164,8 @@ impl<T: PoolRange, R: Reclaim> AddressIndex<T, R> for Sides<T> {
     }
 
     fn take(&self, _guard: &R::Guard<'_>, pool: NonNull<T>) {
-        self.change(|side| side.remove(pool));
+        // SAFETY: it was added, and its owner frees it after this removal only.
+        self.change(|side| unsafe { side.remove(pool) });
     }
 
     #[inline]

@@ -7,7 +7,7 @@
 //! | [`ArcSwapArray`] | the same where read sections are long: an old array goes when the last lookup in it ends |
 //! | [`LeftRight`] | the same where pools change too often to copy all of them; writers wait for lookups |
 //! | [`GranuleHash`] | one pool to very many: the list's cost for the newest, then a line of a hash table; little memory |
-//! | [`RwLockMap`], [`MutexMap`] | the price of a lock on the read side; simplest to get right |
+//! | [`RwLockArray`], [`MutexArray`] | the price of a lock on the read side; simplest to get right |
 //! | [`SkipList`] | many pools that come and go on many threads |
 //! | [`PageDirectory`] | very many pools: three loads however many there are, paid for per page at insertion |
 //!
@@ -17,7 +17,7 @@ mod arc_swap_array;
 mod granule_hash;
 mod indexed;
 mod left_right;
-mod locked_map;
+mod locked_array;
 mod page_directory;
 mod ranges;
 mod rcu_list;
@@ -30,7 +30,7 @@ pub use arc_swap_array::ArcSwapArray;
 pub use granule_hash::GranuleHash;
 pub use indexed::{AddressIndex, Indexed};
 pub use left_right::LeftRight;
-pub use locked_map::{MutexMap, RwLockMap};
+pub use locked_array::{MutexArray, RwLockArray};
 pub use page_directory::PageDirectory;
 pub use rcu_list::RcuList;
 pub use skip_list::SkipList;

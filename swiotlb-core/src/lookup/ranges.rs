@@ -59,9 +59,25 @@ impl<T: PoolRange> Ranges<T> {
         self.0.insert(at, entry);
     }
 
+    /// The place of `pool`, if it is in.
+    ///
+    /// # Safety
+    /// `pool` must be valid.
+    unsafe fn place(&self, pool: NonNull<T>) -> Option<usize> {
+        // SAFETY: the caller's promise.
+        let (at, _) = unsafe { self.entry(pool) };
+        self.0.get(at).filter(|entry| entry.pool == pool).map(|_| at)
+    }
+
     /// Takes `pool` out, if it is in.
-    pub(super) fn remove(&mut self, pool: NonNull<T>) {
-        self.0.retain(|entry| entry.pool != pool);
+    ///
+    /// # Safety
+    /// `pool` must be valid.
+    pub(super) unsafe fn remove(&mut self, pool: NonNull<T>) {
+        // SAFETY: the caller's promise.
+        if let Some(at) = unsafe { self.place(pool) } {
+            self.0.remove(at);
+        }
     }
 
     /// A copy with `pool` added.
@@ -78,10 +94,16 @@ impl<T: PoolRange> Ranges<T> {
         Self(all)
     }
 
-    /// A copy without `pool`.
-    pub(super) fn without(&self, pool: NonNull<T>) -> Self {
-        let mut all = Vec::with_capacity(self.0.len().saturating_sub(1));
-        all.extend(self.0.iter().filter(|entry| entry.pool != pool));
+    /// A copy without `pool`, which is in.
+    ///
+    /// # Safety
+    /// `pool` must be valid.
+    pub(super) unsafe fn without(&self, pool: NonNull<T>) -> Self {
+        // SAFETY: the caller's promise.
+        let Some(at) = (unsafe { self.place(pool) }) else { return Self(self.0.clone()) };
+        let mut all = Vec::with_capacity(self.0.len() - 1);
+        all.extend_from_slice(&self.0[..at]);
+        all.extend_from_slice(&self.0[at + 1..]);
         Self(all)
     }
 
@@ -102,5 +124,34 @@ impl<T: PoolRange> Ranges<T> {
     /// Memory of the entries, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.0.capacity() * size_of::<Entry<T>>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Range;
+    use super::*;
+
+    #[test]
+    fn only_the_pool_itself_is_taken_out() {
+        let pools: Vec<_> = (0..5).map(|i| Range::new(i * 0x1000, 0x1000)).collect();
+        let twin = Range::new(0x2000, 0x1000);
+        let mut ranges = Ranges::<Range>::default();
+        // SAFETY: `pools` and `twin` live to the end.
+        unsafe { pools.iter().for_each(|pool| ranges.insert(NonNull::from(&**pool))) };
+        let found = |ranges: &Ranges<Range>| {
+            [0_u64, 1, 2, 3, 4].map(|i| ranges.at(PhysAddr(i * 0x1000 + 8)).is_some())
+        };
+        // SAFETY: as above.
+        unsafe { ranges.remove(NonNull::from(&*twin)) };
+        assert_eq!(found(&ranges), [true; 5], "same place, another pool");
+        // SAFETY: as above.
+        let copy = unsafe { ranges.without(NonNull::from(&*pools[2])) };
+        assert_eq!(found(&copy), [true, true, false, true, true]);
+        for (gone, left) in [(0, [false, true, true, true, true]), (4, [false, true, true, true, false])] {
+            // SAFETY: as above.
+            unsafe { ranges.remove(NonNull::from(&*pools[gone])) };
+            assert_eq!(found(&ranges), left);
+        }
     }
 }

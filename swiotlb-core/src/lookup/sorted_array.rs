@@ -95,7 +95,8 @@ impl<T: PoolRange, R: Reclaim> PoolIndex<T, R> for Array<T, R> {
         if !old.by_age.contains(&pool) {
             return false;
         }
-        let by_start = old.by_start.without(pool);
+        // SAFETY: it is in, and its owner frees it after this removal only.
+        let by_start = unsafe { old.by_start.without(pool) };
         let by_age = old.by_age.iter().filter(|&&p| p != pool).copied().collect();
         self.replace(guard, Snapshot { by_start, by_age });
         true

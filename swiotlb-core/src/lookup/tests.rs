@@ -171,8 +171,8 @@ fn every_lookup_finds_what_it_holds() {
     finds_what_it_holds::<SortedArray>();
     finds_what_it_holds::<ArcSwapArray>();
     finds_what_it_holds::<LeftRight>();
-    finds_what_it_holds::<RwLockMap>();
-    finds_what_it_holds::<MutexMap>();
+    finds_what_it_holds::<RwLockArray>();
+    finds_what_it_holds::<MutexArray>();
     finds_what_it_holds::<SkipList>();
     finds_what_it_holds::<PageDirectory>();
     finds_what_it_holds::<GranuleHash>();
@@ -184,8 +184,8 @@ fn no_reader_misses_a_pool_that_stays() {
     readers_never_miss_what_stays::<SortedArray>();
     readers_never_miss_what_stays::<ArcSwapArray>();
     readers_never_miss_what_stays::<LeftRight>();
-    readers_never_miss_what_stays::<RwLockMap>();
-    readers_never_miss_what_stays::<MutexMap>();
+    readers_never_miss_what_stays::<RwLockArray>();
+    readers_never_miss_what_stays::<MutexArray>();
     readers_never_miss_what_stays::<SkipList>();
     readers_never_miss_what_stays::<PageDirectory>();
     readers_never_miss_what_stays::<GranuleHash>();
@@ -197,8 +197,8 @@ fn pools_of_every_size_come_and_go() {
     finds_what_is_left::<SortedArray>();
     finds_what_is_left::<ArcSwapArray>();
     finds_what_is_left::<LeftRight>();
-    finds_what_is_left::<RwLockMap>();
-    finds_what_is_left::<MutexMap>();
+    finds_what_is_left::<RwLockArray>();
+    finds_what_is_left::<MutexArray>();
     finds_what_is_left::<SkipList>();
     finds_what_is_left::<PageDirectory>();
     finds_what_is_left::<GranuleHash>();

@@ -43,34 +43,6 @@ impl<S: PageSource> CachedPages<S> {
         &self.inner
     }
 
-    /// Bytes that are kept ready now.
-    #[must_use]
-    pub fn kept_bytes(&self) -> u64 {
-        self.ready.kept()
-    }
-
-    /// Makes `count` pieces of `bytes` bytes at or below `limit` ready, as far as the budget goes: then even the
-    /// first callers that may not block find memory that is decrypted. May block.
-    ///
-    /// # Errors
-    /// What the source behind says. What was made ready until then stays.
-    pub fn fill(
-        &self,
-        memory: &PhysMemory,
-        bytes: u64,
-        limit: PhysAddr,
-        count: u64,
-    ) -> Result<(), PageError> {
-        for _ in 0..count {
-            let pages = self.inner.alloc(memory, bytes, limit, Context::MayBlock)?;
-            if let Err(pages) = self.ready.keep(pages) {
-                self.inner.free(memory, pages);
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
     /// The source behind had nothing: once more, with what is kept given back. Only once: others may take
     /// meanwhile what is given back here.
     #[cold]

@@ -32,9 +32,9 @@ fn a_hit_asks_nothing_of_the_source_behind() {
     let again = cache.alloc(&memory, 3 * PAGE_SIZE, NO_LIMIT, Context::Atomic).unwrap();
     assert_eq!((again.base, again.bytes), (base, 3 * PAGE_SIZE));
     cache.free(&memory, again);
-    assert_eq!(cache.kept_bytes(), 5 * PAGE_SIZE);
+    assert_eq!(cache.ready.kept(), 5 * PAGE_SIZE);
     cache.drain(&memory);
-    assert_eq!((cache.kept_bytes(), cache.inner().blocks().outstanding()), (0, 0));
+    assert_eq!((cache.ready.kept(), cache.inner().blocks().outstanding()), (0, 0));
     assert_eq!(cache.inner().decrypt_model().encrypts(), 2);
 }
 
@@ -45,7 +45,7 @@ fn a_storm_that_frees_nothing_is_served_by_the_source_behind() {
         (0..100).map(|_| cache.alloc(&memory, 2048, NO_LIMIT, Context::Atomic).unwrap()).collect();
     assert_eq!(cache.inner().blocks().outstanding(), 100);
     storm.into_iter().for_each(|pages| cache.free(&memory, pages));
-    assert_eq!(cache.kept_bytes(), 8 * PAGE_SIZE, "the budget");
+    assert_eq!(cache.ready.kept(), 8 * PAGE_SIZE, "the budget");
     assert_eq!(cache.inner().blocks().outstanding(), 8, "the rest went back");
 }
 
@@ -56,9 +56,9 @@ fn what_is_kept_goes_back_before_a_request_fails() {
         (0..1024).map(|_| cache.alloc(&memory, 1, NO_LIMIT, Context::Atomic).unwrap()).collect();
     assert!(cache.alloc(&memory, 1, NO_LIMIT, Context::Atomic).is_err());
     all.into_iter().for_each(|pages| cache.free(&memory, pages));
-    assert_eq!(cache.kept_bytes(), 4 * MIB);
+    assert_eq!(cache.ready.kept(), 4 * MIB);
     let large = cache.alloc(&memory, 4 * MIB, NO_LIMIT, Context::Atomic).unwrap();
-    assert_eq!(cache.kept_bytes(), 0);
+    assert_eq!(cache.ready.kept(), 0);
     cache.free(&memory, large);
     assert_eq!(cache.inner().blocks().outstanding(), 0, "too large to be kept");
 }
@@ -66,15 +66,16 @@ fn what_is_kept_goes_back_before_a_request_fails() {
 #[test]
 fn those_who_may_not_block_wait_for_no_encryption() {
     let (memory, cache) = (PhysMemory::new(), cache(CostModel::default(), 4 * MIB));
-    cache.fill(&memory, 2 * PAGE_SIZE, NO_LIMIT, 3).unwrap();
-    assert_eq!(cache.kept_bytes(), 6 * PAGE_SIZE);
+    let alloc = || cache.alloc(&memory, 2 * PAGE_SIZE, NO_LIMIT, Context::MayBlock).unwrap();
+    [alloc(), alloc(), alloc()].into_iter().for_each(|pages| cache.free(&memory, pages));
+    assert_eq!(cache.ready.kept(), 6 * PAGE_SIZE);
     let small: Vec<_> = (0..4).map(|_| cache.alloc(&memory, 1, NO_LIMIT, Context::Atomic).unwrap()).collect();
     assert_eq!(cache.inner().atomic_pool().unwrap().free_pages(), 0, "two pages are not wasted on one");
     small.into_iter().for_each(|pages| cache.free(&memory, pages));
     // All four pages of the atomic pool in a row: those that are kept go back to it, the decrypted blocks stay.
     let encrypts = cache.inner().decrypt_model().encrypts();
     let row = cache.alloc(&memory, 4 * PAGE_SIZE, NO_LIMIT, Context::Atomic).unwrap();
-    assert_eq!((row.origin(), cache.kept_bytes()), (Origin::AtomicPool, 6 * PAGE_SIZE));
+    assert_eq!((row.origin(), cache.ready.kept()), (Origin::AtomicPool, 6 * PAGE_SIZE));
     assert_eq!(cache.inner().decrypt_model().encrypts(), encrypts);
     cache.free(&memory, row);
     cache.drain(&memory);
@@ -83,20 +84,9 @@ fn those_who_may_not_block_wait_for_no_encryption() {
 }
 
 #[test]
-fn filling_stops_at_the_budget_and_at_the_first_failure() {
-    let (memory, cache) = (PhysMemory::new(), cache(NoEncryption, 3 * PAGE_SIZE));
-    cache.fill(&memory, PAGE_SIZE, NO_LIMIT, 100).unwrap();
-    assert_eq!((cache.kept_bytes(), cache.inner().blocks().outstanding()), (3 * PAGE_SIZE, 3));
-    cache.drain(&memory);
-    cache.inner().blocks().fail_next(1);
-    assert!(cache.fill(&memory, PAGE_SIZE, NO_LIMIT, 1).is_err());
-    assert_eq!(cache.inner().blocks().outstanding(), 0);
-}
-
-#[test]
 fn reserved_memory_is_never_kept() {
     let (memory, cache) = (PhysMemory::new(), cache(NoEncryption, MIB));
     let early = cache.inner().reserve(&memory, PhysAddr(0), PAGE_SIZE).unwrap();
     cache.free(&memory, early);
-    assert_eq!(cache.kept_bytes(), 0);
+    assert_eq!(cache.ready.kept(), 0);
 }

@@ -3,7 +3,7 @@
 //! | reclaim | when it wins |
 //! |---|---|
 //! | [`Epoch`] | readers announce an epoch; one that stays inside holds memory back, but never a writer |
-//! | [`Quiescent`] | cheapest read side; an idle caller holds memory back until it is dropped |
+//! | [`Quiescent`] | cheapest read side; a caller that does nothing counts as a reader and holds memory back |
 //! | [`RefCounted`] | no thread is registered; two shared counters are written by every section |
 //! | [`RwLocked`] | simplest; readers write one shared word, and memory returns when nobody reads |
 //! | [`Delayed`] | any of these as the kernel's RCU behaves: memory comes back in batches, at ticks of a clock |
@@ -28,7 +28,7 @@ pub use quiescent::Quiescent;
 pub use ref_count::RefCounted;
 pub use rw_lock::RwLocked;
 
-/// A way to wait for readers. `defer` runs its closure after every guard that exists now has gone.
+/// A way to wait for readers. `defer` runs its closure only after every guard that exists now has gone.
 pub trait Reclaim: Default + Send + Sync + 'static {
     /// One thread's registration. Not shared between threads.
     type Local;
@@ -47,7 +47,9 @@ pub trait Reclaim: Default + Send + Sync + 'static {
     /// Enters a read section. Sections of one thread may nest.
     fn enter(local: &Self::Local) -> Self::Guard<'_>;
 
-    /// Runs `free` once every read section that is open now has ended, on whatever thread notices.
+    /// Runs `free` once every read section that is open now has ended, on whatever thread notices. Never sooner; under
+    /// [`Quiescent`] only once every other registered thread has also ended a section since, has called
+    /// [`Reclaim::advance`], or is gone.
     ///
     /// # Safety
     /// What `free` captures must stay valid until it runs, whichever thread that is on.

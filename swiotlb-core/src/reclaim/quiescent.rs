@@ -1,7 +1,9 @@
 //! Quiescent states: a reader says nothing when it enters, and "I hold nothing" when it leaves.
 //!
 //! The cheapest read side there is: a plain load and a plain store per section, and no fence. The price is
-//! that a registered caller which does nothing counts as reading for ever: drop it, or memory waits.
+//! that a registered caller which does nothing counts as reading for ever: drop it, let it pass a section, or memory
+//! waits. To count as outside between its sections it would have to say so at each entry, and a full fence would have
+//! to keep what it then reads behind that: this would be an epoch, at the price of one.
 //!
 //! Invariant: an item with tag `t` is freed only when every registered slot holds a number above `t`. A slot
 //! gets such a number only from a load of `tags` that saw the item's own increment, made while its caller
@@ -122,5 +124,47 @@ impl Drop for Quiescent {
     /// No reader is left (each would hold the allocator), so everything is due.
     fn drop(&mut self) {
         self.0.collect();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    /// Whether what `writer` defers now has run, after `idle` did something.
+    fn runs_after(
+        reclaim: &Quiescent,
+        idle: Reader,
+        something: impl FnOnce(Reader) -> Option<Reader>,
+    ) -> bool {
+        let writer = reclaim.register();
+        let ran = Arc::new(AtomicBool::new(false));
+        let theirs = Arc::clone(&ran);
+        // SAFETY: the closure owns what it captures.
+        unsafe { Quiescent::defer(&Quiescent::enter(&writer), move || theirs.store(true, Relaxed)) };
+        (0..100).for_each(|_| Quiescent::advance(&writer));
+        assert!(!ran.load(Relaxed), "a caller that said nothing since counts as reading");
+        let _kept = something(idle);
+        (0..2).for_each(|_| Quiescent::advance(&writer));
+        ran.load(Relaxed)
+    }
+
+    #[test]
+    fn an_idle_caller_holds_memory_back_until_it_says_something_or_goes() {
+        let reclaim = Quiescent::default();
+        assert!(!runs_after(&reclaim, reclaim.register(), Some));
+        assert!(runs_after(&reclaim, reclaim.register(), |idle| {
+            drop(Quiescent::enter(&idle));
+            Some(idle)
+        }));
+        assert!(runs_after(&reclaim, reclaim.register(), |idle| {
+            Quiescent::advance(&idle);
+            Some(idle)
+        }));
+        assert!(runs_after(&reclaim, reclaim.register(), |idle| {
+            drop(idle);
+            None
+        }));
     }
 }

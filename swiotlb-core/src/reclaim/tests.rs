@@ -57,9 +57,10 @@ fn sections_nest<R: Reclaim>() {
 /// see an overwritten one.
 fn no_reader_sees_what_was_freed<R: Reclaim>() {
     const GONE: u64 = u64::MAX;
+    // First, so that it goes last, if an assertion ends the test too.
+    let cells: Vec<AtomicU64> = (0..4_000).map(AtomicU64::new).collect();
     let reclaim = R::default();
     let current = AtomicU64::new(0);
-    let cells: Vec<AtomicU64> = (0..4_000).map(AtomicU64::new).collect();
     let done = AtomicBool::new(false);
     thread::scope(|s| {
         for _ in 0..2 {
@@ -81,8 +82,8 @@ fn no_reader_sees_what_was_freed<R: Reclaim>() {
             let [old, new] = pair else { continue };
             let guard = R::enter(&local);
             current.store(new.load(Ordering::Relaxed), Ordering::Release);
-            // SAFETY: `cells` outlives `reclaim`'s last closure: it is declared before the scope, and
-            // what was not run by the end is run or dropped with `reclaim`, which cannot touch it after.
+            // SAFETY: `cells` is declared before `reclaim` and so outlives it, however the test ends; what was not
+            // run by then is run or dropped with it.
             unsafe { R::defer(&guard, move || old.store(GONE, Ordering::Relaxed)) };
             drop(guard);
             reclaim.set_now_ms(new.load(Ordering::Relaxed));

@@ -26,28 +26,28 @@ pub struct ByArea {
 }
 
 /// What is in use in the areas that are held.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Held {
     areas: u64,
     used: u64,
 }
 
-/// Holds one area after the other, the last of them still when `share` is asked how many slots each may take
-/// in addition; that many are allowed to each before it is let go, or nothing at all, not even what is in use.
+/// Holds one area after the other, all of them when `share` is asked how many slots each may take in addition; that
+/// many are allowed to each before it is let go, or nothing at all, not even what is in use.
 ///
-/// Areas are always held in the order of `areas`, and only under the mutex: nobody waits in a circle.
+/// Areas are always held in the order of `areas`, and only under the mutex: nobody waits in a circle. There may be
+/// very many, so what holds them lies on the heap.
 fn allow_all<'a, A: AreaSlots + 'a>(
     areas: &mut dyn Iterator<Item = &'a A>,
-    held: Held,
-    share: &mut dyn FnMut(Held) -> Option<u64>,
-) -> Option<u64> {
-    let Some(area) = areas.next() else { return share(held) };
-    let mut more = None;
-    area.allow(&mut |used| {
-        more = allow_all(areas, Held { areas: held.areas + 1, used: held.used + used }, share);
-        more.map_or(0, |more| used + more)
-    });
-    more
+    share: impl FnOnce(Held) -> Option<u64>,
+) {
+    let held: Vec<_> = areas.map(|area| (area, area.hold())).collect();
+    let used = held.iter().map(|(area, _)| area.used()).sum();
+    let more = share(Held { areas: held.len() as u64, used });
+    for (area, still) in held {
+        area.allow(more.map_or(0, |more| area.used() + more));
+        drop(still);
+    }
 }
 
 impl Stats for ByArea {
@@ -83,7 +83,7 @@ impl Stats for ByArea {
     fn reset_hiwater<'a, A: AreaSlots + 'a>(&self, areas: &mut dyn Iterator<Item = &'a A>) {
         let mut mark = self.mark.lock();
         *mark = 0;
-        allow_all(areas, Held::default(), &mut |_held| None);
+        allow_all(areas, |_held| None);
     }
 
     fn transient_nslabs(&self) -> u64 {
@@ -93,7 +93,7 @@ impl Stats for ByArea {
     #[cold]
     fn settle<'a, A: AreaSlots + 'a>(&self, areas: &mut dyn Iterator<Item = &'a A>) {
         let mut mark = self.mark.lock();
-        allow_all(areas, Held::default(), &mut |held| {
+        allow_all(areas, |held| {
             let used = held.used + self.transient_nslabs.load(Relaxed);
             *mark = used.max(*mark);
             Some((*mark - used) / held.areas.max(1))
@@ -177,6 +177,29 @@ mod tests {
                 (self.by_area.used(in_areas), self.by_area.used_hiwater()),
             ]
         }
+    }
+
+    /// Far more than a nest of a stack frame for each would bear.
+    #[test]
+    fn any_number_of_areas_is_held_at_once() {
+        const AREAS: usize = 200_000;
+        let both = Both::new();
+        let (range, one) = &both.areas[0];
+        let req = SlotRequest::new(&DeviceLimits::default(), PhysAddr(4096), 3 * IO_TLB_SIZE, 0, 0);
+        assert!(one.find_slots(&both.table, *range, InWindow { base: 0, shift: 0 }, &req, &()).is_some());
+        let mut areas: Vec<Area> = (1..AREAS).map(|_| Area::new(&both.table, *range)).collect();
+        both.by_area.settle(&mut areas.iter().chain([one]));
+        assert_eq!(both.by_area.used_hiwater(), 3);
+        assert!(!one.is_over());
+        both.by_area.reset_hiwater(&mut areas.iter().chain([one]));
+        assert!(one.is_over() && both.by_area.used_hiwater() == 0);
+        // Whatever was held is free again.
+        areas.truncate(2);
+        assert!(
+            areas
+                .iter()
+                .all(|area| area.peek(&both.table, *range, InWindow { base: 0, shift: 0 }, &req).is_some())
+        );
     }
 
     proptest! {

@@ -3,8 +3,8 @@
 
 use super::owners::{Live, Owners, lies_well};
 use super::violation::Verdict;
-use super::{Testable, mem, orig};
-use crate::{ensure, ensure_eq};
+use super::{Testable, mem, memory_is_back, orig};
+use crate::ensure_eq;
 use std::thread;
 use swiotlb_core::addr::{PhysAddr, SlotIndex};
 use swiotlb_core::caller::{Caller, Session};
@@ -107,10 +107,7 @@ impl<P: Testable> Crowd<P> {
             let free: u32 = (0..pool.nslabs() / 128).map(run).sum();
             ensure_eq!(free, pool.nslabs(), "every segment one free run again");
         }
-        let blocks = mem.pages().blocks();
-        ensure_eq!(blocks.outstanding(), i64::try_from(stats.pools).unwrap() - 1, "memory given back");
-        ensure!(blocks.inner().bad_frees() == 0, "memory given back once", "{}", blocks.inner().bad_frees());
-        Ok(())
+        memory_is_back(mem, stats.pools - 1)
     }
 }
 

@@ -1,14 +1,15 @@
 //! The life of a transient pool: found from map to unmap and only there, counted, and kept as long as a reader is.
 
 use super::violation::{Verdict, Violation};
-use super::{Testable, device, map, mem};
-use crate::ensure_eq;
+use super::{Testable, counted, device, map, mem, memory_is_back, memory_out, used};
+use crate::{ensure, ensure_eq};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{Attrs, Direction};
 use swiotlb_core::lookup::PoolRange;
 use swiotlb_core::mem::{Device, IoTlbMem};
+use swiotlb_core::reclaim::Reclaim;
 
 /// Fills a pool of one segment with one buffer.
 pub fn fill<P: Testable>(mem: &IoTlbMem<P>, dev: &Device<P>) -> PhysAddr {
@@ -29,23 +30,21 @@ pub fn lives_from_map_to_grace_period<P: Testable>() -> Verdict {
     for end in [pool.end(), filling.wrapping_add(256 << 10)] {
         ensure_eq!(session.find_pool(&dev, end).map(PoolRange::start), None, "no pool at a pool's end");
     }
-    let stats = mem.stats();
-    ensure_eq!((stats.used, stats.nslabs, stats.transient_nslabs), (131, 128, 3), "transient slots counted");
-    ensure_eq!(mem.pages().blocks().outstanding(), 1, "a transient pool has memory");
+    ensure_eq!(used(&mem), (counted::<P>(131), counted::<P>(3)), "transient slots counted");
+    ensure_eq!(mem.stats().nslabs, 128, "transient slots are no pool's");
+    ensure!(memory_out(&mem) > 0, "a transient pool has memory", "it has none");
 
     let done = session.unmap(&dev, addr, 5000, Direction::Bidirectional, Attrs::default());
     ensure_eq!(done, Ok(()), "live address unmapped");
     ensure_eq!(session.find_pool(&dev, addr).map(PoolRange::start), None, "unlinked at once");
-    let stats = mem.stats();
-    ensure_eq!((stats.used, stats.transient_nslabs), (128, 0), "transient slots counted no more");
+    ensure_eq!(used(&mem), (counted::<P>(128), 0), "transient slots counted no more");
     for _ in 0..10 {
         caller.free_expired();
     }
-    ensure_eq!(mem.pages().blocks().outstanding(), 1, "a reader that was there keeps the memory");
+    ensure!(memory_out(&mem) > 0, "a reader that was there keeps the memory", "it is gone");
     drop(session);
-    ensure_eq!(caller.quiesce(), 1, "freed after the grace period");
-    ensure_eq!(mem.pages().blocks().outstanding(), 0, "memory given back");
-    Ok(())
+    ensure_eq!(caller.quiesce(), usize::from(P::Reclaim::FREES), "freed after the grace period");
+    memory_is_back(&mem, 0)
 }
 
 /// A reader looks up a live transient address while a storm makes and drops others.
@@ -86,6 +85,6 @@ pub fn readers_survive_a_storm<P: Testable>() -> Verdict {
     });
     read.and(stormed)?;
     mem.caller(0).quiesce();
-    ensure_eq!(mem.stats().transient_nslabs, 1, "transient slots counted no more");
+    ensure_eq!(used(&mem).1, counted::<P>(1), "transient slots counted no more");
     Ok(())
 }

@@ -8,39 +8,53 @@
 pub mod crowd;
 pub mod lifetime;
 pub mod owners;
+pub mod policies;
 pub mod sharing;
 pub mod violation;
 
+use crate::{ensure, ensure_eq};
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::Geometry;
 use swiotlb_core::caller::Session;
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
 use swiotlb_core::mem::{Device, IoTlbMem, Permissions};
-use swiotlb_core::phys::{BuddyZones, FailingBlocks, NoEncryption, PhysMemory, PoolPages, Zone};
-use swiotlb_core::policy::{Policy, With};
+use swiotlb_core::phys::{
+    AtomicPool, BuddyZones, FailingBlocks, FromParts, NoEncryption, PageSource, PhysMemory, Source, Zone,
+};
+use swiotlb_core::policy::{Policy, SourceOf, With};
 use swiotlb_core::probe::Counters;
+use swiotlb_core::reclaim::Reclaim;
+use swiotlb_core::rules::PAGE_SIZE;
+use swiotlb_core::stats::{Off, Stats};
+use violation::Verdict;
 
-/// Pages with failures on demand; memory that is never encrypted.
-pub type TestPages = PoolPages<FailingBlocks<BuddyZones>, NoEncryption>;
+/// Blocks that can fail on demand.
+pub type TestBlocks = FailingBlocks<BuddyZones>;
+/// Pages of `P`'s kind from blocks that can fail; memory that is never encrypted.
+pub type TestPages<P> = <SourceOf<P> as Source>::Of<TestBlocks, NoEncryption>;
 /// `P` with pages that can fail and every step counted.
-pub type Tested<P> = <<P as With>::Pages<TestPages> as With>::Probe<Counters>;
+pub type Tested<P> = <<P as With>::Pages<TestPages<P>> as With>::Probe<Counters>;
 /// A policy that the tests can set up.
-pub trait Testable: Policy<Pages = TestPages, Probe = Counters> {}
-impl<P: Policy<Pages = TestPages, Probe = Counters>> Testable for P {}
+pub trait Testable: Policy<Pages: FromParts<TestBlocks, NoEncryption>, Probe = Counters> {}
+impl<P: Policy<Pages: FromParts<TestBlocks, NoEncryption>, Probe = Counters>> Testable for P {}
 
 /// Where originals lie.
 pub const ARENA: PhysAddr = PhysAddr(8 << 30);
 /// Where the default pool lies.
 pub const POOL: PhysAddr = PhysAddr(64 << 20);
+/// The atomic pool, small enough that a storm empties it.
+const ATOMIC: PhysAddr = PhysAddr(32 << 20);
+const ATOMIC_PAGES: u64 = 64;
 
-pub fn pages() -> TestPages {
+pub fn pages<S: FromParts<TestBlocks, NoEncryption>>() -> S {
     let zones = [
         (Zone::Dma, PhysAddr(1 << 20), 15 << 20),
         (Zone::Dma32, PhysAddr(1 << 30), 256 << 20),
         (Zone::Normal, PhysAddr(5 << 30), 256 << 20),
     ];
-    PoolPages::new(FailingBlocks::new(BuddyZones::new(&zones)), NoEncryption, None)
+    let atomic = AtomicPool::new(ATOMIC, ATOMIC_PAGES * PAGE_SIZE);
+    S::from_parts(FailingBlocks::new(BuddyZones::new(&zones)), NoEncryption, Some(atomic))
 }
 
 pub fn mem<P: Testable>(nslabs: u64, nareas: u32, can_grow: bool) -> Arc<IoTlbMem<P>> {
@@ -49,6 +63,41 @@ pub fn mem<P: Testable>(nslabs: u64, nareas: u32, can_grow: bool) -> Arc<IoTlbMe
     let memory = Arc::new(PhysMemory::new());
     let reserve = &mut |_bytes| Some(POOL);
     IoTlbMem::early(geometry, permissions, None, memory, pages(), reserve).unwrap().mem
+}
+
+/// The blocks that pages are made of.
+pub fn blocks<P: Testable>(mem: &IoTlbMem<P>) -> &TestBlocks {
+    mem.pages().parts().blocks()
+}
+
+/// What of memory pools have, whichever place it came from: blocks, pieces that are lent, pages of the atomic pool. What a
+/// cache keeps ready is nobody's, and goes back.
+pub fn memory_out<P: Testable>(mem: &IoTlbMem<P>) -> u64 {
+    mem.pages().drain(mem.memory());
+    let blocks = u64::try_from(blocks(mem).outstanding()).unwrap();
+    let free = mem.pages().parts().atomic_pool().unwrap().free_pages();
+    blocks + mem.memory().lent_stretches() as u64 + (ATOMIC_PAGES - free)
+}
+
+/// Whether all memory has come back but for `left`, each piece to its place once; where nothing is freed, at least that.
+pub fn memory_is_back<P: Testable>(mem: &IoTlbMem<P>, left: u64) -> Verdict {
+    let out = memory_out(mem);
+    ensure!(out == left || !P::Reclaim::FREES && out > left, "memory given back", "{out} pieces are out");
+    let parts = mem.pages().parts();
+    let bad = (parts.blocks().inner().bad_frees(), parts.atomic_pool().unwrap().bad_frees());
+    ensure_eq!(bad, (0, 0), "memory given back once");
+    Ok(())
+}
+
+/// `slots` as the statistics of `P` say them: off, they say nothing.
+pub fn counted<P: Testable>(slots: u64) -> u64 {
+    if P::Stats::NAME == Off::NAME { 0 } else { slots }
+}
+
+/// The statistics' used slots, and those in transient pools.
+pub fn used<P: Testable>(mem: &IoTlbMem<P>) -> (u64, u64) {
+    let stats = mem.stats();
+    (stats.used, stats.transient_nslabs)
 }
 
 pub fn device<P: Testable>(mem: &Arc<IoTlbMem<P>>) -> Device<P> {
@@ -68,65 +117,22 @@ pub fn unmap<P: Testable>(session: &Session<'_, P>, dev: &Device<P>, addr: PhysA
     session.unmap(dev, addr, size, Direction::Bidirectional, Attrs::default()).unwrap();
 }
 
-/// Runs the suite `$test::<P>()` for every policy in the list, by name in the panic's back trace.
+/// Runs the suite `$test::<P>()` for every policy in the list. The output of one that fails ends with its policy.
 #[macro_export]
 macro_rules! for_every_policy {
     ($($name:ident => $test:ident;)*) => { $(
         #[test]
         fn $name() {
-            /// The suite of that name in the module, whose outcome is settled.
-            fn $test<P: $crate::common::Testable>() {
-                $crate::common::violation::settle(self::$test::<P>());
+            struct Suite;
+
+            impl $crate::common::policies::Each for Suite {
+                fn each<P: swiotlb_core::policy::With>(&mut self) {
+                    println!("{}", swiotlb_core::policy::label::<P>());
+                    $crate::common::violation::settle(self::$test::<$crate::common::Tested<P>>());
+                }
             }
-            use swiotlb_core::area::{LockFree, Locked, Padded, Spread};
-            use swiotlb_core::lock::{Backoff, Mcs, ParkingLot, QueuedSpin, StdMutex, TestAndSet, Ticket};
-            use swiotlb_core::policy::{Fast, Kernel, With};
-            use swiotlb_core::publish::{FullBarrierTwice, NoFlag, ReleaseFence};
-            use swiotlb_core::lookup::{ArcSwapArray, GranuleHash, LeftRight, MutexMap, PageDirectory, RwLockMap, SkipList, SortedArray};
-            use swiotlb_core::reclaim::{Delayed, Epoch, Quiescent, RefCounted, RwLocked};
-            use swiotlb_core::search::{Bitmap, FreeRunList, Lifo, Offset, Summary, Warm};
-            use swiotlb_core::slot::{EachSlot, FirstSlot, Wide};
-            use swiotlb_core::stats::Sharded;
-            use swiotlb_core::trip::EachStep;
-            use swiotlb_core::walk::{HomeOnly, PoolMajor};
-            $test::<$crate::common::Tested<Kernel>>();
-            $test::<$crate::common::Tested<Fast>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<Ticket, FreeRunList>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<StdMutex, FreeRunList>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<ParkingLot, FreeRunList>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Bitmap>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Summary>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Summary<FirstSlot>>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Padded<Locked<QueuedSpin, FreeRunList>>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Warm<FirstSlot>>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Lifo>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, Offset>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<LockFree>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<LockFree<EachSlot>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<LockFree<FirstSlot, Spread>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Lookup<SortedArray>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Publish<ReleaseFence>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Publish<NoFlag>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Publish<FullBarrierTwice>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<QueuedSpin, FreeRunList<Wide>>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Lookup<ArcSwapArray>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Lookup<LeftRight>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Lookup<GranuleHash>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Trip<EachStep>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Walk<PoolMajor>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<TestAndSet, FreeRunList>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<Backoff, FreeRunList>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Area<Locked<Mcs, FreeRunList>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Lookup<RwLockMap>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Lookup<MutexMap>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Lookup<SkipList>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Lookup<PageDirectory>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Reclaim<Quiescent>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Reclaim<RefCounted>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Reclaim<RwLocked>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Reclaim<Delayed<Epoch, 10>>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Stats<Sharded>>>();
-            $test::<$crate::common::Tested<<Kernel as With>::Walk<HomeOnly>>>();
+
+            $crate::common::policies::with_every_policy(&mut Suite);
         }
     )* };
 }
