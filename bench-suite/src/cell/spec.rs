@@ -25,8 +25,9 @@ pub struct CellSpec {
     /// Which arm of a comparison.
     #[serde(default)]
     pub arm: Option<String>,
-    /// What the launch counts, where it times nothing.
-    #[serde(default)]
+    /// What the launch counts, where it times nothing. Not said otherwise: a program of an earlier version would not
+    /// understand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counting: Option<Counting>,
 }
 
