@@ -73,7 +73,8 @@ mod tests {
         let mut cell = Cell { id, scenario, policy, values, seed: 1 };
         put(&mut cell, 12_500);
         let (suite, suite_hash) = (text("s"), String::new());
-        CellSpec { suite, suite_hash, cell, launch: 0, quick: true, block: None, arm: None, program: None }
+        let (block, arm, counting, program) = (None, None, None, None);
+        CellSpec { suite, suite_hash, cell, launch: 0, quick: true, block, arm, counting, program }
     }
 
     #[test]

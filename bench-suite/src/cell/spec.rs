@@ -26,7 +26,8 @@ pub struct CellSpec {
     /// Which arm of a comparison.
     #[serde(default)]
     pub arm: Option<String>,
-    /// What the launch counts, where it times nothing.
+    /// What the launch counts, where it times nothing. Not said otherwise: a program of an earlier version would not
+    /// understand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counting: Option<Counting>,
     /// The program that runs it, where that is not the parent's own. The child is not told: one of another

@@ -89,7 +89,7 @@ impl Building {
 }
 
 /// Has the builds of a plan show that they run its cells.
-fn check(plan: &RunPlan, place: &Where) -> Result<(), Failure> {
+pub(super) fn check(plan: &RunPlan, place: &Where) -> Result<(), Failure> {
     if plan.builds.is_none() {
         return Ok(());
     }

@@ -125,8 +125,7 @@ impl Gate<'_> {
         })?;
         let held = both.into_iter().map(|(mut pair, a, b)| {
             let threads = fit::threads(&a).max(fit::threads(&b));
-            let floors = known.iter().filter(|known| known.cells.contains_key(&pair.name));
-            if let Some(known) = floors.last() {
+            if let Some(known) = known.iter().rfind(|known| known.cells.contains_key(&pair.name)) {
                 pair.floor = known.floor(&pair.name, entry.floor);
             }
             let metrics = entry.metrics.iter().map(|name| (name.clone(), trust(name, &a, threads))).collect();

@@ -42,12 +42,11 @@ pub(super) fn side(text: &str) -> Result<Side, Failure> {
     Side::parse(text, &policies::names([named]).map_err(Failure::usage)?).map_err(Failure::usage)
 }
 
-/// The cells that both sides have, A's and B's, and the suite that they are of.
-pub(super) fn pairs(
-    asked: &Asked<'_>,
-    a: &Side,
-    b: &Side,
-) -> Result<(Chosen, Vec<(Pair, Cell, Cell)>), Failure> {
+/// A pair with its cells, A's and B's.
+pub(super) type Both = (Pair, Cell, Cell);
+
+/// The cells that both sides have, and the suite that they are of.
+pub(super) fn pairs(asked: &Asked<'_>, a: &Side, b: &Side) -> Result<(Chosen, Vec<Both>), Failure> {
     let (mut suite, of_b) = (chosen(asked, a)?, chosen(asked, b)?);
     let of_a = by_name(std::mem::take(&mut suite.cells), a)?;
     let mut of_b: BTreeMap<String, Cell> = by_name(of_b.cells, b)?.into_iter().collect();

@@ -121,7 +121,7 @@ fn places(effect: f64) -> usize {
 
 /// The steps that differ. A side that counts nothing at all says so once; one step that a side does not count is
 /// no difference.
-pub(super) fn differing(steps: &[Steps]) -> String {
+fn differing(steps: &[Steps]) -> String {
     for (side, counts) in
         [("A", steps.iter().any(|(_, a, _)| a.is_some())), ("B", steps.iter().any(|(_, _, b)| b.is_some()))]
     {
@@ -133,12 +133,15 @@ pub(super) fn differing(steps: &[Steps]) -> String {
             };
         }
     }
-    let differ = |a: f64, b: f64| (a - b).abs() > f64::EPSILON * a.abs().max(b.abs());
-    let both = steps.iter().filter_map(|(name, a, b)| Some((name, (*a)?, (*b)?)));
-    let shown: Vec<String> = both
-        .filter(|(_, a, b)| differ(*a, *b))
-        .map(|(name, a, b)| format!("{name} {} -> {}", digits(a), digits(b)))
-        .collect();
+    let both: Vec<_> = steps.iter().filter_map(|(name, a, b)| Some((name.clone(), (*a)?, (*b)?))).collect();
+    listed(&both)
+}
+
+/// The steps of both sides that differ, in words.
+pub(super) fn listed(steps: &[(String, f64, f64)]) -> String {
+    let differ = steps.iter().filter(|(_, a, b)| (a - b).abs() > f64::EPSILON * a.abs().max(b.abs()));
+    let shown: Vec<String> =
+        differ.map(|(name, a, b)| format!("{name} {} -> {}", digits(*a), digits(*b))).collect();
     if shown.is_empty() { "none".to_owned() } else { shown.join("; ") }
 }
 

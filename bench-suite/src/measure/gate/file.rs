@@ -248,7 +248,7 @@ mod tests {
         for (text, says) in [
             ("", "g.toml:1:1: the gate has no cells: write [[cells]]"),
             ("a = ", "g.toml:1:"),
-            ("aa = \"kernel\"\n", "g.toml:1:1: there is no key of the gate `aa`; the nearest is a"),
+            ("alhpa = \"5%\"\n", "g.toml:1:1: there is no key of the gate `alhpa`; the nearest is alpha"),
             ("a = 7\n", "g.toml:1:5: `a` has to be a text"),
             ("alpha = \"0%\"\n", "g.toml:1:1: `alpha` is 0 %: write at least"),
             ("alpha = 0.05\n", "g.toml:1:9: `alpha` has to be a percentage in quotes, as alpha = \"1%\""),

@@ -179,7 +179,8 @@ fn told(mut differ: Vec<(String, f64, f64)>) -> Vec<(String, f64, f64)> {
 
 /// Steps of timed launches that differ.
 fn differing(paired: &Paired<'_>) -> Vec<(String, f64, f64)> {
-    told(paired.steps().into_iter().filter(|(_, a, b)| a.total_cmp(b).is_ne()).collect())
+    let both = paired.steps().into_iter().filter_map(|(name, a, b)| Some((name, a?, b?)));
+    told(both.filter(|(_, a, b)| a.total_cmp(b).is_ne()).collect())
 }
 
 /// Why two records lack a number.

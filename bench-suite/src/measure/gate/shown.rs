@@ -89,7 +89,7 @@ pub fn verdict(finding: &Finding) -> String {
 #[must_use]
 pub fn rests_on(finding: &Finding) -> String {
     let judged = finding.verdict.as_ref().map(blocks);
-    let steps = (!finding.steps.is_empty()).then(|| judged::differing(&finding.steps));
+    let steps = (!finding.steps.is_empty()).then(|| judged::listed(&finding.steps));
     [judged, steps].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
