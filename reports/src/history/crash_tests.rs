@@ -64,13 +64,14 @@ fn survives(nights: u64, index: bool, steps_at_least: u32) {
         let mut history = History::create(&place.path().join("history")).unwrap();
         let runs = history.runs().unwrap().len() as u64;
         assert!(runs == nights || runs == nights + 1, "step {step}: {runs} runs");
-        let points = |history: &History| -> Vec<usize> {
-            history.judged(&|_| true).unwrap().iter().map(|judged| judged.series.points.len()).collect()
+        let points = |history: &History| -> Vec<u64> {
+            let all = history.judged(&|_| true).unwrap();
+            all.iter().map(|judged| judged.series.points.len() as u64).collect()
         };
-        assert!(points(&history).iter().all(|n| *n as u64 == runs), "step {step}");
+        assert!(points(&history).iter().all(|n| *n == runs), "step {step}");
         let added = history.add(&place.path().join("runs.jsonl")).unwrap();
         assert_eq!(matches!(added, Added::Already(_)), runs > nights, "step {step}");
-        assert_eq!(points(&history), [nights as usize + 1; 2], "step {step}");
+        assert_eq!(points(&history), [nights + 1; 2], "step {step}");
         drop(history);
         let again = History::open(&place.path().join("history")).unwrap();
         assert!(again.notes.is_empty(), "step {step}: {:?}", again.notes);

@@ -122,7 +122,7 @@ impl History {
         for (name, copy) in copies.iter().filter(|(name, copy)| sizes.get(*name) != Some(&copy.bytes)) {
             match self.index_copy(name, copy) {
                 Ok(()) if tell => {
-                    self.notes.push(format!("{name}: its records were not in the index; now they are"))
+                    self.notes.push(format!("{name}: its records were not in the index; now they are"));
                 }
                 Ok(()) => {}
                 Err(error @ HistoryError::Index { .. }) => return Err(error),

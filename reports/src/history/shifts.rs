@@ -3,7 +3,7 @@
 //! Two rules look at the nights since the last acceptance: E-divisive with a t-test finds where a level
 //! changed ([`crate::stats::e_divisive`]), and the newest night alone is held against the changes of the last 30
 //! ([`crate::stats::quartile_rule`]). Fewer than [`FEWEST`] nights, and changes below [`FLOOR`], are nothing to
-//! alert on, except for counts: where the launches of no night differ at all, every change is one. A shift is *open* until somebody accepts it, or the rules see it no longer:
+//! alert on, except for counts: where the launches of no night differ, every change of one is a shift. A shift is *open* until somebody accepts it, or the rules see it no longer:
 //! a single night that stood out is gone some nights later.
 //!
 //! An acceptance says that a series' level is right from a run on. What lay before is settled by it, and is not
@@ -97,6 +97,7 @@ impl Shift {
 #[must_use]
 pub fn of(series: &Series, accepted: &[Accepted]) -> Vec<Shift> {
     let (points, medians) = (&series.points[..], series.medians());
+    let metric = series.key.metric.as_str();
     let starts = accepted_starts(series, accepted);
     let ends = starts.iter().map(|(at, _)| *at).chain([points.len()]);
     let bounds: Vec<(usize, usize)> =
@@ -106,7 +107,7 @@ pub fn of(series: &Series, accepted: &[Accepted]) -> Vec<Shift> {
     let stretches: Vec<Vec<Shift>> = bounds
         .iter()
         .enumerate()
-        .map(|(i, (start, end))| found(&points[*start..*end], *start, &state(i)))
+        .map(|(i, (start, end))| found(metric, &points[*start..*end], *start, &state(i)))
         .collect();
     let mut shifts = Vec::new();
     for (i, stretch) in stretches.iter().enumerate() {
@@ -118,7 +119,7 @@ pub fn of(series: &Series, accepted: &[Accepted]) -> Vec<Shift> {
         }
         shifts.extend_from_slice(stretch);
     }
-    shifts.extend(standing_out(points, &medians, shifts.last()));
+    shifts.extend(standing_out(metric, points, &medians, shifts.last()));
     shifts
 }
 
@@ -149,14 +150,16 @@ fn accepted_shift(
     }
 }
 
-/// Whether the launches of each night agree to the last bit, as counts of one thread do.
-fn is_exact(points: &[Point]) -> bool {
-    points.iter().all(|point| point.number.spread == Some(0.0))
+/// Whether a metric counts, and the launches of each night agree, as those of one thread do. A time that is
+/// read off a coarse clock may agree by chance.
+fn is_exact(metric: &str, points: &[Point]) -> bool {
+    let counts = metric == "failed" || (metric.ends_with("_per_op") && !metric.ends_with("ns_per_op"));
+    counts && points.iter().all(|point| point.number.spread == Some(0.0))
 }
 
 /// The change points of a stretch of the series that begins at its point `start`.
-fn found(points: &[Point], start: usize, state: &State) -> Vec<Shift> {
-    let exact = is_exact(points);
+fn found(metric: &str, points: &[Point], start: usize, state: &State) -> Vec<Shift> {
+    let exact = is_exact(metric, points);
     if !exact && points.len() < FEWEST {
         return Vec::new();
     }
@@ -175,7 +178,7 @@ fn found(points: &[Point], start: usize, state: &State) -> Vec<Shift> {
 }
 
 /// The newest night, where it stands out and is not known as a shift already.
-fn standing_out(points: &[Point], medians: &[f64], last: Option<&Shift>) -> Option<Shift> {
+fn standing_out(metric: &str, points: &[Point], medians: &[f64], last: Option<&Shift>) -> Option<Shift> {
     let newest = quartile_rule::newest(medians).filter(|newest| newest.significant)?;
     let [.., before, after] = medians else { return None };
     let index = points.len() - 1;
@@ -183,7 +186,7 @@ fn standing_out(points: &[Point], medians: &[f64], last: Option<&Shift>) -> Opti
     if *before == 0.0 || last.is_some_and(|shift| shift.index == index) {
         return None;
     }
-    if newest.change.abs() <= FLOOR && !is_exact(points) {
+    if newest.change.abs() <= FLOOR && !is_exact(metric, points) {
         return None;
     }
     Some(Shift {
