@@ -49,6 +49,8 @@ fn with_evidence(mut record: RunRecord) -> RunRecord {
         launch: 3,
         block: Some(1),
         arm: Some("A".into()),
+        build: Some("0123456789ab/2".into()),
+        padding: Some(4_097),
     });
     record.void = Some("the oracle found 1 violation".into());
     record.metrics = BTreeMap::from([("ns_per_op".into(), 97.5)]);
