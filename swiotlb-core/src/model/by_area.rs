@@ -4,7 +4,7 @@ use super::harness::{Bound, fails, holds, preemptions};
 use crate::addr::PhysAddr;
 use crate::area::{AreaNames, AreaSlots, Hold, Locked, Metered};
 use crate::device::DeviceLimits;
-use crate::lock::AreaLock;
+use crate::lock::{AreaLock, HoldLock};
 use crate::probe::Probe;
 use crate::search::{AreaRange, FreeRunList, InWindow, SlotRequest};
 use crate::slot::SlotTable;
@@ -26,6 +26,12 @@ impl AreaLock for Modelled {
     fn with<C: Probe, R>(&self, _probe: &C, section: impl FnOnce() -> R) -> R {
         let _held = self.0.lock();
         section()
+    }
+}
+
+impl HoldLock for Modelled {
+    fn hold(&self) -> impl Sized {
+        self.0.lock()
     }
 }
 
@@ -147,12 +153,11 @@ impl<const HOLDS: bool> AreaSlots for Twin<HOLDS> {
     fn is_over(&self) -> bool {
         self.area.used() > self.allowance.load(Relaxed)
     }
-    fn allow(&self, allowance: &mut dyn FnMut(u64) -> u64) {
-        if HOLDS {
-            self.area.hold(&mut |used| self.allowance.store(allowance(used), Relaxed));
-        } else {
-            self.allowance.store(allowance(self.area.used()), Relaxed);
-        }
+    fn hold(&self) -> impl Sized {
+        HOLDS.then(|| self.area.hold_still())
+    }
+    fn allow(&self, slots: u64) {
+        self.allowance.store(slots, Relaxed);
     }
 }
 
