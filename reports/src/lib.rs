@@ -4,20 +4,25 @@
 //! Bottom to top: [`text`] and [`units`] make strings that are safe and uniform; [`quantile`] holds the
 //! sample rule and [`latency`] the histograms it is applied to; [`machine`], [`evidence`], [`record`] and [`store`]
 //! are the record and its file, and [`fingerprint`] names the machine; [`stats`] is what may be said of several, and [`compare`] judges A against B; [`table`] is a table without a form, and [`terminal`], [`markdown`] and [`csv`] are
-//! its forms; [`summary`] turns a record into tables.
+//! its forms; [`summary`] turns a record into tables. [`document`] is a report without a form, [`html`] and
+//! [`outline`] are its forms, and [`splice`] puts parts of one between markers of another file.
 //!
 //! No allocator, no workload, no clock and no figure: those belong to other crates.
 
 pub mod compare;
 pub mod csv;
+pub mod document;
 pub mod evidence;
 pub mod fingerprint;
+pub mod html;
 pub mod latency;
 pub mod machine;
 pub mod markdown;
 pub mod metric;
+pub mod outline;
 pub mod quantile;
 pub mod record;
+pub mod splice;
 pub mod stats;
 pub mod store;
 pub mod summary;
