@@ -7,6 +7,12 @@ use super::*;
 use crate::record::tests::sample;
 use crate::record::{Clock, Kind, PolicyName};
 
+fn load_from(reader: impl BufRead, path: &Path) -> io::Result<Loaded> {
+    let mut records = Vec::new();
+    let bad = each_from(reader, path, |record| records.push(record))?;
+    Ok(Loaded { records, bad })
+}
+
 fn small(name: &str) -> RunRecord {
     RunRecord::new(Kind::Cell, name, PolicyName::default())
 }

@@ -36,6 +36,25 @@ pub fn time(ns: u64) -> String {
     }
 }
 
+/// The day in UTC of a moment that is `seconds` after 1970-01-01: `2024-02-29`.
+#[must_use]
+pub fn date(seconds: u64) -> String {
+    let (year, month, day) = civil(seconds / 86_400);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Year, month and day of the day that is `days` after 1970-01-01, by eras of 400 years that start in March.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
 /// `ns / scale` to three significant digits, or nothing where that rounds to 1,000 or more.
 fn three_digits(ns: u64, scale: u64) -> Option<String> {
     for (below, decimals, step) in [(1_000, 2, scale / 100), (1_000, 1, scale / 10), (1_000, 0, scale)] {
@@ -73,6 +92,15 @@ mod tests {
             assert_eq!(count(n), text);
         }
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn days_are_dates() {
+        let days =
+            [(0, "1970-01-01"), (11_016, "2000-02-29"), (19_782, "2024-02-29"), (19_783, "2024-03-01")];
+        for (days, text) in days {
+            assert_eq!((date(days * 86_400).as_str(), date(days * 86_400 + 86_399).as_str()), (text, text));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::scenario::cells::{self, AIM, Cell};
 use crate::scenario::{Effort, Meter, ScenarioError, beside_itself};
 use reports::machine::Machine;
 use reports::table::{Column, Table, Unit, Value};
-use reports::terminal;
+use reports::{terminal, units};
 use std::time::Duration;
 
 /// What to measure.
@@ -140,33 +140,12 @@ fn machine_line(machine: &Machine) -> String {
 fn today() -> String {
     let seconds =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (year, month, day) = civil(seconds / 86_400);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// Year, month and day of the day that is `days` after 1970-01-01, by eras of 400 years that start in March.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year + u64::from(month <= 2), month, day)
+    units::date(seconds)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_are_dates() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(11_016), (2000, 2, 29));
-        assert_eq!(civil(19_782), (2024, 2, 29));
-        assert_eq!(civil(19_783), (2024, 3, 1));
-    }
 
     #[test]
     fn the_aim_is_a_band() {

@@ -19,6 +19,7 @@ mod out;
 mod overhead;
 mod profile;
 mod replay;
+mod report;
 mod search;
 mod session;
 mod sides;
@@ -106,6 +107,8 @@ enum Command {
     Calibrate(calibrate::Args),
     /// Say what two stored runs say of each other; never a verdict.
     Cmp(cmp::Args),
+    /// Make a report of run folders: one HTML page, Markdown, or sections spliced into a file.
+    Report(report::Args),
     /// List suites, cells or policies.
     List(list::Args),
     /// Say whether this machine is fit to measure on.
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Ab(args) => ab::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Cmp(args) => cmp::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Overhead(args) => overhead::run(&args),

@@ -134,6 +134,23 @@ impl Calibrated {
     /// # Errors
     /// [`CalibratedError`].
     pub fn read(path: &Path, machine: &str, metric: &str) -> Result<Self, CalibratedError> {
+        let found = Self::open(path)?;
+        for (what, theirs, ours) in
+            [("on machine", &found.machine, machine), ("in metric", &found.metric, metric)]
+        {
+            if theirs != ours {
+                let (path, theirs, ours) = (path.to_owned(), theirs.clone(), ours.to_owned());
+                return Err(CalibratedError::Elsewhere { path, what, theirs, ours });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Reads the file at `path`, to be shown.
+    ///
+    /// # Errors
+    /// [`CalibratedError::Io`], and [`CalibratedError::Foreign`] where it is none of this version.
+    pub fn open(path: &Path) -> Result<Self, CalibratedError> {
         let path = path.to_owned();
         let text = match std::fs::read(&path) {
             Ok(text) => text,
@@ -146,14 +163,6 @@ impl Calibrated {
         if found.version != VERSION {
             let why = format!("version {} instead of {VERSION}", found.version);
             return Err(CalibratedError::Foreign { path, why });
-        }
-        for (what, theirs, ours) in
-            [("on machine", &found.machine, machine), ("in metric", &found.metric, metric)]
-        {
-            if theirs != ours {
-                let (theirs, ours) = (theirs.clone(), ours.to_owned());
-                return Err(CalibratedError::Elsewhere { path, what, theirs, ours });
-            }
         }
         Ok(found)
     }
