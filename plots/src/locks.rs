@@ -20,6 +20,8 @@ use crate::{PlotError, check_count, label, theme};
 const HOLDS: usize = 8;
 /// Height of a row of panels, px.
 const ROW: u32 = 390;
+/// What a reader of several panels has to know.
+const AXES: &str = "Each panel has its own vertical axis.";
 /// Columns of a panel's name.
 const HEAD_COLUMNS: usize = 38;
 
@@ -58,7 +60,7 @@ pub fn by_threads_and_hold(title: &str, cpus: u32, holds: &[Hold<'_>]) -> Result
         kind: "Time of an operation by threads, for each hold time",
         panels: vec![ROW; holds.len().div_ceil(across)],
         legend: curves::legend(&all),
-        notes: [curves::notes(&all), vec!["Each panel has its own vertical axis.".to_owned()]].concat(),
+        notes: [curves::notes(&all), (across > 1).then(|| AXES.to_owned()).into_iter().collect()].concat(),
     };
     let y_title = format!("time an operation, log, {} launches", curves::samples(&all));
     page.draw(|areas| {

@@ -60,10 +60,10 @@ pub struct Finding {
 pub enum Tone {
     /// Something is wrong.
     Bad,
-    /// Something limits what the numbers say.
-    Caution,
     /// A result.
     Result,
+    /// Something limits what the numbers say.
+    Caution,
     /// As it should be.
     Good,
 }
@@ -157,8 +157,8 @@ impl Document {
 
     /// All figures, in order.
     pub fn figures(&self) -> impl Iterator<Item = &Figure> {
-        let figure = |block| if let &Block::Figure(ref figure) = block { Some(figure) } else { None };
-        self.sections.iter().flat_map(|section| &section.blocks).filter_map(figure)
+        let blocks = self.sections.iter().flat_map(|section| &section.blocks);
+        blocks.filter_map(|block| if let Block::Figure(figure) = block { Some(figure) } else { None })
     }
 }
 

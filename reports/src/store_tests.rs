@@ -3,13 +3,15 @@
 
 use std::fs;
 
+use super::read::each_from;
 use super::*;
 use crate::record::tests::sample;
 use crate::record::{Clock, Kind, PolicyName};
 
 fn load_from(reader: impl BufRead, path: &Path) -> io::Result<Loaded> {
     let mut records = Vec::new();
-    let bad = each_from(reader, path, |record| records.push(record))?;
+    let bad =
+        each_from(reader, path, |line| serde_json::from_slice(line).map(|record| records.push(record)))?;
     Ok(Loaded { records, bad })
 }
 
@@ -187,4 +189,13 @@ fn a_full_disk_is_told_and_leaves_what_was_finished() {
         assert_eq!(loaded.records.len(), whole, "{room} {cuts}");
         assert!(!cuts || disk.bytes == line);
     }
+}
+
+#[test]
+fn some_records_are_read_and_the_others_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = store(&folder, &[small("a"), small("b"), small("a")]);
+    let mut read = Vec::new();
+    let bad = each_of(&path, |scenario| scenario == "a", |record| read.push(record)).unwrap();
+    assert_eq!((read, bad.len()), (vec![small("a"), small("a")], 0));
 }

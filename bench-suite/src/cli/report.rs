@@ -3,7 +3,7 @@
 use super::out::say;
 use super::{Exit, Failure, complain};
 use crate::report::{compose, source::Source};
-use reports::document::{Document, safe};
+use reports::document::{Document, Section, safe};
 use reports::{html, outline, splice};
 use std::path::{Component, Path, PathBuf};
 
@@ -106,7 +106,7 @@ fn spliced(document: &Document, path: &Path, links: &[String]) -> Result<(), Fai
     let part = |name: &str| document.section(name).map(|_| outline::part(document, name, links));
     let done = splice::splice(&text, part).map_err(|e| fail(&e))?;
     if done.replaced.is_empty() {
-        let names: Vec<&str> = document.sections().iter().map(|section| section.name()).collect();
+        let names: Vec<&str> = document.sections().iter().map(Section::name).collect();
         let why = format!("no marker of a section of this report, whose names are {}", names.join(", "));
         return Err(fail(&why));
     }

@@ -71,11 +71,12 @@ fn groups<'p>(points: impl IntoIterator<Item = &'p Point>, keys: &[String]) -> V
     groups
 }
 
-/// `kernel, slots=32`; `all` where nothing varies.
+/// `kernel, slots=32`; nothing where nothing varies. A value without a key says what it is.
 fn name(point: &Point, keys: &[String]) -> String {
     let value = |key: &String| {
         let value = point.keys.get(key)?;
-        Some(if key == "policy" { value.clone() } else { format!("{key}={value}") })
+        let bare = key == "policy" || key.is_empty();
+        Some(if bare { value.clone() } else { format!("{key}={value}") })
     };
     keys.iter().filter_map(value).collect::<Vec<_>>().join(", ")
 }

@@ -9,6 +9,9 @@ use plots::measured::Measured;
 use std::collections::BTreeSet;
 use workloads::suite::keys::Sort;
 
+/// A curve over counts of threads.
+type Counted<'a> = (&'a str, Vec<(u32, Measured)>);
+
 /// Panels of one figure.
 const PANELS: usize = 8;
 
@@ -27,9 +30,9 @@ pub(super) fn draw(given: &Given<'_>, drawn: &mut Drawn) {
         return;
     }
     let place = |cell: &_| number(cell, "threads").map(|n| (f64::from(n), Vec::new())).into_iter().collect();
-    let points = points(given, "ns_per_op", "threads", place);
+    let points = points(given, drawn, "ns_per_op", "threads", place);
     for part in parts(&points) {
-        let panels: Vec<Vec<(&str, Vec<(u32, Measured)>)>> = part
+        let panels: Vec<Vec<Counted<'_>>> = part
             .iter()
             .map(|panel| panel.curves.iter().map(|(name, points)| (name.as_str(), counted(points))).collect())
             .collect();

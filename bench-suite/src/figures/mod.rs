@@ -1,7 +1,7 @@
 //! Figures of a run: from its records to each family of [`plots`].
 //!
 //! Which families a suite has follows from its scenario and from what its cells vary. A file here is a family's
-//! step from records to its numbers; [`points`] and [`charts`] are what most share. Nothing is computed that a
+//! step from records to its numbers; `points` and `charts` are what most share. Nothing is computed that a
 //! table does not say too: a point is the median over launches with its interval.
 //!
 //! Invariant: what is not drawn is said in [`Drawn::notes`].
@@ -91,3 +91,6 @@ fn title(given: &Given<'_>, what: &str, common: &str) -> String {
     let common = if common.is_empty() { String::new() } else { format!(" ({common})") };
     format!("{}: {what}{common}", given.suite.name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Measured points: a cell's place on the horizontal axis, its other values, and a metric with its interval.
 
-use super::Given;
+use super::{Drawn, Given};
 use crate::measure::groups::Group;
 use plots::measured::Measured;
 use reports::stats::sign_test::{ALPHA, estimate};
@@ -29,23 +29,34 @@ pub(super) fn measured(group: &Group<'_>, metric: &str) -> Option<Measured> {
     Some(if simulated { Measured::exact(found.value, found.n) } else { found })
 }
 
-/// A point for each place of each cell that has the metric above zero; `axis` is what the place is made of.
+/// A point for each place of each cell that has the metric; `axis` is what the place is made of. What is zero has no
+/// place on the axes of these figures, which are logarithmic, and is told in a note.
 pub(super) fn points(
     given: &Given<'_>,
+    drawn: &mut Drawn,
     metric: &str,
     axis: &str,
     places: impl Fn(&Cell) -> Places,
 ) -> Vec<Point> {
-    let mut all = Vec::new();
+    let (mut all, mut zero) = (Vec::new(), 0_usize);
     for cell in given.cells {
-        let y = given.groups.get(&(cell.id.clone(), None)).and_then(|group| measured(group, metric));
-        let Some(y) = y.filter(|y| y.value > 0.0 && y.low() > 0.0) else { continue };
+        let group = given.groups.get(&(cell.id.clone(), None));
+        let Some(y) = group.and_then(|group| measured(group, metric)) else { continue };
+        if y.value <= 0.0 || y.low() <= 0.0 {
+            zero += 1;
+            continue;
+        }
         for (x, beside) in places(cell) {
             let mut keys = cell.values.clone();
             keys.remove(axis);
             keys.extend(beside.into_iter().map(|(key, value)| (key.to_owned(), value)));
             all.push(Point { x, keys, y });
         }
+    }
+    if zero > 0 && !all.is_empty() {
+        drawn
+            .notes
+            .push(format!("{zero} cells with {metric} 0 have no place on a log axis and are not drawn."));
     }
     all
 }

@@ -11,6 +11,8 @@ use workloads::suite::keys::Sort;
 
 /// The axis.
 const STATE: &str = "state";
+/// What names the curves of a kind, beside a cell's own values.
+const KIND: &str = "";
 
 pub(super) fn draw(given: &Given<'_>, drawn: &mut Drawn) {
     if given.suite.scenario.sort != Sort::SlotSearch || !varies(given, STATE) {
@@ -18,10 +20,10 @@ pub(super) fn draw(given: &Given<'_>, drawn: &mut Drawn) {
     }
     let kinds = kinds(given.cells);
     for (what, metric, words) in [
-        (What::RoundTrip, "ns_per_op", "a map and its unmap by occupancy"),
-        (What::Steps, "slots_scanned_per_op", "slots stepped over by occupancy"),
+        (What::RoundTrip, "ns_per_op", "time by occupancy"),
+        (What::Steps, "slots_scanned_per_op", "steps by occupancy"),
     ] {
-        for chart in charts(&points(given, metric, STATE, |cell| places(cell, &kinds))) {
+        for chart in charts(&points(given, drawn, metric, STATE, |cell| places(cell, &kinds))) {
             let series: Vec<Series<'_>> =
                 chart.curves.iter().map(|(name, points)| Series { name, points }).collect();
             let title = title(given, words, &chart.common);
@@ -42,7 +44,7 @@ fn kinds(cells: &[Cell]) -> Vec<String> {
 }
 
 fn places(cell: &Cell, kinds: &[String]) -> Places {
-    let place = |percent: f64, kind: &str| (percent, vec![("area", kind.to_owned())]);
+    let place = |percent: f64, kind: &str| (percent, vec![(KIND, kind.to_owned())]);
     let Some(state) = cell.values.get(STATE) else { return Vec::new() };
     if state == "empty" {
         return kinds.iter().map(|kind| place(0.0, kind)).collect();

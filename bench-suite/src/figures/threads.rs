@@ -14,7 +14,7 @@ pub(super) fn draw(given: &Given<'_>, drawn: &mut Drawn) {
         return;
     }
     let place = |cell: &_| number(cell, "threads").map(|n| (f64::from(n), Vec::new())).into_iter().collect();
-    for chart in charts(&points(given, "ops_per_s", "threads", place)) {
+    for chart in charts(&points(given, drawn, "ops_per_s", "threads", place)) {
         let curves: Vec<(&str, Vec<(u32, Measured)>)> =
             chart.curves.iter().map(|(name, points)| (name.as_str(), counted(points))).collect();
         let series: Vec<Series<'_>> = curves.iter().map(|(name, points)| Series { name, points }).collect();

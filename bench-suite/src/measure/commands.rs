@@ -4,6 +4,7 @@
 //! nothing: what ran is in the plan.
 
 use reports::text::visible;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -18,8 +19,10 @@ const VARIABLES: &str = "SWIOTLB_BENCH_";
 /// # Errors
 /// The system's answer.
 pub fn remember(folder: &Path) -> io::Result<()> {
-    let variables = std::env::vars().filter(|(name, _)| name.starts_with(VARIABLES));
-    let line = line(variables.collect(), std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
+    let text = |word: OsString| word.to_string_lossy().into_owned();
+    let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    let variables = variables.filter(|(name, _)| name.starts_with(VARIABLES)).collect();
+    let line = line(variables, std::env::args_os().map(text));
     if read(folder).last() == Some(&line) {
         return Ok(());
     }

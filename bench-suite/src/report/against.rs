@@ -1,9 +1,10 @@
-//! Each policy against the kernel's: one row a policy, over all cells that both have.
+//! Each policy against the kernel's: over all cells of a suite that both have.
 //!
-//! A cell's ratio is paired by launch, as everywhere; the row says its median over cells and how far cells lie
-//! apart, and in how many the whole interval lies on one side.
+//! A cell's ratio is paired by launch, as everywhere; a row says its median over cells and how far cells lie apart,
+//! and in how many the whole interval lies on one side.
 
 use crate::measure::verdict::{Compared, Groups, compared};
+use reports::document::{Finding, Tone};
 use reports::stats::median;
 use reports::table::{Column, Table, Unit, Value};
 use workloads::suite::expect::Subject;
@@ -15,31 +16,107 @@ const BASE: &str = "kernel";
 /// In what.
 const METRIC: &str = "ns_per_op";
 
-/// The table; nothing where there is no kernel's policy, or nothing beside it.
-pub(super) fn table(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Option<Table> {
-    let mut policies: Vec<&str> = Vec::new();
-    for cell in cells {
-        if cell.policy != BASE && !policies.contains(&cell.policy.as_str()) {
-            policies.push(&cell.policy);
+/// A suite's policies, the fastest first.
+pub(super) struct Answer {
+    suite: String,
+    /// Where the numbers stand.
+    section: String,
+    rows: Vec<Row>,
+}
+
+/// One policy's ratios.
+struct Row {
+    policy: String,
+    cells: u64,
+    median: f64,
+    least: f64,
+    most: f64,
+    /// Cells that are surely faster, and surely slower; nothing where no cell has an interval.
+    sure: Option<(u64, u64)>,
+}
+
+impl Answer {
+    /// What `cells` say; without rows where there is no kernel's policy, or nothing beside it.
+    pub(super) fn of(suite: &Suite, cells: &[Cell], groups: &Groups<'_>, section: String) -> Self {
+        let mut policies: Vec<&str> = Vec::new();
+        for cell in cells {
+            if cell.policy != BASE && !policies.contains(&cell.policy.as_str()) {
+                policies.push(&cell.policy);
+            }
         }
+        let row = |policy| Row::of(policy, &against(policy, cells, groups));
+        let mut rows: Vec<Row> = policies.into_iter().filter_map(row).collect();
+        rows.sort_by(|a, b| a.median.total_cmp(&b.median));
+        Self { suite: suite.name.clone(), section, rows }
     }
-    let numbers = ["cells", "median", "least", "most", "faster", "slower"];
-    let columns = std::iter::once(Column::text("policy"));
-    let columns = columns.chain(numbers.map(|name| Column::number(name, Unit::None))).collect();
-    let mut table = Table::new(format!("{}: time against the kernel's policy (= 1)", suite.name), columns);
-    let mut rows: Vec<(f64, Vec<Value>)> =
-        policies.into_iter().filter_map(|policy| row(policy, &of(policy, cells, groups))).collect();
-    rows.sort_by(|a, b| a.0.total_cmp(&b.0));
-    rows.into_iter().for_each(|(_, row)| table.push(row));
-    table.notes.push(
-        "Median, least and most over cells of ns_per_op / the kernel's, paired by launch; faster and slower: cells \
-         whose whole interval says so, which wants six launches."
-            .to_owned(),
-    );
+
+    /// The fastest policy in a sentence.
+    pub(super) fn finding(&self) -> Option<Finding> {
+        let Row { policy, cells, median, least, most, sure } = self.rows.first()?;
+        let sure = match sure {
+            Some((faster, _)) => format!("surely less in {faster}"),
+            None => "too few launches for an interval".to_owned(),
+        };
+        let [median, least, most] = [*median, *least, *most].map(plots::label::number);
+        let (suite, cells) =
+            (&self.suite, if *cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") });
+        let text = format!(
+            "{suite}: {policy} takes {median} of the kernel's time in the median of {cells} ({least} to {most}; {sure})."
+        );
+        Some(Finding::new(Tone::Result, text).see(self.section.clone()))
+    }
+}
+
+impl Row {
+    fn of(policy: &str, cells: &[Compared]) -> Option<Self> {
+        let ratios: Vec<f64> = cells.iter().map(|cell| cell.estimate.median).collect();
+        let intervals: Vec<_> = cells.iter().filter_map(|cell| cell.estimate.interval).collect();
+        let count = |side: &dyn Fn(f64, f64) -> bool| {
+            intervals.iter().filter(|(low, high, _)| side(*low, *high)).count() as u64
+        };
+        Some(Self {
+            policy: policy.to_owned(),
+            cells: ratios.len() as u64,
+            median: median(&ratios)?,
+            least: ratios.iter().copied().fold(f64::MAX, f64::min),
+            most: ratios.iter().copied().fold(f64::MIN, f64::max),
+            sure: (!intervals.is_empty()).then(|| (count(&|_, high| high < 1.0), count(&|low, _| low > 1.0))),
+        })
+    }
+
+    fn values(&self, suite: &str, sure: bool) -> Vec<Value> {
+        let texts = [suite, &self.policy].map(|text| Value::Text(text.to_owned()));
+        let ratios = [self.median, self.least, self.most].map(|ratio| Value::Real(ratio, 3));
+        let counts = [self.sure.map(|(faster, _)| faster), self.sure.map(|(_, slower)| slower)];
+        let counts = counts.map(|count| count.map_or(Value::Missing, Value::Count));
+        let row = texts.into_iter().chain([Value::Count(self.cells)]).chain(ratios);
+        if sure { row.chain(counts).collect() } else { row.collect() }
+    }
+}
+
+/// All suites' policies in one table; nothing where there are none.
+pub(super) fn table(answers: &[Answer]) -> Option<Table> {
+    let sure = answers.iter().flat_map(|answer| &answer.rows).any(|row| row.sure.is_some());
+    let mut columns = ["suite", "policy"].map(Column::text).to_vec();
+    let numbers: &[&str] = &["cells", "median", "least", "most", "surely faster", "surely slower"];
+    let numbers = if sure { numbers } else { &numbers[..4] };
+    columns.extend(numbers.iter().map(|name| Column::number(*name, Unit::None)));
+    let mut table = Table::new("Time against the kernel's policy (= 1)", columns);
+    for answer in answers {
+        answer.rows.iter().for_each(|row| table.push(row.values(&answer.suite, sure)));
+    }
+    let rule = if sure {
+        "surely: the whole interval says so"
+    } else {
+        "too few launches (fewer than six) for any interval"
+    };
+    table
+        .notes
+        .push(format!("Over a suite's cells: {METRIC} divided by the kernel's, paired by launch; {rule}."));
     (!table.rows().is_empty()).then_some(table)
 }
 
-fn of(policy: &str, cells: &[Cell], groups: &Groups<'_>) -> Vec<Compared> {
+fn against(policy: &str, cells: &[Cell], groups: &Groups<'_>) -> Vec<Compared> {
     let is = |policy: &str| Filter::equal([("policy", policy.to_owned())]);
     let subject = Subject {
         metric: METRIC.to_owned(),
@@ -49,28 +126,4 @@ fn of(policy: &str, cells: &[Cell], groups: &Groups<'_>) -> Vec<Compared> {
         within: Filter::equal([]),
     };
     compared(&subject, cells, groups)
-}
-
-/// The row, and the median that it is ordered by.
-fn row(policy: &str, cells: &[Compared]) -> Option<(f64, Vec<Value>)> {
-    let ratios: Vec<f64> = cells.iter().map(|cell| cell.estimate.median).collect();
-    let middle = median(&ratios)?;
-    let ends = ratios.iter().fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(*x), b.max(*x)));
-    let intervals: Vec<(f64, f64)> =
-        cells.iter().filter_map(|cell| cell.estimate.interval.map(|(low, high, _)| (low, high))).collect();
-    let count = |side: &dyn Fn(&(f64, f64)) -> bool| {
-        let n = intervals.iter().filter(|interval| side(interval)).count() as u64;
-        if intervals.is_empty() { Value::Missing } else { Value::Count(n) }
-    };
-    let real = |x: f64| Value::Real(x, 3);
-    let row = vec![
-        Value::Text(policy.to_owned()),
-        Value::Count(cells.len() as u64),
-        real(middle),
-        real(ends.0),
-        real(ends.1),
-        count(&|(_, high)| *high < 1.0),
-        count(&|(low, _)| *low > 1.0),
-    ];
-    Some((middle, row))
 }

@@ -7,11 +7,12 @@ use super::source::Source;
 use crate::figures::forest;
 use crate::measure::judged;
 use crate::measure::paired::paired;
-use crate::measure::plan::{RunPlan, done, key_of};
+use crate::measure::plan::{Key, RunPlan, done, key_of};
 use crate::measure::trial::Trial;
 use reports::compare::effect::percent;
 use reports::compare::verdict::{State, Verdict};
 use reports::document::{Block, Document, Finding, Tone};
+use std::collections::HashSet;
 
 /// Adds the section of `source`, whose plan compares.
 pub(super) fn push(source: &Source, plan: &RunPlan, document: &mut Document, findings: &mut Vec<Finding>) {
@@ -27,12 +28,9 @@ pub(super) fn push(source: &Source, plan: &RunPlan, document: &mut Document, fin
     };
     let paired = paired(plan, &source.records);
     let kept = done(&source.records);
-    let mut all = void(&source.records);
+    let mut all = void(&source.name(), &source.records);
     while let Some(blocks) = trial.next_look() {
-        let wants = trial.wants(blocks);
-        let due = plan.steps.iter().filter(|step| wants(step)).filter_map(|step| plan.spec(step));
-        let left = due.filter(|spec| !kept.contains(&key_of(spec))).count();
-        drop(wants);
+        let left = missing(plan, &trial, &kept, blocks);
         if left > 0 {
             let text =
                 format!("{}: {left} launches are missing before the look at {blocks} blocks.", source.name());
@@ -49,6 +47,13 @@ pub(super) fn push(source: &Source, plan: &RunPlan, document: &mut Document, fin
     blocks.push(Block::Table(judged::table(&trial, &paired)));
     let name = document.push(&source.name(), title, blocks);
     findings.extend(all.into_iter().map(|finding| finding.see(name.clone())));
+}
+
+/// Launches that the look at `blocks` wants and that have no record.
+fn missing(plan: &RunPlan, trial: &Trial, kept: &HashSet<Key>, blocks: u32) -> usize {
+    let wants = trial.wants(blocks);
+    let wanted = plan.steps.iter().filter(|step| wants(step)).filter_map(|step| plan.spec(step));
+    wanted.filter(|spec| !kept.contains(&key_of(spec))).count()
 }
 
 /// The verdicts, counted, with the largest change among those that were told.

@@ -75,11 +75,14 @@ fn facts(machine: &Machine) -> Vec<(&'static str, Option<String>)> {
         };
         caches.iter().map(cache).collect::<Vec<_>>().join("; ")
     });
-    let cores = machine.usable_cores.zip(machine.logical_cores);
+    let cores = |n: Option<u32>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
     let load = machine.load_average.map(|[one, five, fifteen]| format!("{one} {five} {fifteen}"));
     vec![
         ("processor", machine.cpu_model.clone()),
-        ("cores usable / there", cores.map(|(usable, all)| format!("{usable} / {all}"))),
+        (
+            "cores usable / there",
+            Some(format!("{} / {}", cores(machine.usable_cores), cores(machine.logical_cores))),
+        ),
         ("virtual", machine.hypervisor.map(|yes| if yes { "yes" } else { "no" }.to_owned())),
         ("caches", caches),
         ("memory", machine.memory_bytes.map(|bytes| plots::label::bytes(bytes as f64))),
@@ -159,6 +162,20 @@ fn row(suite: String, records: &[&RunRecord]) -> Vec<Value> {
     ]
 }
 
+/// That more wanted to run than there are cores, before any launch began.
+fn busy(source: &Source) -> Option<Finding> {
+    let load = |record: &RunRecord| {
+        let (load, cores) = (record.machine.load_average?[0], record.machine.usable_cores?);
+        (load > f64::from(cores)).then_some((load, cores))
+    };
+    let (load, cores) = source.records.iter().filter_map(load).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let name = source.name();
+    let text = format!(
+        "{name}: the machine was busy: a load of up to {load:.1} on {cores} cores, these launches included."
+    );
+    Some(Finding::new(Tone::Caution, text))
+}
+
 /// Whether the host was steady, and one.
 pub(super) fn findings(sources: &[Source]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -174,6 +191,7 @@ pub(super) fn findings(sources: &[Source]) -> Vec<Finding> {
             Finding::new(Tone::Good, format!("{name}: the host was steady: the control spread by {percent:.1} %."))
         });
     }
+    findings.extend(sources.iter().filter_map(busy));
     let records = || sources.iter().flat_map(|source| &source.records);
     if machines_of(sources).len() > 1 {
         findings.push(Finding::new(Tone::Caution, "Records of several machines: compare within one only."));

@@ -1,7 +1,8 @@
 //! Quantiles by cell and operation, of those cells that have histograms.
 //!
 //! A number is the median over launches of each launch's quantile, by the sample rule within each. Where the empty
-//! loop of the same processes takes over half as long, the tail is the machine's, and the last column says so.
+//! loop of the same processes takes over half as long, the tail is the machine's, and the last column says so;
+//! without an empty loop there is no such column.
 
 use super::source::operations;
 use crate::measure::groups::Group;
@@ -22,16 +23,21 @@ pub(super) fn table(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Optio
     columns.push(Column::text("operation"));
     columns.extend(Quantile::TABLE.iter().map(|q| Column::number(q.to_string(), Unit::Time)));
     columns.extend([Column::number("max", Unit::Time), Column::number("N a launch", Unit::None)]);
-    columns.push(Column::text("the machine's"));
+    let operations_of = |cell: &Cell| -> BTreeSet<&str> {
+        let group = groups.get(&(cell.id.clone(), None));
+        group.into_iter().flat_map(|group| group.launches.values()).flat_map(|r| operations(r)).collect()
+    };
+    let idle = cells.iter().any(|cell| operations_of(cell).contains(IDLE));
+    columns.extend(idle.then(|| Column::text("the machine's")));
     let mut table = Table::new(format!("{}: latency by quantile", suite.name), columns);
     for cell in cells {
         let Some(group) = groups.get(&(cell.id.clone(), None)) else { continue };
-        let names: BTreeSet<&str> = group.launches.values().flat_map(|record| operations(record)).collect();
-        for operation in names {
+        for operation in operations_of(cell) {
             let axis =
                 |axis: &String| cell.values.get(axis).map_or(Value::Missing, |v| Value::Text(v.clone()));
             let mut row: Vec<Value> = axes.iter().map(axis).collect();
             row.extend(numbers(group, operation));
+            row.truncate(table.columns.len());
             table.push(row);
         }
     }

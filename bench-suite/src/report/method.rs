@@ -1,8 +1,9 @@
 //! How the numbers were taken, and how often verdicts of this kind are wrong here.
 
 use super::source::Source;
-use crate::measure::calibrated::quote;
+use crate::measure::calibrated::{Calibrated, quote};
 use reports::document::{Block, Finding, Tone};
+use reports::fingerprint;
 use reports::record::{Clock, RunRecord};
 use reports::table::{Column, Table, Unit, Value};
 use std::collections::BTreeMap;
@@ -15,8 +16,8 @@ const ALWAYS: [&str; 5] = [
     "One process launch gives one number for each metric: the median of batch means, an exact count, a quantile of its \
      histogram. A table shows the median over launches. Launches run in rounds, shuffled, so that no cell is early or \
      late as a whole.",
-    "An interval is the exact sign test's at 95 %, which wants six launches; with fewer there is none, and figures show \
-     a question mark. A ratio is paired by launch. A quantile is printed where ten samples lie beyond it, else n/a (N).",
+    "An interval is the exact sign test's at 95 %, which wants six launches; with fewer there is none, and figures say \
+     so. A ratio is paired by launch. A quantile is printed where ten samples lie beyond it, else n/a (N).",
     "Every operation is verified as it ends; a launch whose answer was wrong, or whose memory was not in place, gives no \
      number. Cells with more threads than cores are labelled and get no verdict.",
     "Inputs are generated and memory is touched before the clock starts; threads are pinned and meet first.",
@@ -87,15 +88,24 @@ pub(super) fn errors(sources: &[Source]) -> Vec<Block> {
     texts.into_iter().map(Block::Text).collect()
 }
 
-/// That verdicts are given whose error rate nobody has measured.
+/// That verdicts are given whose error rate nobody has measured: not in that suite and metric on that machine.
 pub(super) fn unknown_errors(sources: &[Source]) -> Option<Finding> {
-    let compares = |source: &&Source| source.plan.as_ref().is_some_and(|plan| plan.comparison.is_some());
-    let calibrated = |source: &Source| {
-        let of_plan = source.plan.as_ref().and_then(|plan| plan.comparison.as_ref()?.calibration);
-        of_plan.is_some() || source.calibrated.is_some()
+    let unknown = |source: &&Source| {
+        let Some(comparison) = source.plan.as_ref().and_then(|plan| plan.comparison.as_ref()) else {
+            return false;
+        };
+        let learned = sources.iter().filter_map(|other| other.calibrated.as_ref());
+        let fits = |found: &Calibrated| {
+            let machine = source.records.first().map(|record| fingerprint::of(&record.machine));
+            let suite = source.suites.first().map(|suite| suite.name.as_str());
+            found.metric == comparison.metric
+                && Some(&found.machine) == machine.as_ref()
+                && Some(found.suite.as_str()) == suite
+        };
+        comparison.calibration.is_none() && !learned.into_iter().any(fits)
     };
-    let open = sources.iter().filter(compares).count() > 0 && !sources.iter().any(calibrated);
-    open.then(|| {
-        Finding::new(Tone::Caution, "How often these verdicts are wrong on this machine is not known.")
-    })
+    let unknown: Vec<String> = sources.iter().filter(unknown).map(Source::name).collect();
+    let text =
+        format!("{}: how often these verdicts are wrong on this machine is not known.", unknown.join(", "));
+    (!unknown.is_empty()).then(|| Finding::new(Tone::Caution, text))
 }

@@ -13,6 +13,7 @@ mod repeat;
 mod runs;
 pub mod source;
 
+use against::Answer;
 use reports::document::{Block, Document, Finding, Tone};
 use reports::record::RunRecord;
 use reports::units;
@@ -33,6 +34,7 @@ pub fn compose(sources: &[Source]) -> Document {
     for source in sources {
         runs::push(source, &mut document, &mut findings, &mut answers);
     }
+    findings.extend(answers.iter().filter_map(Answer::finding));
     document.push("method", "How the numbers were taken", method::blocks(sources));
     document.push("machine", "Machine", ground::machines(sources));
     let noise = document.push("noise", "Noise ledger", ground::noise(sources));
@@ -42,7 +44,7 @@ pub fn compose(sources: &[Source]) -> Document {
     document.push("repeat", "To repeat it", repeat::blocks(sources));
     if let Some(section) = document.section_mut(&summary) {
         section.blocks.push(Block::Findings(shortest(findings)));
-        section.blocks.extend(answers);
+        section.blocks.extend(against::table(&answers).map(Block::Table));
     }
     document
 }
@@ -51,7 +53,7 @@ pub fn compose(sources: &[Source]) -> Document {
 fn shortest(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_key(|finding| finding.tone);
     let mut kept: Vec<Finding> = Vec::new();
-    for tone in [Tone::Bad, Tone::Caution, Tone::Result, Tone::Good] {
+    for tone in [Tone::Bad, Tone::Result, Tone::Caution, Tone::Good] {
         let of_tone: Vec<&Finding> = findings.iter().filter(|finding| finding.tone == tone).collect();
         kept.extend(of_tone.iter().take(MOST).copied().cloned());
         let left = of_tone.len().saturating_sub(MOST);
@@ -64,11 +66,11 @@ fn shortest(mut findings: Vec<Finding>) -> Vec<Finding> {
 
 fn title(sources: &[Source]) -> String {
     let suites = sources.iter().flat_map(|source| source.suites.iter().map(|suite| suite.name.as_str()));
-    let mut suites: Vec<&str> = suites.filter(|name| *name != crate::measure::steady::CONTROL).collect();
-    suites.dedup();
+    let mut seen = BTreeSet::from([crate::measure::steady::CONTROL]);
+    let suites: Vec<&str> = suites.filter(|name| seen.insert(name)).collect();
     match suites.as_slice() {
         [] => "swiotlb-bench report".to_owned(),
-        [all @ ..] if all.len() <= 4 => format!("swiotlb-bench: {}", all.join(", ")),
+        all if all.len() <= 4 => format!("swiotlb-bench: {}", all.join(", ")),
         [first, ..] => format!("swiotlb-bench: {first} and {} more suites", suites.len() - 1),
     }
 }
@@ -104,3 +106,8 @@ fn short(revision: &str) -> String {
     let (commit, mark) = revision.split_once('-').map_or((revision, ""), |(commit, _)| (commit, "-dirty"));
     format!("{}{mark}", commit.chars().take(REVISION).collect::<String>())
 }
+
+#[cfg(test)]
+pub(crate) mod made_up;
+#[cfg(test)]
+mod tests;

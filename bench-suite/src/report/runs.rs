@@ -1,7 +1,8 @@
 //! The sections of one folder: a run's suites, a comparison, a calibration, or records without a plan.
 
+use super::against::Answer;
 use super::source::Source;
-use super::{against, compared, latencies};
+use super::{compared, latencies};
 use crate::figures::{self, Drawn, Given};
 use crate::measure::groups;
 use crate::measure::plan::{RunPlan, done, key_of};
@@ -12,17 +13,19 @@ use reports::document::{Block, Document, Finding, Tone};
 use reports::record::RunRecord;
 use reports::summary;
 use reports::units::count;
+use workloads::suite::expect::Expect;
 use workloads::suite::{Cell, Mode, Suite};
 
 /// Records without a plan that are shown one by one.
 const SHOWN: usize = 30;
 
-/// Adds the sections of `source`; what a reader asks first goes to `findings`, tables that answer it to `answers`.
+/// Adds the sections of `source`; what a reader asks first goes to `findings`, policies against the kernel's to
+/// `answers`.
 pub(super) fn push(
     source: &Source,
     document: &mut Document,
     findings: &mut Vec<Finding>,
-    answers: &mut Vec<Block>,
+    answers: &mut Vec<Answer>,
 ) {
     findings.extend(broken(source));
     match &source.plan {
@@ -60,7 +63,7 @@ fn suites(
     plan: &RunPlan,
     document: &mut Document,
     findings: &mut Vec<Finding>,
-    answers: &mut Vec<Block>,
+    answers: &mut Vec<Answer>,
 ) {
     let name = document.push(
         &source.name(),
@@ -68,7 +71,7 @@ fn suites(
         vec![Block::Text(begun(source, plan))],
     );
     findings.extend(state(source, plan).into_iter().map(|finding| finding.see(name.clone())));
-    let by_cell = groups::by_cell(&source.records);
+    let (by_cell, mut of_run) = (groups::by_cell(&source.records), Expected::default());
     for (number, suite) in source.suites.iter().enumerate() {
         let of_suite = |(n, _): &&(u32, Cell)| usize::try_from(*n).ok() == Some(number);
         let cells: Vec<Cell> = plan.cells.iter().filter(of_suite).map(|(_, cell)| cell.clone()).collect();
@@ -76,9 +79,11 @@ fn suites(
             document.push_below(&suite.name, suite.name.clone(), blocks(source, suite, &cells, &by_cell));
         findings.extend(judged(suite, &cells, &by_cell).into_iter().map(|f| f.see(section.clone())));
         if suite.name != CONTROL {
-            answers.extend(against::table(suite, &cells, &by_cell).map(Block::Table));
+            answers.push(Answer::of(suite, &cells, &by_cell, section));
         }
+        of_run.add(suite, &cells, &by_cell);
     }
+    findings.extend(of_run.findings(&source.name()).into_iter().map(|finding| finding.see(name.clone())));
 }
 
 /// What the run is, in a sentence or two.
@@ -140,42 +145,59 @@ pub(super) fn short_id(cell: &Cell) -> &str {
     cell.id.split_once('/').map_or(cell.id.as_str(), |(_, rest)| rest)
 }
 
-/// What became of the suite's expectations and claims.
+/// What a suite expected and is not so, and which of its claims are settled.
 fn judged(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = verdict::failed(suite, cells, groups)
-        .into_iter()
-        .map(|says| Finding::new(Tone::Bad, format!("{}: expected and not so: {says}.", suite.name)))
-        .collect();
-    let verdict = |expect| verdict::judge(expect, &verdict::compared(&expect.subject, cells, groups));
-    let verdicts: Vec<Verdict> = suite.expects.iter().map(verdict).collect();
-    let of = |wanted: &[Verdict]| verdicts.iter().filter(|verdict| wanted.contains(verdict)).count();
-    let held = of(&[Verdict::Holds]);
-    if held > 0 {
-        findings.push(Finding::new(
-            Tone::Good,
-            format!("{}: {held} of {} expectations hold.", suite.name, verdicts.len()),
-        ));
-    }
-    let open = verdicts.len() - held - of(&[Verdict::Fails]);
-    if open > 0 {
-        let medians = of(&[Verdict::HoldsInMedian, Verdict::FailsInMedian]);
-        let why = if medians == open { " (too few launches for an interval)" } else { "" };
-        let text = format!("{}: {open} of {} expectations are open{why}.", suite.name, verdicts.len());
-        findings.push(Finding::new(Tone::Caution, text));
-    }
+    let failed = verdict::failed(suite, cells, groups).into_iter();
+    let failed =
+        failed.map(|says| Finding::new(Tone::Bad, format!("{}: expected and not so: {says}.", suite.name)));
     let settled = suite.claims.iter().filter_map(|claim| match verdict::examine(claim, cells, groups) {
         Ending::Settled(shape) => {
             Some(Finding::new(Tone::Result, format!("{}: {}: {shape}.", claim.id, claim.says)))
         }
         _ => None,
     });
-    findings.extend(settled);
-    findings
+    failed.chain(settled).collect()
+}
+
+/// A run's expectations, counted.
+#[derive(Default)]
+struct Expected {
+    verdicts: Vec<Verdict>,
+}
+
+impl Expected {
+    fn add(&mut self, suite: &Suite, cells: &[Cell], groups: &Groups<'_>) {
+        let verdict =
+            |expect: &Expect| verdict::judge(expect, &verdict::compared(&expect.subject, cells, groups));
+        self.verdicts.extend(suite.expects.iter().map(verdict));
+    }
+
+    fn findings(&self, run: &str) -> Vec<Finding> {
+        let of = |wanted: &[Verdict]| self.verdicts.iter().filter(|verdict| wanted.contains(verdict)).count();
+        let (all, held) = (self.verdicts.len(), of(&[Verdict::Holds]));
+        let mut findings = Vec::new();
+        if held > 0 {
+            findings.push(Finding::new(Tone::Good, format!("{run}: {held} of {all} expectations hold.")));
+        }
+        let counts = [
+            (of(&[Verdict::HoldsInMedian]), "hold in the median and have too few launches for an interval"),
+            (of(&[Verdict::FailsInMedian]), "fail in the median and have too few launches for an interval"),
+            (of(&[Verdict::Undecided]), "are undecided"),
+            (of(&[Verdict::NoNumbers]), "have no numbers in this run"),
+        ];
+        let counts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+        let counts: Vec<String> = counts.collect();
+        if !counts.is_empty() {
+            let text = format!("{run}: of {all} expectations {}.", counts.join(", "));
+            findings.push(Finding::new(Tone::Caution, text));
+        }
+        findings
+    }
 }
 
 /// Whether the run is whole, and what its records say of themselves.
 fn state(source: &Source, plan: &RunPlan) -> Vec<Finding> {
-    let mut findings = void(&source.records);
+    let mut findings = void(&source.name(), &source.records);
     let kept = done(&source.records);
     let due =
         plan.steps.iter().filter_map(|step| plan.spec(step)).filter(|spec| !kept.contains(&key_of(spec)));
@@ -194,28 +216,38 @@ fn state(source: &Source, plan: &RunPlan) -> Vec<Finding> {
     let over: std::collections::BTreeSet<&String> =
         source.records.iter().filter(|r| groups::is_oversubscribed(r)).map(|r| &r.scenario).collect();
     if !over.is_empty() {
-        let text =
-            format!("{} cells had more threads than there are cores: they get no verdict.", over.len());
+        let text = format!(
+            "{}: {} cells had more threads than there are cores: they get no verdict.",
+            source.name(),
+            over.len()
+        );
         findings.push(Finding::new(Tone::Caution, text));
     }
     findings
 }
 
 /// How many launches may not be used, and why.
-pub(super) fn void(records: &[RunRecord]) -> Vec<Finding> {
+pub(super) fn void(run: &str, records: &[RunRecord]) -> Vec<Finding> {
     let reasons: Vec<&String> = records.iter().filter_map(|record| record.void.as_ref()).collect();
     let violated =
         records.iter().filter(|r| r.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0)).count();
     if violated > 0 {
-        let text =
-            format!("The ownership oracle saw violations in {violated} launches: verification failed.");
+        let text = format!(
+            "{run}: the ownership oracle saw violations in {violated} launches: verification failed."
+        );
         return vec![Finding::new(Tone::Bad, text)];
     }
     match reasons.first() {
-        None => vec![Finding::new(Tone::Good, "Every launch was verified and counts: none is void.")],
+        None => {
+            let text = format!("{run}: every launch was verified and counts: none is void.");
+            vec![Finding::new(Tone::Good, text)]
+        }
         Some(first) => {
-            let text =
-                format!("{} of {} launches are void; the first: {first}", reasons.len(), records.len());
+            let text = format!(
+                "{run}: {} of {} launches are void; the first: {first}",
+                reasons.len(),
+                records.len()
+            );
             vec![Finding::new(Tone::Bad, text)]
         }
     }

@@ -104,14 +104,12 @@ impl Source {
     #[must_use]
     pub fn whole(&self, cells: &BTreeSet<&str>) -> Vec<RunRecord> {
         let mut records = Vec::new();
-        let wanted = self.records.iter().any(|r| r.metrics.keys().any(|name| name.ends_with(COUNT)));
-        if wanted && !cells.is_empty() {
-            let take = |record: RunRecord| {
-                if cells.contains(record.scenario.as_str()) {
-                    records.push(record);
-                }
-            };
-            let _ = store::each(&records_file(&self.path), take);
+        let histograms = |record: &RunRecord| {
+            cells.contains(record.scenario.as_str()) && operations(record).next().is_some()
+        };
+        if self.records.iter().any(histograms) {
+            let wanted = |scenario: &str| cells.contains(scenario);
+            let _ = store::each_of(&records_file(&self.path), wanted, |record| records.push(record));
         }
         records
     }

@@ -27,11 +27,16 @@ fn key(value: &Value) -> String {
     match value {
         Value::Count(n) | Value::Ns(n) | Value::Quantile(quantile::Cell::Value(n)) => n.to_string(),
         Value::Quantile(quantile::Cell::Above(ns)) => ns.saturating_add(1).max(MAX_NS).to_string(),
-        Value::Real(x, _) if x.is_finite() => x.to_string(),
+        Value::Real(x, _) if x.is_finite() => short(*x),
         Value::Text(_) | Value::Real(..) | Value::Missing | Value::Quantile(quantile::Cell::TooFew(_)) => {
             String::new()
         }
     }
+}
+
+/// Seven significant digits: enough to sort by, and a third of the bytes.
+fn short(x: f64) -> String {
+    format!("{x:.6e}").parse().unwrap_or(x).to_string()
 }
 
 #[cfg(test)]
@@ -48,6 +53,7 @@ mod tests {
         assert_eq!(cell(&Value::Quantile(quantile::Cell::TooFew(3))), both("n/a (3)", ""));
         assert_eq!(cell(&Value::Real(-1.25, 1)), both("-1.2", "-1.25"));
         assert_eq!((cell(&Value::Real(f64::NAN, 1)), cell(&Value::Missing)), (both("-", ""), both("-", "")));
+        assert_eq!(key(&Value::Real(0.018_587_473_638_370_808, 3)), "0.01858747");
         assert_eq!(cell(&Value::Text("a\nb".into())), both("a\\nb", ""));
     }
 }
