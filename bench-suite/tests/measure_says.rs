@@ -177,3 +177,57 @@ fn measure_s_help_names_its_exit_codes() {
         assert!(help.contains(&format!("SWIOTLB_BENCH_{name}=")), "{name}: {help}");
     }
 }
+
+#[test]
+fn a_report_is_made_of_what_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (suite, out) = (suite_file(folder.path(), SUITE), out(folder.path()));
+    assert!(run(&["measure", &suite, "--out", &out.1, "--launches", "1", "--no-control"]).status.success());
+    let done = run(&["report", &out.1]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let page = std::fs::read_to_string(out.0.join("report.html")).unwrap();
+    assert!(page.contains("Cells that take next to nothing") && page.contains("<svg"), "{page}");
+    // The command that made the run, and not the program's path.
+    assert!(
+        page.contains("\nswiotlb-bench measure ") && page.contains("--launches 1 --no-control"),
+        "{page}"
+    );
+
+    let readme = folder.path().join("README.md");
+    let name = readme.to_str().unwrap();
+    let figures = folder.path().join("docs").join("figures");
+    let old = "a\n<!-- swiotlb-bench:begin fast -->\nold\n<!-- swiotlb-bench:end fast -->\nb\n";
+    std::fs::write(&readme, old).unwrap();
+    let arguments = ["report", &out.1, "--splice", name, "--figures", figures.to_str().unwrap()];
+    let done = run(&arguments);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let spliced = std::fs::read_to_string(&readme).unwrap();
+    assert!(spliced.starts_with("a\n<!--") && spliced.ends_with("-->\nb\n") && !spliced.contains("\nold"));
+    let link = spliced.split("](<").nth(1).and_then(|rest| rest.split(">)").next()).unwrap();
+    assert!(link.starts_with("docs/figures/") && folder.path().join(link).exists(), "{link}");
+    assert!(text(&run(&arguments).stdout).contains("README.md: nothing has changed"));
+}
+
+#[test]
+fn a_report_that_cannot_be_made_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let (suite, out) = (suite_file(folder.path(), SUITE), out(folder.path()));
+    let refused = |arguments: &[&str], what: &str| {
+        let done = run(arguments);
+        assert_eq!(done.status.code(), Some(1));
+        assert!(text(&done.stderr).contains(what), "{what}: {}", text(&done.stderr));
+    };
+    refused(&["report", folder.path().to_str().unwrap()], "no runs.jsonl in it");
+    assert!(run(&["measure", &suite, "--out", &out.1, "--launches", "1", "--no-control"]).status.success());
+    let readme = folder.path().join("README.md");
+    let name = readme.to_str().unwrap();
+    refused(&["report", &out.1, "--splice", name], "README.md: ");
+    for (content, what) in [
+        ("nothing\n", "no marker of a section of this report, whose names are summary, "),
+        ("<!-- swiotlb-bench:begin summary -->\n", "line 1: `summary` begins here and never ends"),
+    ] {
+        std::fs::write(&readme, content).unwrap();
+        refused(&["report", &out.1, "--splice", name], what);
+        assert_eq!(std::fs::read_to_string(&readme).unwrap(), content);
+    }
+}

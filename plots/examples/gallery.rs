@@ -139,8 +139,10 @@ fn lock_times() -> String {
         let of = |(name, points): (&&'static str, _)| locks::Series { name, points };
         names.iter().zip(all.iter().map(|points| &points[..])).map(of).collect::<Vec<_>>()
     });
+    let names_of_holds =
+        held.each_ref().map(|(ns, _)| format!("held for {}", plots::label::time(*ns as f64)));
     let holds: Vec<_> =
-        held.iter().zip(&series).map(|((ns, _), series)| locks::Hold { ns: *ns, series }).collect();
+        names_of_holds.iter().zip(&series).map(|(name, series)| locks::Hold { name, series }).collect();
     locks::by_threads_and_hold("Locks by threads and hold time, 4 CPUs", 4, &holds).unwrap()
 }
 

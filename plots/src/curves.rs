@@ -104,6 +104,7 @@ pub fn samples(curves: &[Curve<'_>]) -> String {
 /// # Errors
 /// [`PlotError::Draw`].
 pub fn draw(panel: &Panel<'_, '_>, curves: &[Curve<'_>]) -> Result<(), PlotError> {
+    let unsure = unsure(curves);
     for (i, curve) in curves.iter().enumerate() {
         let aside = aside(i, curves.len(), panel.across().1 - panel.across().0);
         let place = |p: &Point| {
@@ -117,7 +118,7 @@ pub fn draw(panel: &Panel<'_, '_>, curves: &[Curve<'_>]) -> Result<(), PlotError
         for point in &curve.points {
             panel.whisker(look(i), (point.x, point.y), aside)?;
             look(i).draw_marker(panel.area(), place(point)).map_err(refused)?;
-            if point.y.interval.is_none() {
+            if point.y.interval.is_none() && unsure == Unsure::Some {
                 let (x, y) = place(point);
                 panel.text("?", (x, y - 8), (HPos::Center, VPos::Bottom))?;
             }
@@ -149,10 +150,30 @@ pub fn legend(curves: &[Curve<'_>]) -> Vec<Entry> {
 pub fn notes(curves: &[Curve<'_>]) -> Vec<String> {
     let mut note =
         "Points: medians of launches; bars: intervals, inside the marker where none is seen.".to_owned();
-    if points(curves).any(|p| p.y.interval.is_none()) {
-        note += " ?: too few launches for an interval.";
+    match unsure(curves) {
+        Unsure::None => {}
+        Unsure::Some => note += " ?: too few launches for an interval.",
+        Unsure::All => "Points: medians of launches, which are too few for an interval at any of them."
+            .clone_into(&mut note),
     }
     vec![note]
+}
+
+/// How many points have no interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unsure {
+    None,
+    Some,
+    /// Then a mark at each would tell them apart from nothing.
+    All,
+}
+
+fn unsure(curves: &[Curve<'_>]) -> Unsure {
+    match points(curves).filter(|p| p.y.interval.is_none()).count() {
+        0 => Unsure::None,
+        n if n == points(curves).count() => Unsure::All,
+        _ => Unsure::Some,
+    }
 }
 
 #[cfg(test)]
@@ -183,6 +204,15 @@ mod tests {
         assert_eq!(check(&[Curve::new("a", [])]), Err(PlotError::Empty("points")));
         let many = vec![Curve::new("a", [(1.0, Measured::exact(1.0, 1))]); SERIES + 1];
         assert_eq!(check(&many), Err(PlotError::TooMany { what: "series", given: 15, most: 14 }));
+    }
+
+    #[test]
+    fn a_mark_tells_points_without_an_interval_from_the_others() {
+        let (sure, not) = (Measured::exact(1.0, 12), Measured { interval: None, ..Measured::exact(1.0, 3) });
+        let note = |a, b| notes(&[Curve::new("a", [(1.0, a), (2.0, b)])]).concat();
+        assert!(!note(sure, sure).contains("too few"));
+        assert!(note(sure, not).contains("?: too few"));
+        assert!(note(not, not).contains("too few for an interval at any"));
     }
 
     #[test]

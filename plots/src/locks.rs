@@ -14,12 +14,16 @@ use crate::measured::Measured;
 use crate::page::Page;
 use crate::panel::{MARGINS, Margins, Panel};
 use crate::throughput::{draw_limit, of_threads, threads_axis};
-use crate::{PlotError, check_count, label};
+use crate::{PlotError, check_count, label, theme};
 
 /// Hold times of one figure.
 const HOLDS: usize = 8;
 /// Height of a row of panels, px.
 const ROW: u32 = 390;
+/// What a reader of several panels has to know.
+const AXES: &str = "Each panel has its own vertical axis.";
+/// Columns of a panel's name.
+const HEAD_COLUMNS: usize = 38;
 
 /// One strategy under one hold time.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +37,9 @@ pub struct Series<'a> {
 /// All strategies under one hold time.
 #[derive(Debug, Clone, Copy)]
 pub struct Hold<'a> {
-    /// How long the lock is held, ns.
-    pub ns: u64,
+    /// What sets how long the lock is held: `held for 500 ns`, `sizes=64KiB`; shortened where it is long, and
+    /// empty where nothing does.
+    pub name: &'a str,
     /// The strategies.
     pub series: &'a [Series<'a>],
 }
@@ -55,7 +60,7 @@ pub fn by_threads_and_hold(title: &str, cpus: u32, holds: &[Hold<'_>]) -> Result
         kind: "Time of an operation by threads, for each hold time",
         panels: vec![ROW; holds.len().div_ceil(across)],
         legend: curves::legend(&all),
-        notes: [curves::notes(&all), vec!["Each panel has its own vertical axis.".to_owned()]].concat(),
+        notes: [curves::notes(&all), (across > 1).then(|| AXES.to_owned()).into_iter().collect()].concat(),
     };
     let y_title = format!("time an operation, log, {} launches", curves::samples(&all));
     page.draw(|areas| {
@@ -65,7 +70,7 @@ pub fn by_threads_and_hold(title: &str, cpus: u32, holds: &[Hold<'_>]) -> Result
             let (least, most) = curves::extent_up(curves);
             let y = (Axis::log(least, most, label::time), y_title.as_str());
             let panel = Panel::draw(area, margins, (threads_axis(&all), "threads (count)"), y)?;
-            let head = format!("held for {}", label::time(hold.ns as f64));
+            let head = theme::fit(hold.name, HEAD_COLUMNS);
             panel.text(&head, (margins.left, 20), (HPos::Left, VPos::Center))?;
             draw_limit(&panel, cpus, curves)?;
             curves::draw(&panel, curves)?;
@@ -119,9 +124,9 @@ mod tests {
         let (spin, mcs) = (points(40.0), points(55.0));
         let both = [Series { name: "queued", points: &spin }, Series { name: "mcs", points: &mcs }];
         let holds = [
-            Hold { ns: 50, series: &both },
-            Hold { ns: 1_000, series: &both },
-            Hold { ns: 20_000, series: &both[1..] },
+            Hold { name: "held for 50 ns", series: &both },
+            Hold { name: "held for 1,000 ns", series: &both },
+            Hold { name: "held for 20.0 us", series: &both[1..] },
         ];
         let svg = by_threads_and_hold("locks", 2, &holds).unwrap();
         assert_says(
@@ -137,19 +142,21 @@ mod tests {
     fn hostile_names_are_text() {
         let points = points(9.0);
         let series: Vec<_> = HOSTILE.iter().map(|name| Series { name, points: &points }).collect();
-        let holds = [Hold { ns: u64::MAX, series: &series }];
-        HOSTILE.iter().for_each(|name| assert_harmless(&by_threads_and_hold(name, 2, &holds).unwrap()));
+        HOSTILE.iter().for_each(|name| {
+            let holds = [Hold { name, series: &series }];
+            assert_harmless(&by_threads_and_hold(name, 2, &holds).unwrap());
+        });
     }
 
     #[test]
     fn nothing_and_too_much_are_refused() {
         let draw = |holds: &[Hold<'_>]| by_threads_and_hold("t", 2, holds);
         assert_eq!(draw(&[]), Err(PlotError::Empty("hold times")));
-        assert_eq!(draw(&[Hold { ns: 1, series: &[] }]), Err(PlotError::Empty("series")));
-        let hold = Hold { ns: 1, series: &[] };
+        assert_eq!(draw(&[Hold { name: "x", series: &[] }]), Err(PlotError::Empty("series")));
+        let hold = Hold { name: "x", series: &[] };
         assert_eq!(draw(&[hold; 9]), Err(PlotError::TooMany { what: "hold times", given: 9, most: 8 }));
         let nan = [(1, Measured::exact(f64::NAN, 1))];
         let series = [Series { name: "a", points: &nan }];
-        assert!(matches!(draw(&[Hold { ns: 1, series: &series }]), Err(PlotError::Number { .. })));
+        assert!(matches!(draw(&[Hold { name: "x", series: &series }]), Err(PlotError::Number { .. })));
     }
 }

@@ -13,6 +13,12 @@ use std::path::{Path, PathBuf};
 use crate::record::RunRecord;
 use crate::text;
 
+#[path = "store_read.rs"]
+mod read;
+
+pub(crate) use read::load_from;
+pub use read::{BadLine, Loaded, each, each_of, load};
+
 /// The longest line that is written or read: 64 MiB, some hundred histograms.
 pub const MAX_LINE: u64 = 64 << 20;
 
@@ -248,68 +254,6 @@ fn mend(path: &Path, file: &mut File, rest: &Rest) -> Result<Repair, StoreError>
     }
     file.set_len(rest.start).and_then(|()| file.sync_data()).map_err(fail)?;
     Ok(Repair::Removed { line: rest.line, bytes: rest.bytes })
-}
-
-/// A line that is not a record of this version.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path}:{line}: {why}", path = path.display())]
-pub struct BadLine {
-    /// The file.
-    pub path: PathBuf,
-    /// The line, counted from 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub why: String,
-    /// Whether it is the last one and lacks its newline: a run that was interrupted, not damage.
-    pub cut: bool,
-}
-
-/// What [`load`] found.
-#[derive(Debug, Default, PartialEq)]
-pub struct Loaded {
-    /// The records, in the file's order.
-    pub records: Vec<RunRecord>,
-    /// The lines that are none.
-    pub bad: Vec<BadLine>,
-}
-
-/// Reads all records of the file at `path`. Empty lines are skipped; a line that is no record is reported
-/// in [`Loaded::bad`] and keeps none of the others from being read.
-///
-/// # Errors
-/// [`StoreError::Io`] where the file cannot be opened or read at all.
-pub fn load(path: &Path) -> Result<Loaded, StoreError> {
-    let fail = |action| move |source| StoreError::Io { path: path.to_owned(), action, source };
-    let file = File::open(path).map_err(fail("open"))?;
-    load_from(BufReader::new(file), path).map_err(fail("read"))
-}
-
-/// The same of text that is already read; `path` is what messages call it.
-pub(crate) fn load_from(mut reader: impl BufRead, path: &Path) -> io::Result<Loaded> {
-    let (mut loaded, mut buffer) = (Loaded::default(), Vec::new());
-    for line in 1.. {
-        buffer.clear();
-        if (&mut reader).take(MAX_LINE).read_until(b'\n', &mut buffer)? == 0 {
-            break;
-        }
-        let mut cut = buffer.last() != Some(&b'\n');
-        let answer = if cut && buffer.len() as u64 == MAX_LINE {
-            cut = reader.skip_until(b'\n')? == 0;
-            Err(format!("a line of more than {MAX_LINE} bytes"))
-        } else if buffer.trim_ascii().is_empty() {
-            continue;
-        } else {
-            serde_json::from_slice(&buffer).map_err(|e| text::visible(&e.to_string()))
-        };
-        match answer {
-            Ok(record) => loaded.records.push(record),
-            Err(why) => {
-                let why = if cut { format!("the last line is cut: {why}") } else { why };
-                loaded.bad.push(BadLine { path: path.to_owned(), line, why, cut });
-            }
-        }
-    }
-    Ok(loaded)
 }
 
 #[cfg(test)]

@@ -182,3 +182,12 @@ fn a_full_disk_is_told_and_leaves_what_was_finished() {
         assert!(!cuts || disk.bytes == line);
     }
 }
+
+#[test]
+fn some_records_are_read_and_the_others_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = store(&folder, &[small("a"), small("b"), small("a")]);
+    let mut read = Vec::new();
+    let bad = each_of(&path, |scenario| scenario == "a", |record| read.push(record)).unwrap();
+    assert_eq!((read, bad.len()), (vec![small("a"), small("a")], 0));
+}

@@ -1,7 +1,6 @@
 //! From a gate's file to its plan: each entry's cells under both sides, and how far each metric is trusted there.
 
 use super::choice::{Choice, one};
-use super::measure::CONTROL;
 use super::quoted::Quoted;
 use super::sides::{Asked, pairs, side};
 use super::{Failure, complain};
@@ -14,6 +13,7 @@ use crate::measure::gate::file::{Entry, GateFile};
 use crate::measure::gate::plan::{Held, plan};
 use crate::measure::plan::RunPlan;
 use crate::measure::side::Side;
+use crate::measure::steady::CONTROL;
 use reports::compare::calibration::Calibration;
 use reports::compare::rules::Rules;
 use reports::fingerprint;

@@ -7,6 +7,7 @@ use super::{Exit, Failure, complain, switch};
 use crate::cell::{CellSpec, backend};
 use crate::measure::folder::{Folder, is_the_same};
 use crate::measure::plan::RunPlan;
+use crate::measure::steady::{CONTROL, STEADY, control_spread};
 use crate::measure::{fit, groups, table, verdict};
 use reports::machine::Machine;
 use reports::record::RunRecord;
@@ -15,10 +16,6 @@ use workloads::suite::{Cell, Changes, Limits, hash};
 
 /// What starting one process costs beside what it measures, s.
 pub(super) const START_SECONDS: f64 = 0.1;
-/// The suite that goes into every run, to judge the host.
-pub(super) const CONTROL: &str = "control";
-/// A control whose launches spread more than this, most over least, makes the host unfit.
-const STEADY: f64 = 1.10;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -251,13 +248,4 @@ fn exit(args: &Args, records: &[RunRecord], failed: usize) -> Exit {
         }
     }
     Exit::Ok
-}
-
-/// The control's longest launch over its shortest.
-fn control_spread(records: &[RunRecord]) -> Option<f64> {
-    let control: Vec<RunRecord> =
-        records.iter().filter(|r| r.suite.as_deref() == Some(CONTROL)).cloned().collect();
-    let groups = groups::by_cell(&control);
-    let summary = groups.values().next()?.summary("ns_per_op")?;
-    Some(summary.most / summary.least).filter(|x| x.is_finite())
 }

@@ -27,6 +27,7 @@ mod overhead;
 mod profile;
 mod quoted;
 mod replay;
+mod report;
 mod search;
 mod session;
 mod sides;
@@ -124,6 +125,8 @@ enum Command {
     Export(export::Args),
     /// Read another program's results as records.
     Import(import::Args),
+    /// Make a report of run folders: one HTML page, Markdown, or sections spliced into a file.
+    Report(report::Args),
     /// List suites, cells or policies.
     List(list::Args),
     /// Say whether this machine is fit to measure on.
@@ -170,6 +173,7 @@ pub fn main() -> ExitCode {
         Command::History(args) => history::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Overhead(args) => overhead::run(&args),

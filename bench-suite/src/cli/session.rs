@@ -1,6 +1,7 @@
 //! Driving a run from the command line: its folder, the signals, the bar, how it ended.
 
 use super::{Failure, complain};
+use crate::measure::commands::remember;
 use crate::measure::drive::{Ended, Progress};
 use crate::measure::folder::Folder;
 use crate::measure::launch::{Launch, Processes};
@@ -80,6 +81,10 @@ impl<'a> Driver<'a> {
     ) -> Result<Self, Failure> {
         if let Some(repair) = &folder.repair {
             complain(format_args!("{}: {repair}", folder.runs_file().display()));
+        }
+        // What a reader would miss is no reason not to measure.
+        if let Err(error) = remember(shown) {
+            complain(format_args!("{}: {error}: the command line is not kept", shown.display()));
         }
         Ok(Self { launcher: wrapped(launcher(place)?), shown })
     }

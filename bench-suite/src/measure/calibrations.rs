@@ -150,6 +150,19 @@ impl Calibrations {
     /// # Errors
     /// [`CalibrationsError`].
     pub fn read(path: &Path, machine: &str) -> Result<Self, CalibrationsError> {
+        let found = Self::open(path)?;
+        if found.machine == machine {
+            return Ok(found);
+        }
+        let (path, ours) = (path.to_owned(), machine.to_owned());
+        Err(CalibrationsError::Elsewhere { path, theirs: found.machine, ours })
+    }
+
+    /// Reads the file at `path`, to be shown.
+    ///
+    /// # Errors
+    /// [`CalibrationsError::Io`], and [`CalibrationsError::Foreign`] where it is none of this version.
+    pub fn open(path: &Path) -> Result<Self, CalibrationsError> {
         let path = path.to_owned();
         let text = match std::fs::read(&path) {
             Ok(text) => text,
@@ -162,18 +175,8 @@ impl Calibrations {
             let why = format!("version {version} instead of {VERSION}");
             return Err(CalibrationsError::Foreign { path, why });
         }
-        let found: Self = match serde_json::from_slice(&text) {
-            Ok(found) => found,
-            Err(error) => return Err(CalibrationsError::Foreign { path, why: error.to_string() }),
-        };
-        if found.machine != machine {
-            return Err(CalibrationsError::Elsewhere {
-                path,
-                theirs: found.machine,
-                ours: machine.to_owned(),
-            });
-        }
-        Ok(found)
+        serde_json::from_slice(&text)
+            .map_err(|error| CalibrationsError::Foreign { path, why: error.to_string() })
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) mod tests {
         let policy = PolicyName { label: "lock=queued search=list".to_owned(), ..PolicyName::default() };
         let mut record = RunRecord::new(Kind::Cell, cell, policy);
         let arm = arm.map(str::to_owned);
-        record.place = Some(Place { launch, arm, block: None, suite_hash: String::new() });
+        record.place = Some(Place { launch, arm, ..Place::default() });
         record.metrics = [("ns_per_op".to_owned(), ns), ("jain".to_owned(), 1.0)].into();
         record.counters = [("areas_tried".to_owned(), 7)].into();
         record.started = 1_700_000_000 + u64::from(launch);

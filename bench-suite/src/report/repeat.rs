@@ -1,0 +1,70 @@
+//! The commands that make the same numbers again.
+//!
+//! A run's folder keeps the command lines that made it. Where an older one has none, its plan says what ran: a copy
+//! of it in a new folder is resumed.
+
+use super::source::Source;
+use crate::measure::commands::quoted;
+use crate::measure::plan::{PLAN_FILE, RunPlan};
+use reports::document::Block;
+use std::collections::BTreeSet;
+
+/// What builds the program that numbers are taken with.
+const BUILD: &str = "cargo build --profile bench --bin swiotlb-bench";
+
+pub(super) fn blocks(sources: &[Source]) -> Vec<Block> {
+    let revisions: BTreeSet<&str> =
+        sources.iter().flat_map(|source| &source.records).map(|record| record.revision.as_str()).collect();
+    let known = |revision: &&&str| **revision != "unknown" && !revision.ends_with("-dirty");
+    let mut lines: Vec<String> =
+        revisions.iter().filter(known).map(|revision| format!("git checkout {revision}")).collect();
+    lines.push(BUILD.to_owned());
+    for source in sources {
+        lines.extend(of(source));
+    }
+    let folders: Vec<String> = sources.iter().map(|source| quoted(&source.path.to_string_lossy())).collect();
+    lines.push(format!("swiotlb-bench report {}", folders.join(" ")));
+    let text =
+        "With `target/release` in the path, each run in a folder of its own (another --out than before):";
+    vec![Block::Text(text.to_owned()), Block::Commands(lines)]
+}
+
+fn of(source: &Source) -> Vec<String> {
+    if !source.commands.is_empty() {
+        return source.commands.clone();
+    }
+    match &source.plan {
+        Some(plan) if plan.comparison.is_none() => {
+            let (from, to) =
+                (source.path.join(PLAN_FILE), format!("{}-again", source.path.to_string_lossy()));
+            let to = quoted(&to);
+            vec![
+                format!("mkdir {to} && cp {} {to}", quoted(&from.to_string_lossy())),
+                format!("swiotlb-bench measure --resume --out {to}"),
+            ]
+        }
+        Some(plan) => compared(plan).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+/// A comparison's command, as far as its plan tells.
+fn compared(plan: &RunPlan) -> Option<String> {
+    let comparison = plan.comparison.as_ref()?;
+    let suite = plan.suites.first().map_or("SUITE", |suite| suite.source_name.trim_end_matches(".toml"));
+    let mut words = vec![comparison.a.clone(), comparison.b.clone(), suite.to_owned()];
+    words.extend([
+        "--metric".to_owned(),
+        comparison.metric.clone(),
+        "--seed".to_owned(),
+        plan.seed.to_string(),
+    ]);
+    if plan.mode == workloads::suite::Mode::Quick {
+        words.push("--quick".to_owned());
+    }
+    if comparison.null {
+        words.push("--null".to_owned());
+    }
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    Some(format!("swiotlb-bench ab {}", words.join(" ")))
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# A real browser opens a report, sorts, filters and follows links, in light and dark, wide and narrow; no request
+# leaves the file, and no error is logged. Usage: ci/browser.sh [--install] [REPORT.html]
+#
+# Without a report, one is made of a small run, a comparison and a suite whose words try to be markup. Where no
+# browser is installed, --install gets Debian's headless Chromium, and without it nothing is checked and that is said.
+# With SHOTS set to a folder, screenshots go there.
+set -euo pipefail
+
+install=0 report=
+for argument; do
+    case $argument in
+    --install) install=1 ;;
+    *) report=$(realpath --canonicalize-existing "$argument") ;;
+    esac
+done
+cd "$(dirname "$0")/.."
+find_browser() {
+    local name
+    for name in chromium-headless-shell chromium chromium-browser google-chrome; do
+        command -v "$name" && return
+    done
+}
+browser=$(find_browser || true)
+if [[ -z $browser && $install == 1 ]]; then
+    apt-get install --yes --no-install-recommends chromium-headless-shell >&2
+    browser=$(find_browser)
+fi
+if [[ -z $browser ]]; then
+    echo "browser: SKIPPED, no Chromium here: the report was not opened (ci/browser.sh --install gets one)"
+    exit 0
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+if [[ -z $report ]]; then
+    cargo build --bin swiotlb-bench
+    bench="${CARGO_TARGET_DIR:-target}/debug/swiotlb-bench"
+    cat >"$work/hostile.toml" <<'SUITE'
+name = "hostile"
+title = "<script>window.broken = 1</script>\"'><img src=x onerror=\"document.title='broken'\">"
+analysis = "</style><script>window.broken = 1</script> \u202e ]]> <!-- https://example.org/x.png {{ 7 * 7 }}"
+scenario = "dummy"
+[parameters]
+operations = 200
+[axes]
+service = ["1us", "2us", "3us", "4us", "5us", "6us", "7us"]
+[[expect]]
+says = "<iframe src='https://example.org/'></iframe>"
+metric = "ns_per_op"
+compare = "service=2us"
+above = 0
+SUITE
+    "$bench" measure "$work/hostile.toml" --quick --launches 2 --no-control --out "$work/<b>run" >"$work/log"
+    "$bench" measure quick-find-pool --quick --launches 2 --filter 'policy=kernel|lookup-sorted' --out "$work/run" >"$work/log"
+    "$bench" ab none none "$work/hostile.toml" --quick --filter 'service=1us|2us|3us' --out "$work/ab" >"$work/log"
+    report="$work/report.html"
+    "$bench" report "$work/<b>run" "$work/run" "$work/ab" --out "$report"
+fi
+
+# What the browser does, with the answer of the page on standard output and its log in $work/log. No name resolves.
+run() {
+    timeout 120 "$browser" --headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run \
+        --user-data-dir="$work/profile" --host-resolver-rules='MAP * ~NOTFOUND' --enable-logging=stderr \
+        --log-net-log="$work/net.json" --allow-file-access-from-files --virtual-time-budget=60000 "$@" 2>"$work/log"
+}
+# Errors that pages log, and requests for anything but files and data.
+quiet() {
+    # That a script did not run is what `plain` asks for.
+    if grep -E ":CONSOLE" "$work/log" | grep -v "Blocked script execution"; then
+        echo "browser: FAILED, the page logged this ($1)" >&2
+        exit 1
+    fi
+    if grep -oE '"url":"[a-z]+:[^"]*"' "$work/net.json" | grep -vE '"url":"(file|data|about|chrome|devtools):'; then
+        echo "browser: FAILED, these requests left the file ($1)" >&2
+        exit 1
+    fi
+}
+
+# One pass of drive.html over the report; `plain` is a scheme too.
+drive() {
+    local scheme=$1 size=$2 result
+    shift 2
+    run "$@" --window-size="$size" --dump-dom "file://$PWD/ci/browser/drive.html#file://$report,$scheme" >"$work/dom"
+    result=$(sed -n '/<pre id="result">/,/<\/pre>/p' "$work/dom" | sed 's/<[^>]*>//g')
+    if [[ $result != *", 0 failed"*END* ]]; then
+        echo "browser: FAILED, $scheme, $size: $result" >&2
+        exit 1
+    fi
+    quiet "$scheme, $size"
+    echo "browser: $scheme, $size: $(grep 'checks of' <<<"$result")"
+}
+
+for size in 1400,900 390,844; do
+    drive light "$size" --blink-settings=preferredColorScheme=1
+    drive dark "$size" --blink-settings=preferredColorScheme=0
+    if [[ -n ${SHOTS:-} ]]; then
+        mkdir -p "$SHOTS"
+        for number in 0 1; do
+            run --blink-settings=preferredColorScheme="$number" --hide-scrollbars --window-size="${size%,*},3000" \
+                --screenshot="$SHOTS/${size%,*}-$number.png" "file://$report"
+        done
+    fi
+done
+# Without scripts everything is there, and nothing is offered that would not work.
+drive plain 1400,900

@@ -1,0 +1,117 @@
+//! Reading a file of records: whole, or one record at a time.
+//!
+//! The file is left alone; a line that is no record is named and keeps none of the others from being read.
+
+use super::{MAX_LINE, StoreError};
+use crate::record::RunRecord;
+use crate::text;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+/// A line that is not a record of this version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}:{line}: {why}", path = path.display())]
+pub struct BadLine {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, counted from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub why: String,
+    /// Whether it is the last one and lacks its newline: a run that was interrupted, not damage.
+    pub cut: bool,
+}
+
+/// What [`load`] found.
+#[derive(Debug, Default, PartialEq)]
+pub struct Loaded {
+    /// The records, in the file's order.
+    pub records: Vec<RunRecord>,
+    /// The lines that are none.
+    pub bad: Vec<BadLine>,
+}
+
+/// Reads all records of the file at `path`. Empty lines are skipped; a line that is no record is reported
+/// in [`Loaded::bad`] and keeps none of the others from being read.
+///
+/// # Errors
+/// [`StoreError::Io`] where the file cannot be opened or read at all.
+pub fn load(path: &Path) -> Result<Loaded, StoreError> {
+    let mut records = Vec::new();
+    let bad = each(path, |record| records.push(record))?;
+    Ok(Loaded { records, bad })
+}
+
+/// The same of text that is already read; `path` is what messages call it.
+pub(crate) fn load_from(reader: impl BufRead, path: &Path) -> io::Result<Loaded> {
+    let mut records = Vec::new();
+    let bad =
+        each_from(reader, path, |line| serde_json::from_slice(line).map(|record| records.push(record)))?;
+    Ok(Loaded { records, bad })
+}
+
+/// As [`load`], one record at a time: a histogram takes 220 KiB, so that whoever wants a few numbers of many
+/// records had better not keep them all. Returns the lines that are none.
+///
+/// # Errors
+/// As [`load`].
+pub fn each(path: &Path, mut take: impl FnMut(RunRecord)) -> Result<Vec<BadLine>, StoreError> {
+    each_line(path, |line| serde_json::from_slice(line).map(&mut take))
+}
+
+/// As [`each`], of those records only whose scenario is `wanted`; nothing of the others is decoded.
+///
+/// # Errors
+/// As [`load`].
+pub fn each_of(
+    path: &Path,
+    wanted: impl Fn(&str) -> bool,
+    mut take: impl FnMut(RunRecord),
+) -> Result<Vec<BadLine>, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        scenario: String,
+    }
+    each_line(path, |line| {
+        let head: Head = serde_json::from_slice(line)?;
+        if wanted(&head.scenario) { serde_json::from_slice(line).map(&mut take) } else { Ok(()) }
+    })
+}
+
+fn each_line(
+    path: &Path,
+    read: impl FnMut(&[u8]) -> serde_json::Result<()>,
+) -> Result<Vec<BadLine>, StoreError> {
+    let fail = |action| move |source| StoreError::Io { path: path.to_owned(), action, source };
+    let file = File::open(path).map_err(fail("open"))?;
+    each_from(BufReader::new(file), path, read).map_err(fail("read"))
+}
+
+fn each_from(
+    mut reader: impl BufRead,
+    path: &Path,
+    mut read: impl FnMut(&[u8]) -> serde_json::Result<()>,
+) -> io::Result<Vec<BadLine>> {
+    let (mut bad, mut buffer) = (Vec::new(), Vec::new());
+    for line in 1.. {
+        buffer.clear();
+        if (&mut reader).take(MAX_LINE).read_until(b'\n', &mut buffer)? == 0 {
+            break;
+        }
+        let mut cut = buffer.last() != Some(&b'\n');
+        let answer = if cut && buffer.len() as u64 == MAX_LINE {
+            cut = reader.skip_until(b'\n')? == 0;
+            Err(format!("a line of more than {MAX_LINE} bytes"))
+        } else if buffer.trim_ascii().is_empty() {
+            continue;
+        } else {
+            read(&buffer).map_err(|e| text::visible(&e.to_string()))
+        };
+        if let Err(why) = answer {
+            let why = if cut { format!("the last line is cut: {why}") } else { why };
+            bad.push(BadLine { path: path.to_owned(), line, why, cut });
+        }
+    }
+    Ok(bad)
+}
