@@ -3,6 +3,7 @@
 use super::out::say;
 use super::session::stop_flag;
 use super::{Exit, Failure, complain};
+use crate::cell::REVISION;
 use crate::nightly::ledger::{Ended, Ledger};
 use crate::nightly::stage::{Meaning, Name};
 use reports::fingerprint;
@@ -27,7 +28,7 @@ pub(super) struct Args {
     /// Suites to measure, as `measure` takes them.
     #[arg(value_name = "SUITE", default_values_t = ["quick".to_owned()])]
     suites: Vec<String>,
-    /// The gate: its cells and metrics. Its sides are the baseline and this program.
+    /// The gate: its cells and metrics. Its sides are the baseline and this program's revision.
     #[arg(long, value_name = "GATE.toml", env = "SWIOTLB_BENCH_GATE")]
     gate: Option<PathBuf>,
     /// What the gate holds this program against: a side, as `ab` takes it. Without it, the revision of the history's
@@ -136,13 +137,11 @@ fn gate(args: &Args) -> Result<Result<Vec<String>, String>, Failure> {
         Ok(side) => side,
         Err(why) => return Ok(Err(why)),
     };
-    let this =
-        std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
     let path = |name: &str| args.out.join(name).display().to_string();
     let mut command = vec!["gate".to_owned(), gate.display().to_string()];
     for (flag, value) in [
         ("--a", baseline),
-        ("--b", format!("build:{}", this.display())),
+        ("--b", this_build()?),
         ("--junit", path("gate.xml")),
         ("--out", path(Name::Gate.word())),
     ] {
@@ -150,6 +149,22 @@ fn gate(args: &Args) -> Result<Result<Vec<String>, String>, Failure> {
     }
     command.extend(args.strict.then(|| "--strict".to_owned()));
     Ok(Ok(command))
+}
+
+/// This program as a side: its revision, which is built in several layouts as the baseline is; where it is of no
+/// revision, the program alone.
+fn this_build() -> Result<String, Failure> {
+    if is_commit(REVISION) {
+        return Ok(format!("rev:{REVISION}"));
+    }
+    let this =
+        std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
+    Ok(format!("build:{}", this.display()))
+}
+
+/// Whether a revision names a commit, and nothing that was changed since.
+fn is_commit(revision: &str) -> bool {
+    !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The side that the gate holds this program against, or why there is none.
@@ -165,8 +180,7 @@ fn baseline(args: &Args) -> Result<Result<String, String>, Failure> {
     let history = History::open(&args.history).map_err(Failure::error)?;
     let found = history.baseline(&fingerprint::of(&Machine::read()), &[]).map_err(Failure::error)?;
     let Some(revision) = found.map(|baseline| baseline.run.revision) else { return Ok(none()) };
-    let is_commit = !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
-    Ok(if is_commit {
+    Ok(if is_commit(&revision) {
         Ok(format!("rev:{revision}"))
     } else {
         Err(format!(
@@ -175,8 +189,7 @@ fn baseline(args: &Args) -> Result<Result<String, String>, Failure> {
     })
 }
 
-/// Runs one stage; its output goes to the terminal's standard error and into `NAME.txt`, its tables as Markdown into
-/// `NAME.md`.
+/// Runs one stage. What it prints goes into `NAME.txt`, what it complains of to this program's standard error.
 fn stage(args: &Args, night: &Ledger, name: Name, stop: &AtomicBool) -> Result<Ended, Failure> {
     let Some(command) = night.commands.get(&name) else {
         return Ok(Ended { exit: None, left_out: Some("nothing says how to run it".to_owned()), seconds: 0 });
