@@ -22,6 +22,7 @@ mod replay;
 mod search;
 mod session;
 mod sides;
+mod tune;
 mod verify;
 
 use clap::builder::FalseyValueParser;
@@ -94,6 +95,8 @@ enum Command {
     Verify(verify::Args),
     /// Replay a recorded trace.
     Replay(replay::Args),
+    /// Say what to boot with, from a trace.
+    Tune(tune::Args),
     /// Measure suites, each cell in fresh processes.
     Measure(measure::Args),
     /// Find the highest rate at which a quantile of the response time stays under a bound.
@@ -141,6 +144,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Verify(args) => verify::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Search(args) => search::run(&args),
         Command::DmaMapBenchmark(args) => dma_map_benchmark::run(&args),
