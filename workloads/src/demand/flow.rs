@@ -11,6 +11,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use super::work::Progress;
 use super::{Load, Request};
 
 /// What came of an attempt.
@@ -89,9 +90,19 @@ impl Flow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     /// A place asks for its next request.
-    Ask,
-    /// The request of a place ends.
-    End,
+    Ask(usize),
+    /// Requests of a device end, unless its requests in flight have changed since this was foreseen.
+    End(usize, u64),
+}
+
+/// The requests of a device that are mapped and will end.
+#[derive(Default)]
+struct InFlight {
+    progress: Progress,
+    /// How far the device has got when each ends, and its place.
+    ends: BinaryHeap<Reverse<(u128, usize)>>,
+    /// Counts changes.
+    changes: u64,
 }
 
 struct Player<'a, R> {
@@ -99,16 +110,16 @@ struct Player<'a, R> {
     room: &'a mut R,
     cpus: u32,
     /// By time, then by the number of the event.
-    due: BinaryHeap<Reverse<(u64, u64, Due, usize)>>,
+    due: BinaryHeap<Reverse<(u64, u64, Due)>>,
     events: u64,
     /// By place: how many requests it has asked for.
     next: Vec<usize>,
-    /// By device: places that wait, with the time since when.
+    /// By queue (a device on a CPU): places that wait, with the time since when.
     waiting: Vec<VecDeque<(usize, u64)>>,
-    /// By device: requests that are mapped and will end.
-    in_flight: Vec<u64>,
-    /// All of them.
-    ending: u64,
+    /// By queue: requests that are mapped and will end.
+    queued: Vec<u64>,
+    /// By device.
+    devices: Vec<InFlight>,
     flow: Flow,
 }
 
@@ -122,9 +133,9 @@ pub fn play<R: Room>(load: &Load<'_>, cpus: u32, room: &mut R) -> Flow {
         due: BinaryHeap::with_capacity(load.places.len()),
         events: 0,
         next: vec![0; load.places.len()],
-        waiting: vec![VecDeque::new(); devices],
-        in_flight: vec![0; devices],
-        ending: 0,
+        waiting: vec![VecDeque::new(); devices * cpus.max(1) as usize],
+        queued: vec![0; devices * cpus.max(1) as usize],
+        devices: (0..devices).map(|_| InFlight::default()).collect(),
         flow: Flow { devices: vec![DeviceFlow::default(); devices], end_ns: 0 },
     };
     for place in 0..load.places.len() {
@@ -136,27 +147,38 @@ pub fn play<R: Room>(load: &Load<'_>, cpus: u32, room: &mut R) -> Flow {
 
 impl<R: Room> Player<'_, R> {
     fn run(&mut self) {
-        while let Some(Reverse((now, _, due, place))) = self.due.pop() {
-            self.flow.end_ns = now;
+        while let Some(Reverse((now, _, due))) = self.due.pop() {
             match due {
-                Due::Ask => self.ask(now, place),
-                Due::End => self.end(now, place),
+                Due::Ask(place) => self.ask(now, place),
+                Due::End(device, changes) if self.devices[device].changes == changes => self.end(now, device),
+                Due::End(..) => continue,
             }
+            self.flow.end_ns = now;
         }
-        for (queue, device) in self.waiting.iter().zip(&mut self.flow.devices) {
-            device.never += queue.len() as u64;
+        for (queue, i) in self.waiting.iter().zip(0..) {
+            self.flow.devices[i / self.cpus as usize].never += queue.len() as u64;
         }
     }
 
-    fn push(&mut self, at: u64, due: Due, place: usize) {
+    fn push(&mut self, at: u64, due: Due) {
         self.events += 1;
-        self.due.push(Reverse((at, self.events, due, place)));
+        self.due.push(Reverse((at, self.events, due)));
+    }
+
+    /// Foresees the next end of a device, whose requests in flight have changed.
+    fn foresee(&mut self, device: usize) {
+        let of = &mut self.devices[device];
+        of.changes += 1;
+        if let Some(&Reverse((done, _))) = of.ends.peek() {
+            let (at, due) = (of.progress.when(done), Due::End(device, of.changes));
+            self.push(at, due);
+        }
     }
 
     /// The next request of a place comes its think time after `now`.
     fn think(&mut self, now: u64, place: usize) {
         if let Some(&(_, think)) = self.load.places[place].requests.get(self.next[place]) {
-            self.push(now.saturating_add(think), Due::Ask, place);
+            self.push(now.saturating_add(think), Due::Ask(place));
         }
     }
 
@@ -167,25 +189,39 @@ impl<R: Room> Player<'_, R> {
         (of.device, self.load.demand.requests[index as usize])
     }
 
+    /// The queue of a place's next request.
+    fn queue(&self, place: usize) -> usize {
+        let (device, request) = self.request(place);
+        device as usize * self.cpus as usize + self.cpu(place, &request) as usize
+    }
+
+    fn cpu(&self, place: usize, request: &Request) -> u32 {
+        (request.cpu + self.load.places[place].cpu_shift) % self.cpus
+    }
+
     fn ask(&mut self, now: u64, place: usize) {
         let (device, _) = self.request(place);
         self.flow.devices[device as usize].requests += 1;
         if self.attempt(now, place) == Answer::Full {
             self.flow.devices[device as usize].delayed += 1;
-            self.waiting[device as usize].push_back((place, now));
+            let queue = self.queue(place);
+            self.waiting[queue].push_back((place, now));
         }
     }
 
     fn attempt(&mut self, now: u64, place: usize) -> Answer {
         let (device, request) = self.request(place);
-        let cpu = (request.cpu + self.load.places[place].cpu_shift) % self.cpus;
+        let (cpu, queue) = (self.cpu(place, &request), self.queue(place));
         let answer = self.room.map(now, place, device, cpu, &request);
         match (answer, request.held_ns) {
             (Answer::Full, _) => self.flow.devices[device as usize].failed += 1,
-            (Answer::Mapped, Some(held)) => {
-                self.in_flight[device as usize] += 1;
-                self.ending += 1;
-                self.push(now.saturating_add(held), Due::End, place);
+            (Answer::Mapped, Some(_)) => {
+                let of = &mut self.devices[device as usize];
+                let done = of.progress.at(now) + request.work;
+                of.ends.push(Reverse((done, place)));
+                of.progress.set_in_flight(of.ends.len() as u64);
+                self.queued[queue] += 1;
+                self.foresee(device as usize);
             }
             // Held for ever: the place asks for nothing more.
             (Answer::Mapped, None) => {}
@@ -193,29 +229,36 @@ impl<R: Room> Player<'_, R> {
         answer
     }
 
-    fn end(&mut self, now: u64, place: usize) {
-        let (device, request) = self.request(place);
-        self.room.end(now, place, device, &request);
-        self.in_flight[device as usize] -= 1;
-        self.ending -= 1;
+    fn end(&mut self, now: u64, device: usize) {
+        let of = &mut self.devices[device];
+        of.progress.at(now);
+        let Some(Reverse((_, place))) = of.ends.pop() else { return };
+        of.progress.set_in_flight(of.ends.len() as u64);
+        self.foresee(device);
+        let (number, request) = self.request(place);
+        let queue = self.queue(place);
+        self.queued[queue] -= 1;
+        self.room.end(now, place, number, &request);
         self.next[place] += 1;
         self.think(now, place);
-        self.retry(now, device as usize);
+        self.retry(now, queue);
+        let cpus = self.cpus as usize;
         for other in 0..self.waiting.len() {
-            if self.in_flight[other] == 0 && !self.waiting[other].is_empty() {
+            let own = other / cpus == device || self.devices[other / cpus].ends.is_empty();
+            if other != queue && own && self.queued[other] == 0 && !self.waiting[other].is_empty() {
                 self.retry(now, other);
             }
         }
     }
 
-    /// Asks again for what waits, until one fails.
-    fn retry(&mut self, now: u64, device: usize) {
-        while let Some(&(place, since)) = self.waiting[device].front() {
+    /// Asks again for what waits in a queue, until one fails.
+    fn retry(&mut self, now: u64, queue: usize) {
+        while let Some(&(place, since)) = self.waiting[queue].front() {
             if self.attempt(now, place) == Answer::Full {
                 return;
             }
-            self.waiting[device].pop_front();
-            self.flow.devices[device].waits_ns.push(now - since);
+            self.waiting[queue].pop_front();
+            self.flow.devices[queue / self.cpus as usize].waits_ns.push(now - since);
         }
     }
 }

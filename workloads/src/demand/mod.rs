@@ -10,6 +10,7 @@
 //! | `lists.rs` | which maps are one scatter list, which were undone after a failure |
 //! | `waits.rs` | repeated failures as one request that waited |
 //! | `streams.rs` | requests dealt onto queue places, with the time that each takes to come back |
+//! | `work.rs` | how much of its device a request takes |
 //! | `load.rs` | a demand scaled: more devices, deeper queues, shorter think times |
 //! | `flow.rs` | the playback: who asks when, whatever answers |
 //! | `room.rs` | an answer that is always yes: occupancy without an allocator |
@@ -20,6 +21,7 @@ mod load;
 mod room;
 mod streams;
 mod waits;
+mod work;
 
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{DeviceLimits, Direction};
@@ -81,6 +83,8 @@ pub struct Request {
     pub asked_ns: u64,
     /// How long it was held once it was mapped, ns; `None` if the trace does not end it.
     pub held_ns: Option<u64>,
+    /// How much of its device it takes, see `work.rs`; 0 if the trace does not end it.
+    pub work: u128,
     /// How long it waited for room when it was recorded, ns.
     pub waited_ns: u64,
     /// Attempts that failed when it was recorded.
@@ -167,6 +171,7 @@ impl Demand {
         demand.list_gap_ns = lists.gap_ns;
         waits::requests(trace, &lists, start_ns, &mut demand);
         streams::deal(&mut demand);
+        work::measure(&mut demand);
         demand
     }
 

@@ -122,6 +122,7 @@ impl Matcher<'_> {
             elements: u32::try_from(calls.len()).unwrap_or(u32::MAX),
             asked_ns: asked.saturating_sub(self.start_ns),
             held_ns: list.end_ns.map(|end| end.saturating_sub(call.t_in_ns)),
+            work: 0,
             waited_ns: call.t_in_ns - asked,
             failed: waited.map_or(0, |waiting| waiting.failed),
             think_ns: 0,
