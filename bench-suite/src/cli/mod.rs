@@ -18,6 +18,7 @@ mod measure;
 mod out;
 mod overhead;
 mod profile;
+mod reading;
 mod replay;
 mod search;
 mod session;

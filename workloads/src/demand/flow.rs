@@ -1,18 +1,20 @@
 //! The playback of a load: who asks when. What answers is a [`Room`].
 //!
 //! Each queue place asks for its requests one after the other: the next one comes its think time after the last
-//! was ended. A request that finds no room waits in its device's queue. Whenever a request of the device ends,
-//! those that wait are asked again, first come first served, until one of them fails; a device that has nothing in
-//! flight asks again whenever any request ends. What waits while nothing is in flight at all can never be mapped.
+//! was ended. A request that finds no room waits in its queue: that of its device on its CPU, as multi-queue block
+//! devices have one for each CPU. Whenever a request of the queue ends, those that wait are asked again, first come
+//! first served, until one of them fails (a device that gave up what failed when it was recorded gives it up here). A queue with nothing in flight asks again whenever its device ends a
+//! request, and when that has nothing in flight either, whenever any does. What waits when nothing is left to end
+//! never gets room, and its place asks for nothing more.
 //!
 //! Virtual time: calls take none. Events of one time come in the order in which they were caused. The same load
 //! and the same answers give the same flow whenever it is played.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 use super::work::Progress;
-use super::{Load, Request};
+use super::{Cost, Load, Request};
 
 /// What came of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +118,8 @@ struct Player<'a, R> {
     next: Vec<usize>,
     /// By queue (a device on a CPU): places that wait, with the time since when.
     waiting: Vec<VecDeque<(usize, u64)>>,
+    /// Queues in which something waits.
+    stuck: BTreeSet<usize>,
     /// By queue: requests that are mapped and will end.
     queued: Vec<u64>,
     /// By device.
@@ -134,6 +138,7 @@ pub fn play<R: Room>(load: &Load<'_>, cpus: u32, room: &mut R) -> Flow {
         events: 0,
         next: vec![0; load.places.len()],
         waiting: vec![VecDeque::new(); devices * cpus.max(1) as usize],
+        stuck: BTreeSet::new(),
         queued: vec![0; devices * cpus.max(1) as usize],
         devices: (0..devices).map(|_| InFlight::default()).collect(),
         flow: Flow { devices: vec![DeviceFlow::default(); devices], end_ns: 0 },
@@ -202,11 +207,24 @@ impl<R: Room> Player<'_, R> {
     fn ask(&mut self, now: u64, place: usize) {
         let (device, _) = self.request(place);
         self.flow.devices[device as usize].requests += 1;
-        if self.attempt(now, place) == Answer::Full {
-            self.flow.devices[device as usize].delayed += 1;
-            let queue = self.queue(place);
-            self.waiting[queue].push_back((place, now));
+        if self.attempt(now, place) == Answer::Mapped {
+            return;
         }
+        self.flow.devices[device as usize].delayed += 1;
+        if self.drops(device) {
+            self.flow.devices[device as usize].never += 1;
+            self.next[place] += 1;
+            return self.think(now, place);
+        }
+        let queue = self.queue(place);
+        self.waiting[queue].push_back((place, now));
+        self.stuck.insert(queue);
+    }
+
+    /// Whether the recording shows that this device gives up what fails.
+    fn drops(&self, device: u32) -> bool {
+        let devices = &self.load.demand.devices;
+        devices[device as usize % devices.len()].cost() == Cost::Dropped
     }
 
     fn attempt(&mut self, now: u64, place: usize) -> Answer {
@@ -243,12 +261,12 @@ impl<R: Room> Player<'_, R> {
         self.think(now, place);
         self.retry(now, queue);
         let cpus = self.cpus as usize;
-        for other in 0..self.waiting.len() {
-            let own = other / cpus == device || self.devices[other / cpus].ends.is_empty();
-            if other != queue && own && self.queued[other] == 0 && !self.waiting[other].is_empty() {
-                self.retry(now, other);
-            }
-        }
+        let idle = |other: &usize| {
+            let asks = *other / cpus == device || self.devices[*other / cpus].ends.is_empty();
+            *other != queue && asks && self.queued[*other] == 0
+        };
+        let others: Vec<usize> = self.stuck.iter().copied().filter(idle).collect();
+        others.into_iter().for_each(|other| self.retry(now, other));
     }
 
     /// Asks again for what waits in a queue, until one fails.
@@ -260,5 +278,6 @@ impl<R: Room> Player<'_, R> {
             self.waiting[queue].pop_front();
             self.flow.devices[queue / self.cpus as usize].waits_ns.push(now - since);
         }
+        self.stuck.remove(&queue);
     }
 }

@@ -11,6 +11,7 @@
 //! | `waits.rs` | repeated failures as one request that waited |
 //! | `streams.rs` | requests dealt onto queue places, with the time that each takes to come back |
 //! | `work.rs` | how much of its device a request takes |
+//! | `part.rs` | a stretch of a demand |
 //! | `load.rs` | a demand scaled: more devices, deeper queues, shorter think times |
 //! | `flow.rs` | the playback: who asks when, whatever answers |
 //! | `room.rs` | an answer that is always yes: occupancy without an allocator |
@@ -18,6 +19,7 @@
 mod flow;
 mod lists;
 mod load;
+mod part;
 mod room;
 mod streams;
 mod waits;
