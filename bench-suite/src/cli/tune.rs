@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// Say, too, what would have happened with these slots and areas, for instance 1024,4.
     #[arg(long, value_name = "SLOTS,AREAS", value_parser = geometry)]
     at: Vec<(u64, u32)>,
-    /// Advise on the first half of the trace as well, and judge that by the second half.
+    /// Advise on the first half of the requests as well, and judge that by the second half.
     #[arg(long, env = "SWIOTLB_BENCH_HOLD_OUT", value_parser = super::switch())]
     hold_out: bool,
     /// Leave out the timed replays of the best few.

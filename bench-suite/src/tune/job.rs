@@ -94,7 +94,7 @@ pub struct Predicted {
     pub devices: Vec<DeviceRow>,
 }
 
-/// Advice of the first half, judged by the second.
+/// Advice of the first half of all requests, judged by the second.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HoldOut {
     /// What the first half wants at once, slots.
@@ -239,9 +239,10 @@ fn smaller(choice: &Choice, tried: &[Tried], load: &Load<'_>) -> Result<Option<T
     candidate.map(|candidate| one(&candidate, load)).transpose()
 }
 
-/// Advises on the first half and plays the second against that.
+/// Advises on the first half and plays the second against that. Each half has as many requests: by time, the first
+/// might be an idle machine.
 fn hold_out(demand: &Demand, recording: &Recording) -> Result<HoldOut, TuneError> {
-    let half = demand.span_ns / 2;
+    let half = demand.requests.get(demand.requests.len() / 2).map_or(0, |request| request.asked_ns);
     let (first, second) = (demand.part(0, half), demand.part(half, u64::MAX));
     let load = Load::recorded(&first);
     let wanted = unbounded(&load);

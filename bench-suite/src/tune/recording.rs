@@ -3,6 +3,7 @@
 //! A recording is *censored* where the kernel had no room: what was not mapped was not seen, and what waited kept
 //! others from being asked. Its high-water mark is then no more than a lower bound of what is wanted.
 
+use reports::units::count;
 use serde::Serialize;
 use swiotlb_core::rules::IO_TLB_SIZE;
 use workloads::demand::Demand;
@@ -81,23 +82,26 @@ impl Recording {
 
     fn censor(&mut self, largest: u64, grows: bool) {
         if self.failed_calls > 0 {
-            self.censored.push(format!("{} map calls failed", self.failed_calls));
+            self.censored.push(format!("{} map calls failed", count(self.failed_calls)));
         }
         let full = self.nslabs.filter(|nslabs| self.high_water + largest > *nslabs);
         if let (Some(nslabs), false) = (full, grows) {
             self.censored.push(format!(
-                "its high-water mark of {} slots leaves less than the largest buffer's {largest} of the kernel's {nslabs}",
-                self.high_water
+                "its high-water mark of {} slots leaves less than the largest buffer's {largest} of the kernel's {}",
+                count(self.high_water),
+                count(nslabs)
             ));
         }
     }
 
-    /// What to record next so that the next advice is surer, as the most pressing of all wishes first.
+    /// What to record next so that the next advice is surer, the most pressing wish first. `advised` is how many
+    /// slots the advice has.
     #[must_use]
-    pub fn next(&self, still_rising: bool) -> Vec<String> {
+    pub fn next(&self, still_rising: bool, advised: u64) -> Vec<String> {
         let mut next = Vec::new();
         if !self.censored.is_empty() {
-            let slots = self.high_water.max(self.nslabs.unwrap_or(0)).saturating_mul(4).next_power_of_two();
+            let had = self.high_water.max(self.nslabs.unwrap_or(0));
+            let slots = had.saturating_mul(4).max(advised).next_power_of_two();
             let mib = slots * IO_TLB_SIZE >> 20;
             next.push(format!(
                 "the same load with room: boot with swiotlb={slots},{} ({mib} MiB) for the recording, or a kernel that grows",

@@ -96,9 +96,8 @@ pub fn time(
 /// The furthest of p99 and the median that the samples allow, ns; else the longest.
 #[expect(clippy::cast_precision_loss, reason = "ns of one call")]
 fn tail(latency: &Latency) -> (f64, Quantile) {
-    for (quantile, cell) in
-        [Quantile::P99, Quantile::P50].into_iter().zip(latency.at(&[Quantile::P99, Quantile::P50]))
-    {
+    let wanted = [Quantile::P50, Quantile::P99];
+    for (quantile, cell) in wanted.into_iter().zip(latency.at(&wanted)).rev() {
         if let Cell::Value(ns) | Cell::Above(ns) = cell {
             return (ns as f64, quantile);
         }

@@ -36,6 +36,9 @@ impl Tuned {
         all.extend(self.drawn.iter().map(|drawn| {
             let (some, all) = (drawn.draws_with_delay, drawn.draws);
             let (delayed, longest) = (drawn.delayed, drawn.longest_wait_ns);
+            if some == 0 {
+                return format!("{}: in none of {all} draws was a request delayed.", drawn.boot);
+            }
             format!(
                 "{}: requests were delayed in {some} of {all} draws; at the median {} requests, at worst {} with a wait of {}.",
                 drawn.boot,
@@ -85,11 +88,25 @@ impl Tuned {
         match &self.smaller {
             None => "One step smaller would leave its areas less than a segment each.".to_owned(),
             Some(row) if row.delayed == 0 => format!(
-                "One step smaller, {}, would have delayed nobody either, but leaves less head-room.",
-                row.boot
+                "One step smaller, {}, would have delayed nobody either, but leaves less head-room{}.",
+                row.boot,
+                self.first_delays()
+                    .map(|row| format!("; with {} {}", row.boot, delays(row)))
+                    .unwrap_or_default()
             ),
             Some(row) => format!("One step smaller, {}: {}.", row.boot, delays(row)),
         }
+    }
+
+    /// The largest with the choice's areas that delays somebody.
+    fn first_delays(&self) -> Option<&Row> {
+        let same = |row: &&Row| {
+            !row.growth
+                && row.policy == self.chosen.policy
+                && row.areas == self.chosen.areas
+                && row.delayed > 0
+        };
+        self.tried.iter().filter(same).max_by_key(|row| row.slots)
     }
 
     fn areas(&self) -> String {
@@ -159,7 +176,7 @@ impl Tuned {
     /// What to record next.
     #[must_use]
     pub fn next(&self) -> Vec<String> {
-        self.recording.next(self.wanted.still_rising)
+        self.recording.next(self.wanted.still_rising, self.chosen.slots)
     }
 }
 

@@ -43,8 +43,13 @@ impl Scale {
 }
 
 impl fmt::Display for Scale {
+    /// The factors that change something, as `devices=4,depth=2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "devices={},depth={},rate={}", self.devices, self.depth, self.rate)
+        let all = [("devices", self.devices), ("depth", self.depth), ("rate", self.rate)];
+        for (i, (name, factor)) in all.into_iter().filter(|(_, factor)| *factor != 1).enumerate() {
+            write!(f, "{}{name}={factor}", if i > 0 { "," } else { "" })?;
+        }
+        Ok(())
     }
 }
 

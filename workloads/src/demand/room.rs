@@ -20,10 +20,11 @@ pub struct Occupancy {
 }
 
 impl Occupancy {
-    /// Whether the high-water mark was reached in the last quarter, and nothing before came up to it.
+    /// Whether the last quarter went above all before it by more than a hundredth.
     #[must_use]
     pub fn still_rising(&self) -> bool {
-        self.quarters[3] > self.quarters[..3].iter().copied().max().unwrap_or(0)
+        let before = self.quarters[..3].iter().copied().max().unwrap_or(0);
+        self.quarters[3] > before + before / 100
     }
 }
 
