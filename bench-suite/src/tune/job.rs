@@ -166,21 +166,6 @@ pub fn tune(job: &Job<'_>) -> Result<Tuned, TuneError> {
         choose(&tried, wanted.high_water.most, unsure, demand.cpus).ok_or(TuneError::NothingAsked)?;
     let chosen = &tried[choice.chosen];
     let smaller = smaller(&choice, &tried, &load)?;
-    let drawn = if job.scale.devices > 1 {
-        let both = [Some(&chosen.candidate), smaller.as_ref().map(|tried| &tried.candidate)];
-        let all = both.into_iter().flatten().map(|one| draws::play_all(one, &demand, job.scale, &shifts));
-        all.collect::<Result<_, _>>()?
-    } else {
-        Vec::new()
-    };
-    let at = job.at.iter().map(|&(nslabs, nareas)| {
-        let policy = "kernel";
-        let tried = one(&Candidate { nslabs, nareas, grow: false, policy }, &load)?;
-        Ok(Predicted { row: Row::from(&tried), devices: by_device(&demand, &tried) })
-    });
-    let at = at.collect::<Result<Vec<_>, SweepError>>()?;
-    let hold_out = if job.hold_out { Some(hold_out(&demand, &recording)?) } else { None };
-    let timed = time(job, &choice, &tried, smaller.as_ref())?;
     Ok(Tuned {
         scale: (!job.scale.is_one()).then(|| job.scale.to_string()),
         devices: demand.devices.iter().map(facts).collect(),
@@ -192,13 +177,36 @@ pub fn tune(job: &Job<'_>) -> Result<Tuned, TuneError> {
         smaller: smaller.as_ref().map(Row::from),
         ties: choice.ties.iter().map(|&i| tried[i].candidate.to_string()).collect(),
         growing: choice.growing.map(|i| Row::from(&tried[i])),
-        drawn,
-        at,
-        hold_out,
-        timed,
+        drawn: drawn(job, &demand, &shifts, [Some(chosen), smaller.as_ref()])?,
+        at: predictions(job, &demand, &load)?,
+        hold_out: if job.hold_out { Some(hold_out(&demand, &recording)?) } else { None },
+        timed: time(job, &choice, &tried, smaller.as_ref())?,
         tried: tried.iter().map(Row::from).collect(),
         recording,
     })
+}
+
+/// All draws of the choice and of one step smaller; nothing where there is one draw only.
+fn drawn(
+    job: &Job<'_>,
+    demand: &Demand,
+    shifts: &[Vec<u64>],
+    both: [Option<&Tried>; 2],
+) -> Result<Vec<Drawn>, SweepError> {
+    if job.scale.devices == 1 {
+        return Ok(Vec::new());
+    }
+    let all = both.into_iter().flatten();
+    all.map(|tried| draws::play_all(&tried.candidate, demand, job.scale, shifts)).collect()
+}
+
+/// What would have happened with each geometry that was asked about.
+fn predictions(job: &Job<'_>, demand: &Demand, load: &Load<'_>) -> Result<Vec<Predicted>, SweepError> {
+    let at = job.at.iter().map(|&(nslabs, nareas)| {
+        let tried = one(&Candidate { nslabs, nareas, grow: false, policy: "kernel" }, load)?;
+        Ok(Predicted { row: Row::from(&tried), devices: by_device(demand, &tried) })
+    });
+    at.collect()
 }
 
 fn wants(demand: &Demand, scale: Scale, occupancies: &[Occupancy]) -> Wanted {

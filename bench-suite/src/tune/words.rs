@@ -66,7 +66,7 @@ impl Tuned {
         }
         let scaled = self.scale.as_ref().map(|scale| format!("With {scale} the")).unwrap_or("The".to_owned());
         format!(
-            "{scaled} devices want {} slots at once{bound} ({} in the mean); recorded were {}.",
+            "{scaled} devices want {} slots at once{bound} ({:.0} in the mean); recorded were {}.",
             count(wanted.high_water.most),
             count(wanted.mean.round().max(0.0) as u64),
             count(self.recording.high_water)
