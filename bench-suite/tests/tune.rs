@@ -97,7 +97,10 @@ fn a_censored_recording_says_so_and_gets_more_room() {
 #[test]
 fn copies_are_drawn_from_a_seed_and_bounded_by_their_sum() {
     let lines: Vec<String> = (0..60)
-        .flat_map(|i| [call("map", i * 1000, "d", i, 65_536), call("unmap", i * 1000 + 400, "d", i, 65_536)])
+        .flat_map(|i| {
+            let size = (i % 32 + 1) * 2048;
+            [call("map", i * 1000, "d", i, size), call("unmap", i * 1000 + 100, "d", i, size)]
+        })
         .collect();
     let (_folder, path) = written(&lines);
     let scaled = |seed: &str| json(&path, &["--scale", "devices=4", "--seed", seed]);

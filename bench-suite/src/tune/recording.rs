@@ -102,7 +102,7 @@ impl Recording {
         if !self.censored.is_empty() {
             let had = self.high_water.max(self.nslabs.unwrap_or(0));
             let slots = had.saturating_mul(4).max(advised).next_power_of_two();
-            let mib = slots * IO_TLB_SIZE >> 20;
+            let mib = (slots * IO_TLB_SIZE) >> 20;
             next.push(format!(
                 "the same load with room: boot with swiotlb={slots},{} ({mib} MiB) for the recording, or a kernel that grows",
                 self.cpus.next_power_of_two()

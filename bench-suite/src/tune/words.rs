@@ -68,7 +68,7 @@ impl Tuned {
         format!(
             "{scaled} devices want {} slots at once{bound} ({:.0} in the mean); recorded were {}.",
             count(wanted.high_water.most),
-            count(wanted.mean.round().max(0.0) as u64),
+            wanted.mean,
             count(self.recording.high_water)
         )
     }

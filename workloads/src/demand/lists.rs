@@ -12,8 +12,11 @@ use std::collections::HashMap;
 
 use crate::trace::{Context, Event, Paired, PairedAction, PairedOp, Record, Trace};
 
-/// Gaps of one list are within three times the shortest tenth of all gaps between maps that follow each other.
+/// Gaps of one list are within three times the shortest tenth of all gaps between maps that follow each other, or of
+/// the map calls' own times where these are shorter: a trace may have no list at all.
 const TIMES_SHORTEST: u64 = 3;
+/// A failure's undoing reaches back over gaps of so many times a list's longest.
+const TIMES_UNDONE: u64 = 10;
 /// The least that the longest gap of a list may be, ns: the text's clock counts in us.
 const LEAST_GAP: u64 = 2_000;
 
@@ -55,10 +58,10 @@ type End = (u64, u32);
 impl Lists {
     pub(super) fn of(trace: &Trace, paired: &Paired) -> Self {
         let records = &trace.records;
-        let mut walk = Walk::new(records);
+        let gap_ns = gap(records);
+        let mut walk = Walk::new(records, gap_ns.saturating_mul(TIMES_UNDONE));
         paired.ops.iter().for_each(|op| walk.op(op));
         let runs = walk.finish();
-        let gap_ns = gap(records, &runs);
         let mut lists: Vec<List> =
             runs.iter().flat_map(|run| split(records, &walk.ends, &walk.undone, run, gap_ns)).collect();
         lists.sort_by_key(|list| list.maps[0]);
@@ -79,6 +82,8 @@ struct Latest {
 
 struct Walk<'a> {
     records: &'a [Record],
+    /// Longest gap of a run, ns.
+    longest_ns: u64,
     latest: HashMap<Caller, Latest>,
     runs: Vec<Vec<u32>>,
     /// By record, for those that end.
@@ -90,10 +95,11 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(records: &'a [Record]) -> Self {
+    fn new(records: &'a [Record], longest_ns: u64) -> Self {
         let n = records.len();
         Self {
             records,
+            longest_ns,
             latest: HashMap::new(),
             runs: Vec::new(),
             ends: vec![None; n],
@@ -120,7 +126,11 @@ impl<'a> Walk<'a> {
 
     fn map(&mut self, record: &Record, index: u32, device: u32) {
         let latest = self.latest.entry((record.cpu, record.ctx)).or_default();
-        let same = latest.run.last().is_some_and(|&last| device_of(self.records, last) == Some(device));
+        let goes_on = |&last: &u32| {
+            device_of(self.records, last) == Some(device)
+                && between(self.records, last, index) <= self.longest_ns
+        };
+        let same = latest.run.last().is_some_and(goes_on);
         if !same || latest.failing.is_some() {
             self.runs.push(std::mem::take(&mut latest.run));
         }
@@ -130,7 +140,8 @@ impl<'a> Walk<'a> {
 
     fn map_fail(&mut self, record: &Record, index: u32) {
         let latest = self.latest.entry((record.cpu, record.ctx)).or_default();
-        if latest.failing.is_some() {
+        let apart = |&last: &u32| between(self.records, last, index) > self.longest_ns;
+        if latest.failing.is_some() || latest.run.last().is_some_and(apart) {
             self.runs.push(std::mem::take(&mut latest.run));
         }
         latest.failing = Some(self.attempts.len());
@@ -183,17 +194,37 @@ fn device_of(records: &[Record], index: u32) -> Option<u32> {
 /// From the return of one map to the entry of the next, ns.
 fn between(records: &[Record], one: u32, next: u32) -> u64 {
     let call = |index: u32| match records[index as usize].event {
-        Event::Map(call) => (call.t_in_ns, call.t_ret_ns),
+        Event::Map(call) | Event::MapFail(call) => (call.t_in_ns, call.t_ret_ns),
         _ => (0, 0),
     };
     call(next).0.saturating_sub(call(one).1)
 }
 
-fn gap(records: &[Record], runs: &[Vec<u32>]) -> u64 {
-    let pairs = runs.iter().flat_map(|run| run.windows(2));
-    let mut gaps: Vec<u64> = pairs.map(|pair| between(records, pair[0], pair[1])).collect();
-    gaps.sort_unstable();
-    gaps.get(gaps.len() / 10).map_or(LEAST_GAP, |gap| (gap * TIMES_SHORTEST).max(LEAST_GAP))
+/// The longest gap within a list, ns.
+fn gap(records: &[Record]) -> u64 {
+    let mut latest: HashMap<Caller, u32> = HashMap::new();
+    let (mut gaps, mut calls) = (Vec::new(), Vec::new());
+    for (record, index) in records.iter().zip(0_u32..) {
+        let caller = (record.cpu, record.ctx);
+        match record.event {
+            Event::Map(call) => {
+                let before = latest.insert(caller, index);
+                gaps.extend(before.map(|before| between(records, before, index)));
+                calls.push(call.t_ret_ns.saturating_sub(call.t_in_ns));
+            }
+            Event::MapFail(_) | Event::Unmap(_) => {
+                latest.remove(&caller);
+            }
+            _ => {}
+        }
+    }
+    let shortest = shortest_tenth(gaps).min(shortest_tenth(calls));
+    (shortest * TIMES_SHORTEST).max(LEAST_GAP)
+}
+
+fn shortest_tenth(mut times: Vec<u64>) -> u64 {
+    times.sort_unstable();
+    times.get(times.len() / 10).copied().unwrap_or(0)
 }
 
 /// Cuts a run of maps into lists; undone maps are left out.
