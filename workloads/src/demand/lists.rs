@@ -15,7 +15,8 @@ use crate::trace::{Context, Event, Paired, PairedAction, PairedOp, Record, Trace
 /// Gaps of one list are within three times the shortest tenth of all gaps between maps that follow each other, or of
 /// the map calls' own times where these are shorter: a trace may have no list at all.
 const TIMES_SHORTEST: u64 = 3;
-/// A failure's undoing reaches back over gaps of so many times a list's longest.
+/// Where a trace does not tell tasks from interrupts, a failure's undoing reaches back over gaps of so many times a
+/// list's longest: unmaps of an interrupt may follow a task's failure.
 const TIMES_UNDONE: u64 = 10;
 /// The least that the longest gap of a list may be, ns: the text's clock counts in us.
 const LEAST_GAP: u64 = 2_000;
@@ -82,7 +83,7 @@ struct Latest {
 
 struct Walk<'a> {
     records: &'a [Record],
-    /// Longest gap of a run, ns.
+    /// Longest gap of a run without a context, ns.
     longest_ns: u64,
     latest: HashMap<Caller, Latest>,
     runs: Vec<Vec<u32>>,
@@ -128,7 +129,7 @@ impl<'a> Walk<'a> {
         let latest = self.latest.entry((record.cpu, record.ctx)).or_default();
         let goes_on = |&last: &u32| {
             device_of(self.records, last) == Some(device)
-                && between(self.records, last, index) <= self.longest_ns
+                && (record.ctx.is_some() || between(self.records, last, index) <= self.longest_ns)
         };
         let same = latest.run.last().is_some_and(goes_on);
         if !same || latest.failing.is_some() {
@@ -140,7 +141,8 @@ impl<'a> Walk<'a> {
 
     fn map_fail(&mut self, record: &Record, index: u32) {
         let latest = self.latest.entry((record.cpu, record.ctx)).or_default();
-        let apart = |&last: &u32| between(self.records, last, index) > self.longest_ns;
+        let apart =
+            |&last: &u32| record.ctx.is_none() && between(self.records, last, index) > self.longest_ns;
         if latest.failing.is_some() || latest.run.last().is_some_and(apart) {
             self.runs.push(std::mem::take(&mut latest.run));
         }
