@@ -17,4 +17,5 @@ pub mod run;
 pub mod scenario;
 pub mod subject;
 pub mod tick;
+pub mod tune;
 pub mod verify;

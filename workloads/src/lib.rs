@@ -11,6 +11,7 @@
 //! | [`suite`] | what to measure: suite files, their cells |
 //! | [`op`] | plans: what simulated threads ask, made before any clock starts |
 //! | [`merge`], [`check`] | a plan in time order; whether it keeps its promises |
+//! | [`demand`] | what a trace's devices would have asked of an allocator that always had room |
 //! | [`arena`] | where a plan's originals lie |
 //! | [`fit`] | distributions taken from traces, distances, occupancy curves |
 //! | [`model`] | what plans are made from: the workload models |
@@ -21,6 +22,7 @@
 
 pub mod arena;
 pub mod check;
+pub mod demand;
 pub mod fit;
 pub mod golden;
 mod json;

@@ -26,11 +26,13 @@ mod out;
 mod overhead;
 mod profile;
 mod quoted;
+mod reading;
 mod replay;
 mod report;
 mod search;
 mod session;
 mod sides;
+mod tune;
 mod verify;
 
 use clap::builder::FalseyValueParser;
@@ -103,6 +105,8 @@ enum Command {
     Verify(verify::Args),
     /// Replay a recorded trace.
     Replay(replay::Args),
+    /// Say what to boot with, from a trace.
+    Tune(tune::Args),
     /// Measure suites, each cell in fresh processes.
     Measure(measure::Args),
     /// Find the highest rate at which a quantile of the response time stays under a bound.
@@ -162,6 +166,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Verify(args) => verify::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Measure(args) => measure::run(&args),
         Command::Search(args) => search::run(&args),
         Command::DmaMapBenchmark(args) => dma_map_benchmark::run(&args),

@@ -1,5 +1,6 @@
 //! `swiotlb-bench replay TRACE…`.
 
+use super::reading::Reading;
 use super::{Exit, Failure};
 use crate::external;
 use crate::policies::{self, Entry};
@@ -15,14 +16,11 @@ use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::{BootParam, Force, Geometry};
 use workloads::trace::TraceOptions;
 
-/// Most records that are read unless a flag says otherwise: about 3 GiB of memory.
-const MAX_RECORDS: u64 = 10_000_000;
-
 /// What to replay.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Traces: JSON Lines or raw ftrace text, gzip or plain.
+    /// Traces: JSON Lines, raw ftrace text or a report of trace-cmd, gzip or plain.
     #[arg(required = true)]
     traces: Vec<PathBuf>,
     /// Policy to replay under, `ext:PATH.so` for one in a shared library; give it several times for several.
@@ -43,15 +41,8 @@ pub(super) struct Args {
     /// Let the allocator not grow, whatever was recorded.
     #[arg(long, env = "SWIOTLB_BENCH_NO_GROW", value_parser = super::switch())]
     no_grow: bool,
-    /// File of facts instead of NAME.meta.json beside the trace.
-    #[arg(long, value_name = "FILE", env = "SWIOTLB_BENCH_META")]
-    meta: Option<PathBuf>,
-    /// Read what is left of a gzip file that was cut off, instead of giving up.
-    #[arg(long, env = "SWIOTLB_BENCH_ALLOW_CUT", value_parser = super::switch())]
-    allow_cut: bool,
-    /// Most records of a trace; each takes about 300 bytes of memory.
-    #[arg(long, value_name = "N", default_value_t = MAX_RECORDS, env = "SWIOTLB_BENCH_MAX_RECORDS")]
-    max_records: u64,
+    #[command(flatten)]
+    reading: Reading,
     /// Folder to add records (runs.jsonl) and figures (SVG) to.
     #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_OUT")]
     out: Option<PathBuf>,
@@ -85,10 +76,6 @@ impl Args {
         let grow = (self.grow || self.no_grow).then_some(self.grow);
         Overrides { swiotlb: self.swiotlb, grow, base: self.base }
     }
-
-    fn options(&self) -> TraceOptions {
-        TraceOptions { max_records: self.max_records, allow_cut: self.allow_cut, meta: self.meta.clone() }
-    }
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
@@ -97,11 +84,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let entries = args.policies.iter().map(|name| policies::by_name(name)).collect::<Result<Vec<_>, _>>();
     let entries = entries.map_err(Failure::usage)?;
+    let options = args.reading.options()?;
     let mut output = Output::open(args.out.as_deref())?;
     let clock = ReplayClock::new();
     let mut exit = Exit::Ok;
     for path in &args.traces {
-        match replay_one(args, path, &entries, &clock, &mut output) {
+        match replay_one(args, (path, &options), &entries, &clock, &mut output) {
             Ok(()) => {}
             Err(Stop::Trace(message, code)) => {
                 complain(&message);
@@ -135,7 +123,7 @@ impl From<io::Error> for Stop {
 
 fn replay_one(
     args: &Args,
-    path: &Path,
+    (path, options): (&Path, &TraceOptions),
     entries: &[&Entry],
     clock: &ReplayClock,
     output: &mut Output,
@@ -146,7 +134,7 @@ fn replay_one(
         let given = flags && matches!(error, ReplayError::FirstPool { .. });
         Stop::Trace(error.to_string(), if given { Exit::Usage } else { Exit::Error })
     };
-    let script = replay::load(path, &args.options(), &args.overrides()).map_err(fault)?;
+    let script = replay::load(path, options, &args.overrides()).map_err(fault)?;
     for entry in entries {
         let job = ReplayJob { script: &script, clock, check: args.check };
         let mut replayed = entry.replay(&job).map_err(fault)?;

@@ -176,6 +176,7 @@ fn parameters(script: &Script) -> BTreeMap<String, String> {
     let form = match script.source {
         SourceKind::Jsonl => "jsonl",
         SourceKind::Ftrace => "ftrace",
+        SourceKind::Static => "static",
     };
     let known = [
         ("form", form.to_owned()),
@@ -258,6 +259,7 @@ impl Script {
         let form = match self.source {
             SourceKind::Jsonl => "JSON Lines",
             SourceKind::Ftrace => "ftrace text",
+            SourceKind::Static => "text of the kernel's own events",
         };
         let first = self.first;
         format!(

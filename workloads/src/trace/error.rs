@@ -66,4 +66,14 @@ pub enum TraceError {
         /// What is wrong.
         what: String,
     },
+    /// Masks are said of a device that the trace does not have.
+    #[error("{path}: no device `{name}` in this trace; it has {known}", path = .path.display())]
+    UnknownDevice {
+        /// The trace.
+        path: PathBuf,
+        /// The device that was named.
+        name: String,
+        /// The first devices that there are.
+        known: String,
+    },
 }

@@ -40,7 +40,7 @@ fn split_at<'a>(before: &str, after: &'a str) -> Option<TextLine<'a>> {
             (Some(first), time(stamp)?, rest)
         }
     };
-    let (event, rest) = rest.trim_start().split_once(':')?;
+    let (event, rest) = grouped(rest.trim_start()).split_once(':')?;
     if event.is_empty() || event.contains(' ') {
         return None;
     }
@@ -48,14 +48,20 @@ fn split_at<'a>(before: &str, after: &'a str) -> Option<TextLine<'a>> {
     Some(TextLine { pid, cpu, ctx: flags.and_then(context), t_ns, event, rest: rest.trim() })
 }
 
-/// The number behind the last `-`, a thread group in parentheses left out.
+/// An event without the name of its group, which `perf script` puts before it: `dma:dma_map_page: ...`.
+fn grouped(text: &str) -> &str {
+    let bare = |group: &str| text.strip_prefix(group).filter(|rest| !rest.starts_with(' '));
+    ["dma:", "swiotlb:", "swiotlb_kp:"].into_iter().find_map(bare).unwrap_or(text)
+}
+
+/// The number behind the last `-`, a thread group in parentheses left out; `perf script` has a blank there.
 fn pid(before: &str) -> Option<u32> {
     let mut before = before.trim_end();
     if before.ends_with(')') {
         before = before[..before.rfind('(')?].trim_end();
     }
-    let (_, pid) = before.rsplit_once('-')?;
-    u32::try_from(decimal(pid)?).ok()
+    let number = |(_, pid)| u32::try_from(decimal(pid)?).ok();
+    before.rsplit_once('-').and_then(number).or_else(|| before.rsplit_once(' ').and_then(number))
 }
 
 /// The third flag says in which context the call was made.
@@ -95,11 +101,24 @@ pub(super) fn number(text: &str) -> Option<u64> {
     }
 }
 
-/// Events lost, if the line says so: `CPU:3 [LOST 12 EVENTS]`; 1 where it does not say how many.
+/// Events lost, if the line says so: `CPU:3 [LOST 12 EVENTS]`, in reports `CPU:3 [12 EVENTS DROPPED]`; 1 where it
+/// does not say how many.
 pub(super) fn lost_events(text: &str) -> Option<u64> {
     let (_, rest) = text.strip_prefix("CPU:")?.split_once('[')?;
-    let inner = rest.strip_suffix(']')?.strip_prefix("LOST")?.strip_suffix("EVENTS")?.trim();
-    if inner.is_empty() { Some(1) } else { decimal(inner) }
+    let inner = rest.strip_suffix(']')?;
+    let lost = inner.strip_prefix("LOST").and_then(|inner| inner.strip_suffix("EVENTS"));
+    let number = lost.or_else(|| inner.strip_suffix("EVENTS DROPPED"))?.trim();
+    if number.is_empty() { Some(1) } else { decimal(number) }
+}
+
+/// A line at the head of a report that is no event, with the number of CPUs if it says that: `cpus=4`,
+/// `version = 7`, `CPU 2 is empty`.
+pub(super) fn report_head(text: &str) -> Option<Option<u32>> {
+    if let Some(cpus) = text.strip_prefix("cpus=") {
+        return decimal(cpus).map(|n| u32::try_from(n).ok());
+    }
+    let empty = text.strip_prefix("CPU ").is_some_and(|rest| rest.ends_with(" is empty"));
+    (empty || text.starts_with("version = ")).then_some(None)
 }
 
 /// What the head of the text says: events overwritten before it was printed, and the number of CPUs.
@@ -179,6 +198,13 @@ mod tests {
     }
 
     #[test]
+    fn perf_prints_a_blank_and_the_group() {
+        let line =
+            split("         swapper     0 [003]    13.468096: swiotlb:swiotlb_bounced: dev_name: d").unwrap();
+        assert_eq!((line.pid, line.cpu, line.event, line.rest), (0, 3, "swiotlb_bounced", "dev_name: d"));
+    }
+
+    #[test]
     fn arguments_by_name() {
         let args = Args::of(r#"(swiotlb_map+0x6c/0x280 <- f) dev=0xff devname="a b=c" size=12"#);
         assert_eq!(args.place, "swiotlb_map+0x6c/0x280 <- f");
@@ -199,7 +225,10 @@ mod tests {
     fn losses() {
         assert_eq!(lost_events("CPU:3 [LOST 12 EVENTS]"), Some(12));
         assert_eq!(lost_events("CPU:3 [LOST EVENTS]"), Some(1));
+        assert_eq!(lost_events("CPU:3 [7 EVENTS DROPPED]"), Some(7));
         assert_eq!(lost_events("CPU:3 [OK]"), None);
+        assert_eq!((report_head("cpus=4"), report_head("CPU 2 is empty")), (Some(Some(4)), Some(None)));
+        assert_eq!(report_head("cpus=many"), None);
         assert_eq!(head("# entries-in-buffer/entries-written: 90/100   #P:4"), Some((10, Some(4))));
         assert_eq!(head("# tracer: nop"), None);
     }

@@ -17,8 +17,18 @@ use super::record::{Event, Record};
 use super::{Marker, TraceError};
 
 /// Endings of traces, longest first.
-const ENDINGS: [&str; 8] =
-    [".trace.txt.gz", ".trace.txt", ".jsonl.gz", ".jsonl", ".txt.gz", ".txt", ".json", ".gz"];
+const ENDINGS: [&str; 10] = [
+    ".tracecmd-report.txt.gz",
+    ".tracecmd-report.txt",
+    ".trace.txt.gz",
+    ".trace.txt",
+    ".jsonl.gz",
+    ".jsonl",
+    ".txt.gz",
+    ".txt",
+    ".json",
+    ".gz",
+];
 /// Most bytes that are read of a file of facts.
 const MAX_META: u64 = 16 << 20;
 
@@ -52,6 +62,8 @@ pub struct Meta {
     pub kernel_build: Option<String>,
     /// What the kernel was started with, as far as it concerns this allocator.
     pub kernel_cmdline: Option<String>,
+    /// What emulated the machine's CPUs; `None` for a real machine's, and where nobody says.
+    pub emulation: Option<String>,
     /// What the kernel printed about the allocator when it started.
     pub boot_lines: Vec<String>,
     /// Remarks with their times.
@@ -112,6 +124,7 @@ impl Meta {
             kernel: wire.kernel,
             kernel_build: wire.kernel_build,
             kernel_cmdline: wire.kernel_cmdline,
+            emulation: wire.emulation,
             boot_lines: wire.boot_lines,
             markers: wire.markers.into_iter().map(|m| Marker { t_ns: m.t_ns, text: m.text }).collect(),
             geometry,
@@ -138,6 +151,7 @@ struct Wire {
     kernel: Option<String>,
     kernel_build: Option<String>,
     kernel_cmdline: Option<String>,
+    emulation: Option<String>,
     guest_cpus: Option<u32>,
     #[serde(default)]
     boot_lines: Vec<String>,

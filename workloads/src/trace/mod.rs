@@ -1,9 +1,10 @@
 //! Traces: what a real kernel's software IO TLB was asked, call by call, and where it put each mapping.
 //!
-//! Two forms are read, told apart by the first line that is not blank: JSON Lines (one object per call)
-//! and the text that ftrace prints for a set of probe events. Both give the same records in the same
-//! order; the text's times are in microseconds, so calls of one microsecond that JSON tells apart keep the
-//! text's order.
+//! Three forms are read. The first line that is not blank tells JSON Lines (one object per call) from a tracer's
+//! text; text with probe events is read for these, text without them for the kernel's own events `swiotlb:*` and
+//! `dma:*`, as `trace-cmd report` and, as far as it prints the same, `perf script` show them. The first two give
+//! the same records in the same order; a text's times are in microseconds, so calls of one microsecond that JSON
+//! tells apart keep the text's order.
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -11,6 +12,8 @@
 //! | `jsonl.rs`, `scalar.rs` | the JSON form: a record, one value of it |
 //! | `call.rs`, `builder.rs` | checks and bookkeeping that both forms share |
 //! | `ftrace.rs`, `probes.rs`, `calls.rs` | the text: a line, its probe events, entry joined with return |
+//! | `static_events.rs`, `static_args.rs` | the kernel's own events, their arguments |
+//! | `masks.rs` | what a recording does not hold of its devices |
 //! | `meta.rs` | facts beside a trace: kernel, pool, CPUs |
 //! | `live.rs` | which mapping each unmap and sync belongs to |
 //! | `skipped.rs` | what was left out and why |
@@ -23,11 +26,14 @@ mod error;
 mod ftrace;
 mod jsonl;
 mod live;
+mod masks;
 mod meta;
 mod probes;
 mod record;
 mod scalar;
 mod skipped;
+mod static_args;
+mod static_events;
 
 use std::path::{Path, PathBuf};
 
@@ -38,6 +44,7 @@ use builder::Builder;
 pub use device::TraceDevice;
 pub use error::TraceError;
 pub use live::{Paired, PairedAction, PairedOp, pair};
+pub use masks::{Masks, MasksError};
 pub use meta::{Geometry, Meta, meta_path};
 pub use record::{Context, DeviceId, Event, MapCall, PoolSpan, Record, SyncCall, UnmapCall};
 pub use skipped::{Count, LINES_KEPT, Reason, Skipped};
@@ -57,11 +64,13 @@ pub struct TraceOptions {
     pub allow_cut: bool,
     /// The file of facts; `None` looks for `NAME.meta.json` beside the trace.
     pub meta: Option<PathBuf>,
+    /// What is said of devices beside the recording.
+    pub masks: Masks,
 }
 
 impl Default for TraceOptions {
     fn default() -> Self {
-        Self { max_records: MAX_RECORDS, allow_cut: false, meta: None }
+        Self { max_records: MAX_RECORDS, allow_cut: false, meta: None, masks: Masks::default() }
     }
 }
 
@@ -70,8 +79,10 @@ impl Default for TraceOptions {
 pub enum SourceKind {
     /// JSON Lines; times in nanoseconds.
     Jsonl,
-    /// ftrace's text; times in microseconds.
+    /// ftrace's text of probe events; times in microseconds.
     Ftrace,
+    /// A tracer's text of the kernel's own events; times in microseconds.
+    Static,
 }
 
 /// A remark that was written into the trace while it was recorded (`trace_marker`).
@@ -117,32 +128,38 @@ struct Extras {
 }
 
 /// A reader of one of the forms, chosen by the first line that is not blank.
-enum Reader {
+enum Reader<'a> {
     Undecided,
     Jsonl,
-    Ftrace(Box<probes::ProbeReader>),
+    Text(Box<probes::ProbeReader<'a>>),
 }
 
-impl Reader {
-    fn feed(&mut self, builder: &mut Builder<'_>, bytes: &[u8], line: u64) -> Result<(), TraceError> {
+impl<'a> Reader<'a> {
+    fn feed(
+        &mut self,
+        builder: &mut Builder<'a>,
+        new: impl FnOnce() -> probes::ProbeReader<'a>,
+        bytes: &[u8],
+        line: u64,
+    ) -> Result<(), TraceError> {
         let bytes = bytes.trim_ascii();
         if bytes.is_empty() {
             return Ok(());
         }
         if matches!(self, Self::Undecided) {
-            *self = if bytes.starts_with(b"{") { Self::Jsonl } else { Self::Ftrace(Box::default()) };
+            *self = if bytes.starts_with(b"{") { Self::Jsonl } else { Self::Text(Box::new(new())) };
         }
         match self {
             Self::Undecided => Ok(()),
             Self::Jsonl => jsonl::feed(builder, bytes, line),
-            Self::Ftrace(reader) => reader.feed(builder, &String::from_utf8_lossy(bytes), line),
+            Self::Text(reader) => reader.feed(builder, &String::from_utf8_lossy(bytes), line),
         }
     }
 
-    fn finish(self, builder: &mut Builder<'_>) -> (SourceKind, Extras) {
+    fn finish(self, builder: &mut Builder<'a>) -> (SourceKind, Extras) {
         match self {
             Self::Undecided | Self::Jsonl => (SourceKind::Jsonl, Extras::default()),
-            Self::Ftrace(reader) => (SourceKind::Ftrace, reader.finish(builder)),
+            Self::Text(reader) => reader.finish(builder),
         }
     }
 }
@@ -184,7 +201,10 @@ impl Trace {
         loop {
             let line = lines.number() + 1;
             match lines.next_bytes() {
-                Ok(Some(bytes)) => reader.feed(&mut builder, bytes, line)?,
+                Ok(Some(bytes)) => {
+                    let new = || probes::ProbeReader::new(&path, options);
+                    reader.feed(&mut builder, new, bytes, line)?;
+                }
                 Ok(None) => break,
                 Err(e) if options.allow_cut && matches!(e.fault, LineFault::CutGzip) => {
                     builder.skip(Reason::CutFile, line);
@@ -200,7 +220,8 @@ impl Trace {
             let (lines, ignored) = (lines.number(), extras.ignored);
             return Err(TraceError::NoEvents { path, lines, skipped, ignored, expected });
         }
-        let (devices, records, skipped) = builder.finish();
+        let (mut devices, mut records, skipped) = builder.finish();
+        options.masks.apply(&path, &mut devices, &mut records)?;
         let geometry = Geometry::of(meta.as_ref(), extras.cpus, &records);
         let mut markers = extras.markers;
         if let (true, Some(meta)) = (markers.is_empty(), &meta) {
@@ -230,8 +251,9 @@ impl SourceKind {
             }
             Self::Ftrace => {
                 "ftrace's text of the probe events map_entry, map_ret, unmap, sync_cpu, sync_dev, \
-                 pool_alloc, pool_free"
+                 pool_alloc, pool_free, or a report of the events swiotlb:* and dma:* with bounced mappings"
             }
+            Self::Static => "a report of the events swiotlb:* and dma:* with bounced mappings",
         }
     }
 }

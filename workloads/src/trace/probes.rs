@@ -1,4 +1,5 @@
-//! The probe events in ftrace's text, as records.
+//! The probe events in ftrace's text, as records. A text without any is read for the kernel's own events
+//! (`static_events.rs`).
 //!
 //! | event | on | gives |
 //! | --- | --- | --- |
@@ -9,6 +10,8 @@
 //! | `pool_free` | `swiotlb_dyn_free` | a pool that goes |
 //! | `tracing_mark_write` | | a remark |
 
+use std::path::Path;
+
 use swiotlb_core::addr::PhysAddr;
 
 use super::builder::{self, Builder};
@@ -17,14 +20,17 @@ use super::calls::{Caller, OpenCall, OpenCalls};
 use super::ftrace::{self, Args, TextLine};
 use super::record::{DeviceId, Event, Record};
 use super::skipped::Reason;
-use super::{Extras, Marker, TraceError};
+use super::static_events::{StaticReader, is_static};
+use super::{Extras, Marker, SourceKind, TraceError, TraceOptions};
 
+/// The events that say that the text is one of probes.
+const PROBES: [&str; 5] = ["map_entry", "map_ret", "unmap", "sync_cpu", "sync_dev"];
 /// Remarks kept, and bytes kept of each.
 const MAX_MARKERS: usize = 10_000;
 const MAX_MARKER: usize = 1_000;
 
 /// Why a line gave no record: a problem to count, or the end of reading.
-enum Stop {
+pub(super) enum Stop {
     Skip(Reason),
     Fatal(TraceError),
 }
@@ -42,13 +48,19 @@ impl From<TraceError> for Stop {
 }
 
 /// Reads the text line by line.
-#[derive(Default)]
-pub(super) struct ProbeReader {
+pub(super) struct ProbeReader<'a> {
     calls: OpenCalls,
     extras: Extras,
+    /// The kernel's own events, for a text without probe events; gone once there was one of these.
+    statics: Option<(StaticReader, Builder<'a>)>,
 }
 
-impl ProbeReader {
+impl<'a> ProbeReader<'a> {
+    pub(super) fn new(path: &'a Path, options: &TraceOptions) -> Self {
+        let statics = Some((StaticReader::default(), Builder::new(path, options)));
+        Self { calls: OpenCalls::default(), extras: Extras::default(), statics }
+    }
+
     pub(super) fn feed(
         &mut self,
         builder: &mut Builder<'_>,
@@ -68,10 +80,19 @@ impl ProbeReader {
             builder.skipped.add_many(Reason::LostEvents, line, lost);
             return Ok(());
         }
+        if let Some(cpus) = ftrace::report_head(text) {
+            self.extras.cpus = self.extras.cpus.or(cpus);
+            return Ok(());
+        }
+        if text.contains("[FAILED TO PARSE]") {
+            builder.skip(Reason::FailedToParse, line);
+            return Ok(());
+        }
         let Some(parts) = ftrace::split(text) else {
             builder.skip(Reason::UnparsedLine, line);
             return Ok(());
         };
+        self.of_the_kernel(&parts, line)?;
         match self.event(builder, &parts, line) {
             Ok(()) => Ok(()),
             Err(Stop::Skip(reason)) => {
@@ -82,13 +103,42 @@ impl ProbeReader {
         }
     }
 
-    pub(super) fn finish(self, builder: &mut Builder<'_>) -> Extras {
+    /// Takes note of one of the kernel's own events.
+    fn of_the_kernel(&mut self, parts: &TextLine<'_>, line: u64) -> Result<(), TraceError> {
+        if PROBES.contains(&parts.event) {
+            self.statics = None;
+        }
+        let Some((reader, records)) = self.statics.as_mut().filter(|_| is_static(parts.event)) else {
+            return Ok(());
+        };
+        match reader.event(records, parts, line) {
+            Ok(()) => Ok(()),
+            Err(Stop::Skip(reason)) => {
+                records.skip(reason, line);
+                Ok(())
+            }
+            Err(Stop::Fatal(e)) => Err(e),
+        }
+    }
+
+    /// What was read besides records; where there was no probe event, `builder` gets the records of the kernel's
+    /// own events.
+    pub(super) fn finish(self, builder: &mut Builder<'a>) -> (SourceKind, Extras) {
         let mut lines: Vec<u64> = self.calls.into_open().map(|call| call.line).collect();
         lines.sort_unstable();
         for line in lines {
             builder.skip(Reason::EntryWithoutReturn, line);
         }
-        self.extras
+        let mut extras = self.extras;
+        let Some((mut reader, mut records)) = self.statics.filter(|(_, records)| !records.is_empty()) else {
+            return (SourceKind::Ftrace, extras);
+        };
+        reader.finish(&mut records);
+        records.skipped.merge(&builder.skipped);
+        // Of what the probes' reader passed over, what became a record is not passed over.
+        extras.ignored = extras.ignored.saturating_sub(reader.taken);
+        *builder = records;
+        (SourceKind::Static, extras)
     }
 
     fn event(&mut self, builder: &mut Builder<'_>, parts: &TextLine<'_>, line: u64) -> Result<(), Stop> {

@@ -33,6 +33,8 @@ macro_rules! reasons {
 reasons! {
     /// A line that is no event in the form that is read.
     UnparsedLine = "unparsed line", kept false;
+    /// A line that the tracer's reporter could not format.
+    FailedToParse = "line that the reporter failed to parse", kept false;
     /// An operation or probe event of an unknown name.
     UnknownOp = "unknown operation", kept false;
     /// A field that is missing, of the wrong type, or out of its range.
@@ -102,6 +104,16 @@ impl Skipped {
         entry.count = entry.count.saturating_add(n);
         if let Some(free) = entry.lines.iter_mut().find(|known| **known == 0) {
             *free = line;
+        }
+    }
+
+    /// Adds what another counted.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (reason, count) in other.iter() {
+            let lines = count.first_lines();
+            lines.iter().for_each(|line| self.add(reason, *line));
+            let more = count.count.saturating_sub(lines.len() as u64);
+            self.add_many(reason, lines.last().copied().unwrap_or(0), more);
         }
     }
 

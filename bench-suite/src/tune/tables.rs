@@ -1,0 +1,200 @@
+//! The advice's tables, and the whole of it as Markdown.
+
+use super::job::{HoldOut, Predicted, Tuned};
+use super::row::{DeviceRow, Row};
+use super::words::percent;
+use reports::markdown::{self, escape};
+use reports::table::{Column, Table, Unit, Value};
+
+impl Tuned {
+    /// All tables.
+    #[must_use]
+    pub fn tables(&self) -> Vec<Table> {
+        let mut all = vec![self.devices_table(), sweep_table(&self.tried)];
+        all.extend(self.at.iter().map(predicted_table));
+        all.extend(self.hold_out.iter().map(hold_out_table));
+        if !self.timed.is_empty() {
+            all.push(self.timed_table());
+        }
+        all
+    }
+
+    /// Everything, as Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut out = format!("## {}\n\n**{}**\n\n", escape(&self.recording.name), escape(&self.headline()));
+        let sections =
+            [("Why", self.reasons()), ("How far to trust it", self.limits()), ("Record next", self.next())];
+        for (title, sentences) in sections.into_iter().filter(|(_, sentences)| !sentences.is_empty()) {
+            out += &format!("### {title}\n\n");
+            out.extend(sentences.iter().map(|sentence| format!("- {}\n", escape(sentence))));
+            out.push('\n');
+        }
+        out += &self.tables().iter().map(markdown::render).collect::<Vec<_>>().join("\n");
+        out
+    }
+
+    fn devices_table(&self) -> Table {
+        let mut table = Table::new(
+            "Devices",
+            vec![
+                Column::text("device"),
+                number("requests"),
+                number("most in flight"),
+                number("delayed when recorded"),
+                Column::text("a failure costs"),
+                number("delayed one step smaller"),
+                Column::number("longest wait there", Unit::Time),
+            ],
+        );
+        for (i, device) in self.devices.iter().enumerate() {
+            let smaller = self.smaller_devices.get(i);
+            table.push(vec![
+                Value::Text(device.device.clone()),
+                Value::Count(device.requests),
+                Value::Count(device.in_flight as u64),
+                Value::Count(device.delayed),
+                Value::Text(device.cost.to_owned()),
+                smaller.map_or(Value::Missing, |row| Value::Count(row.delayed)),
+                smaller.map_or(Value::Missing, |row| wait(row.longest_wait_ns)),
+            ]);
+        }
+        table.notes.push(
+            "retried: what failed was asked again until it was mapped; dropped: it was not; unknown: nothing failed."
+                .to_owned(),
+        );
+        table
+    }
+
+    fn timed_table(&self) -> Table {
+        let of = self.timed.first().map_or("", |timed| timed.quantile.as_str());
+        let ns = || Unit::Named("ns".to_owned());
+        let mut table = Table::new(
+            "The best few, replayed on this machine",
+            vec![
+                Column::text("candidate"),
+                Column::number(format!("{of} of map"), ns()),
+                Column::number("from", ns()),
+                Column::number("to", ns()),
+                number("rounds"),
+                number("maps without room"),
+            ],
+        );
+        for timed in &self.timed {
+            let (low, high) = timed.interval_ns.unzip();
+            let real = |x: Option<f64>| x.map_or(Value::Missing, |x| Value::Real(x, 0));
+            table.push(vec![
+                Value::Text(timed.candidate.clone()),
+                Value::Real(timed.map_ns, 0),
+                real(low),
+                real(high),
+                Value::Count(timed.rounds as u64),
+                Value::Count(timed.maps_failed),
+            ]);
+        }
+        table.notes.push(
+            "The recorded calls in their recorded order, as recorded and not scaled; intervals that overlap set nobody apart."
+                .to_owned(),
+        );
+        table
+    }
+}
+
+fn number(name: &str) -> Column {
+    Column::number(name, Unit::None)
+}
+
+fn wait(ns: Option<u64>) -> Value {
+    ns.map_or(Value::Missing, Value::Ns)
+}
+
+fn sweep_table(rows: &[Row]) -> Table {
+    let mut table = Table::new(
+        "Candidates, in virtual time",
+        vec![
+            Column::text("candidate"),
+            Column::number("memory", Unit::Named("MiB".to_owned())),
+            number("delayed"),
+            number("never mapped"),
+            Column::number("median wait", Unit::Time),
+            Column::number("longest wait", Unit::Time),
+            number("devices hit"),
+            Column::number("high-water", Unit::Named("slots".to_owned())),
+            Column::text("spilled"),
+            number("transient"),
+            number("pools added"),
+        ],
+    );
+    for row in rows {
+        table.push(vec![
+            Value::Text(row.name()),
+            Value::Count(row.memory_bytes.div_ceil(1 << 20)),
+            Value::Count(row.delayed),
+            Value::Count(row.never),
+            wait(row.median_wait_ns),
+            wait(row.longest_wait_ns),
+            Value::Count(row.devices_hit as u64),
+            Value::Count(row.high_water),
+            Value::Text(percent(row.spilled, row.maps)),
+            Value::Count(row.transient),
+            Value::Count(row.pools_added),
+        ]);
+    }
+    table
+}
+
+fn predicted_table(predicted: &Predicted) -> Table {
+    let mut table = Table::new(
+        format!("What would have happened with {}", predicted.row.boot),
+        vec![
+            Column::text("device"),
+            number("requests"),
+            number("delayed"),
+            Column::text("share"),
+            number("never mapped"),
+            Column::number("median wait", Unit::Time),
+            Column::number("longest wait", Unit::Time),
+        ],
+    );
+    for row in &predicted.devices {
+        table.push(device_row(row));
+    }
+    table
+}
+
+fn device_row(row: &DeviceRow) -> Vec<Value> {
+    vec![
+        Value::Text(row.device.clone()),
+        Value::Count(row.requests),
+        Value::Count(row.delayed),
+        Value::Text(percent(row.delayed, row.requests)),
+        Value::Count(row.never),
+        wait(row.median_wait_ns),
+        wait(row.longest_wait_ns),
+    ]
+}
+
+fn hold_out_table(held: &HoldOut) -> Table {
+    let mut table = Table::new(
+        "Advice of the first half, judged by the second",
+        vec![
+            Column::text("advice"),
+            Column::number("wanted in the first half", Unit::Named("slots".to_owned())),
+            Column::number("wanted in the second", Unit::Named("slots".to_owned())),
+            number("requests"),
+            number("delayed"),
+            Column::number("longest wait", Unit::Time),
+            Column::text("held"),
+        ],
+    );
+    table.push(vec![
+        Value::Text(held.row.boot.clone()),
+        Value::Count(held.first_high_water),
+        Value::Count(held.second_high_water),
+        Value::Count(held.row.requests),
+        Value::Count(held.row.delayed),
+        wait(held.row.longest_wait_ns),
+        Value::Text(if held.held { "yes" } else { "no" }.to_owned()),
+    ]);
+    table
+}

@@ -1,0 +1,159 @@
+//! `swiotlb-bench tune` as an operator runs it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../workloads/data/traces").join(name)
+}
+
+fn tune(trace: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
+    command.arg("tune").arg(trace).args(args).env_clear().output().unwrap()
+}
+
+fn shown(trace: &Path, args: &[&str]) -> String {
+    let output = tune(trace, args);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && errors.is_empty(), "{args:?}: {} {errors}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(trace: &Path, args: &[&str]) -> Value {
+    serde_json::from_str(&shown(trace, &[&["--json", "--no-timing"], args].concat())).unwrap()
+}
+
+/// A trace of its own: lines of JSON.
+fn written(lines: &[String]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.jsonl");
+    std::fs::write(&path, lines.concat()).unwrap();
+    (folder, path)
+}
+
+fn call(op: &str, t_us: u64, device: &str, page: u64, size: u64) -> String {
+    let (orig, tlb) = (0x10_0000 + page * 0x1000, 0x800_0000 + page * 0x4_0000);
+    let tlb = if op == "map_fail" { Value::Null } else { format!("{tlb:#x}").into() };
+    let line = serde_json::json!({
+        "t_ns": t_us * 1000, "cpu": 0, "op": op, "dev": device, "orig": format!("{orig:#x}"), "size": size,
+        "dir": 1, "tlb": tlb, "t_ret_ns": t_us * 1000 + 1,
+    });
+    format!("{line}\n")
+}
+
+#[test]
+fn the_advice_delays_nobody_and_one_step_smaller_would() {
+    let advice = json(&data("boot_probe.jsonl.gz"), &["--hold-out"]);
+    let chosen = &advice["chosen"];
+    assert_eq!((&chosen["boot"], &chosen["delayed"]), (&"swiotlb=1024,4".into(), &0.into()));
+    assert!(advice["smaller"]["delayed"].as_u64().unwrap() > 0);
+    assert_eq!(advice["recording"]["censored"], Value::Array(Vec::new()));
+    let free = chosen["slots"].as_u64().unwrap() - chosen["high_water"].as_u64().unwrap();
+    assert!(free * 4 >= chosen["slots"].as_u64().unwrap());
+    assert!(advice["hold_out"]["row"]["boot"].as_str().unwrap().starts_with("swiotlb="));
+    let text = shown(&data("boot_probe.jsonl.gz"), &["--no-timing"]);
+    assert!(text.starts_with("boot_probe: boot with swiotlb=1024,4 (2 MiB)"), "{text}");
+    for said in ["emulated (QEMU", "in the last quarter", "One step smaller, swiotlb=512,4", "unknown"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}
+
+#[test]
+fn a_small_pool_hits_the_devices_that_it_hit_in_the_kernel() {
+    // The same load on the kernel with 1,024 slots delayed requests of these two devices, most of the second.
+    let advice = json(&data("dyn_growth.jsonl.gz"), &["--at", "1024,4"]);
+    assert_eq!(advice["chosen"]["boot"], "swiotlb=8192,4");
+    assert_eq!(advice["wanted"]["high_water"]["most"], 3120);
+    let delayed = |name: &str| {
+        let devices = advice["at"][0]["devices"].as_array().unwrap();
+        devices.iter().find(|row| row["device"] == name).unwrap()["delayed"].as_u64().unwrap()
+    };
+    assert_eq!(delayed("0000:00:03.0"), 0);
+    assert!(delayed("0000:00:02.0") > delayed("0000:00:01.0") && delayed("0000:00:01.0") > 0);
+    let same = json(&data("dyn_growth.jsonl.gz"), &["--at", "1024,4"]);
+    assert_eq!(advice, same, "the same on every run");
+}
+
+#[test]
+fn a_censored_recording_says_so_and_gets_more_room() {
+    let mut lines: Vec<String> = (0..4).map(|i| call("map", i * 100, "d", i, 262_144)).collect();
+    lines.push(call("map_fail", 500, "d", 9, 262_144));
+    lines.extend((0..4).map(|i| call("unmap", 1000 + i * 100, "d", i, 262_144)));
+    lines.push(call("map", 2000, "d", 9, 262_144));
+    lines.push(call("unmap", 3000, "d", 9, 262_144));
+    let (_folder, path) = written(&lines);
+    let advice = json(&path, &[]);
+    assert_eq!(advice["recording"]["censored"][0], "1 map calls failed");
+    // Five at once, had there been room: 640 slots, and half of the pool stays free.
+    assert_eq!(advice["wanted"]["high_water"]["most"], 640);
+    assert_eq!(advice["chosen"]["slots"], 2048);
+    assert_eq!(advice["devices"][0]["cost"], "retried");
+    let text = shown(&path, &["--no-timing"]);
+    assert!(text.contains("lower bound") && text.contains("the same load with room"), "{text}");
+}
+
+#[test]
+fn copies_are_drawn_from_a_seed_and_bounded_by_their_sum() {
+    let lines: Vec<String> = (0..60)
+        .flat_map(|i| {
+            let size = (i % 32 + 1) * 2048;
+            [call("map", i * 1000, "d", i, size), call("unmap", i * 1000 + 100, "d", i, size)]
+        })
+        .collect();
+    let (_folder, path) = written(&lines);
+    let scaled = |seed: &str| json(&path, &["--scale", "devices=4", "--seed", seed]);
+    let one = scaled("1");
+    assert_eq!((&one["wanted"]["draws"], &one["wanted"]["in_phase"]), (&50.into(), &128.into()));
+    let spread = &one["wanted"]["high_water"];
+    let at = |name: &str| spread[name].as_u64().unwrap();
+    assert!(at("least") <= at("median") && at("median") <= at("most") && at("most") <= 128);
+    assert!(at("least") < at("most"), "{spread}");
+    assert_eq!(one["drawn"][0]["draws"], 50);
+    assert_eq!(one, scaled("1"));
+    assert_ne!(one["wanted"], scaled("2")["wanted"]);
+}
+
+#[test]
+fn files_hold_the_same_advice_and_names_are_escaped() {
+    let name = "<script>|x`";
+    let (folder, path) = written(&[call("map", 0, name, 1, 4096), call("unmap", 900, name, 1, 4096)]);
+    let out = folder.path().join("out");
+    let printed = shown(&path, &["--out", out.to_str().unwrap(), "--json"]);
+    assert_eq!(std::fs::read_to_string(out.join("tune.json")).unwrap(), printed);
+    let markdown = std::fs::read_to_string(out.join("tune.md")).unwrap();
+    assert!(markdown.contains("&lt;script&gt;\\|x\\`") && !markdown.contains("<script>"), "{markdown}");
+    let figure = std::fs::read_to_string(out.join("tune.svg")).unwrap();
+    assert!(figure.contains("<svg") && figure.contains("swiotlb=512,1"));
+    let timed = serde_json::from_str::<Value>(&printed).unwrap()["timed"].clone();
+    assert_eq!(timed[0]["rounds"], 6);
+}
+
+#[test]
+fn the_kernels_own_events_will_do() {
+    let path = data("static_vblk.tracecmd-report.txt.gz");
+    let with = json(&path, &["--device", "0000:00:02.0,min_align_mask=0xfff"]);
+    let without = json(&path, &[]);
+    let wanted = |advice: &Value| advice["wanted"]["high_water"]["most"].as_u64().unwrap();
+    // With a mask, offsets in a page take slots for padding.
+    assert!(wanted(&with) > wanted(&without), "{} {}", wanted(&with), wanted(&without));
+    assert_eq!(without["recording"]["resolution_ns"], 1000);
+}
+
+#[test]
+fn mistakes_are_told() {
+    let path = data("boot_probe.jsonl.gz");
+    for (args, code, said) in [
+        (&["--scale", "devices=100"][..], 2, "write devices=N"),
+        (&["--at", "1024"], 2, "write SLOTS,AREAS"),
+        (&["--policy", "kernal"], 2, "there is no policy"),
+        (&["--device", "x,min_align_mask=5"], 2, "no mask of low bits"),
+        (&["--device", "x,min_align_mask=0xfff"], 1, "no device `x` in this trace"),
+    ] {
+        let output = tune(&path, args);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {errors}");
+        assert!(errors.contains(said), "{args:?}: {errors}");
+    }
+}

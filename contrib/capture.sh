@@ -1,0 +1,113 @@
+#!/bin/sh
+# Records what a running Linux asks of its software IO TLB, for `swiotlb-bench replay` and `tune`.
+# docs/CAPTURE.md says what each way shows and costs.
+#
+#   contrib/capture.sh [-p] [-t SECONDS] [-b KIB] [-o NAME]
+#
+#   -p  probes, too (needs a kernel with fprobe events or kprobe events, x86-64)
+#   -t  how long, in seconds (default 60)
+#   -b  ring buffer for each CPU, in KiB (default 65536)
+#   -o  writes NAME.trace.txt.gz and NAME.meta.json (default swiotlb)
+#
+# Runs as root, in an instance of its own, so that other tracing is left alone.
+set -eu
+
+probes=no seconds=60 buffer=65536 name=swiotlb
+while getopts pt:b:o: flag; do
+    case $flag in
+        p) probes=yes ;;
+        t) seconds=$OPTARG ;;
+        b) buffer=$OPTARG ;;
+        o) name=$OPTARG ;;
+        *) sed -n '2,14p' "$0" >&2; exit 2 ;;
+    esac
+done
+
+root=/sys/kernel/tracing
+debug=/sys/kernel/debug/swiotlb
+instance=$root/instances/swiotlb_capture
+die() { echo "capture.sh: $*" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || die "run it as root"
+[ -e "$root/trace" ] || mount -t tracefs none "$root" || die "no tracefs at $root"
+[ -e $root/events/swiotlb/swiotlb_bounced ] || die "this kernel has no event swiotlb_bounced (CONFIG_SWIOTLB, CONFIG_TRACING)"
+[ ! -e $instance ] || die "$instance exists: another capture runs, or one was killed (rmdir it)"
+
+release=$(uname -r)
+# The names of what is probed, and where arguments lie, differ between versions: see docs/CAPTURE.md.
+define() { echo "$1" >> $root/dynamic_events || die "the kernel refused: $1"; }
+define_probes() {
+    case $release in
+        6.1.*) die "for Linux 6.1 take the probes of docs/CAPTURE.md" ;;
+    esac
+    # offsets of dma_parms in struct device, as pahole prints them: DMA_PARMS=624 contrib/capture.sh -p
+    parms=${DMA_PARMS:-624}
+    define "f:swiotlb_kp/map_entry swiotlb_tbl_map_single dev=\$arg1:x64 devname=+0(+0(\$arg1)):string orig_addr=\$arg2:x64 mapping_size=\$arg3:u64 alloc_align_mask=\$arg4:x32 dir=\$arg5:u32 attrs=\$arg6:x64 min_align=+4(+$parms(\$arg1)):u32 seg_bound=+8(+$parms(\$arg1)):x64"
+    define "f64:swiotlb_kp/map_ret swiotlb_tbl_map_single%return tlb_addr=\$retval:x64"
+    define "f:swiotlb_kp/unmap __swiotlb_tbl_unmap_single dev=\$arg1:x64 devname=+0(+0(\$arg1)):string tlb_addr=\$arg2:x64 mapping_size=\$arg3:u64 dir=\$arg4:u32 attrs=\$arg5:x64"
+    define "f:swiotlb_kp/sync_dev __swiotlb_sync_single_for_device dev=\$arg1:x64 devname=+0(+0(\$arg1)):string tlb_addr=\$arg2:x64 size=\$arg3:u64 dir=\$arg4:u32"
+    define "f:swiotlb_kp/sync_cpu __swiotlb_sync_single_for_cpu dev=\$arg1:x64 devname=+0(+0(\$arg1)):string tlb_addr=\$arg2:x64 size=\$arg3:u64 dir=\$arg4:u32"
+}
+undefine_probes() {
+    for event in map_entry map_ret unmap sync_dev sync_cpu; do
+        echo "-:swiotlb_kp/$event" >> $root/dynamic_events 2>/dev/null || true
+    done
+}
+clean() {
+    if [ -d $instance ]; then
+        echo 0 > $instance/tracing_on
+        echo 0 > $instance/events/enable
+        rmdir $instance
+    fi
+    if [ $probes = yes ]; then undefine_probes; fi
+}
+trap clean EXIT
+trap 'exit 1' INT TERM
+
+if [ $probes = yes ]; then define_probes; fi
+mkdir $instance
+echo 0 > $instance/tracing_on
+echo mono > $instance/trace_clock
+echo "$buffer" > $instance/buffer_size_kb
+echo 1 > $instance/events/swiotlb/enable
+if [ $probes = yes ]; then
+    echo 1 > $instance/events/swiotlb_kp/enable
+elif [ -d $instance/events/dma ]; then
+    echo 1 > $instance/events/dma/enable
+else
+    die "this kernel has no events dma:* (they came with 6.12): use -p"
+fi
+
+echo 1 > $instance/tracing_on
+echo "recording for $seconds s" >&2
+sleep "$seconds"
+echo 0 > $instance/tracing_on
+gzip -c < $instance/trace > "$name.trace.txt.gz"
+
+lost=0
+for stats in $instance/per_cpu/cpu*/stats; do
+    for n in $(sed -n 's/^\(overrun\|dropped events\|commit overrun\): //p' "$stats"); do lost=$((lost + n)); done
+done
+text() { sed 's/[\\"]/\\&/g' | tr -d '\n'; }
+counter() { cat $debug/"$1" 2>/dev/null || echo 0; }
+areas=$(dmesg 2>/dev/null | sed -n 's/.*software IO TLB: area num \([0-9]*\).*/\1/p' | head -1)
+start=$(dmesg 2>/dev/null | sed -n 's/.*software IO TLB: mapped \[mem \(0x[0-9a-f]*\)-.*/\1/p' | head -1)
+pool=
+add() { pool="$pool${pool:+, }\"$1\": $2"; }
+slots=$(counter io_tlb_nslabs)
+if [ "$slots" -gt 0 ]; then add nslabs_initial "$slots"; fi
+if [ -n "$areas" ]; then add nareas "$areas"; fi
+if [ -n "$start" ]; then add start "\"$start\""; fi
+grows=
+if [ -e $debug/io_tlb_transient_nslabs ]; then grows=', "io_tlb_transient_nslabs": "0"'; fi
+cat > "$name.meta.json" <<META
+{
+ "name": "$(basename "$name" | text)",
+ "kernel": "$(echo "$release" | text)",
+ "kernel_cmdline": "$(tr ' ' '\n' < /proc/cmdline | grep '^swiotlb=' | text)",
+ "guest_cpus": $(getconf _NPROCESSORS_ONLN),
+ "io_tlb_debugfs": {"after": {"io_tlb_nslabs": "$(counter io_tlb_nslabs)", "io_tlb_used_hiwater": "$(counter io_tlb_used_hiwater)"$grows}},
+ "pool": {$pool}
+}
+META
+echo "$name.trace.txt.gz, $name.meta.json; events lost: $lost" >&2
+[ "$lost" = 0 ] || die "$lost events were lost: record again with a larger -b, or for a shorter time"
