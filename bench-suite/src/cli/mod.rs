@@ -32,6 +32,7 @@ mod report;
 mod search;
 mod session;
 mod sides;
+mod stages;
 mod tune;
 mod verify;
 

@@ -2,15 +2,11 @@
 
 use super::out::say;
 use super::session::stop_flag;
+use super::stages::commands;
 use super::{Exit, Failure, complain};
-use crate::cell::REVISION;
 use crate::nightly::ledger::{Ended, Ledger};
 use crate::nightly::stage::{Meaning, Name};
-use reports::fingerprint;
-use reports::history::History;
-use reports::machine::Machine;
 use reports::table::{Column, Table, Unit, Value};
-use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -27,29 +23,29 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct Args {
     /// Suites to measure, as `measure` takes them.
     #[arg(value_name = "SUITE", default_values_t = ["quick".to_owned()])]
-    suites: Vec<String>,
+    pub(super) suites: Vec<String>,
     /// The gate: its cells and metrics. Its sides are the baseline and this program's revision.
     #[arg(long, value_name = "GATE.toml", env = "SWIOTLB_BENCH_GATE")]
-    gate: Option<PathBuf>,
+    pub(super) gate: Option<PathBuf>,
     /// What the gate holds this program against: a side, as `ab` takes it. Without it, the revision of the history's
     /// last accepted run on this machine.
     #[arg(long, value_name = "SIDE", env = "SWIOTLB_BENCH_BASELINE")]
-    baseline: Option<String>,
+    pub(super) baseline: Option<String>,
     /// The history's folder.
     #[arg(long, value_name = "DIR", default_value = "history", env = "SWIOTLB_BENCH_HISTORY")]
-    history: PathBuf,
+    pub(super) history: PathBuf,
     /// The night's folder.
     #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_OUT")]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     /// Go on with the night in --out.
     #[arg(long, env = "SWIOTLB_BENCH_RESUME", value_parser = super::switch())]
     resume: bool,
     /// Fewer cells and launches of the suites: for a first try.
     #[arg(long, env = "SWIOTLB_BENCH_QUICK", value_parser = super::switch())]
-    quick: bool,
+    pub(super) quick: bool,
     /// A machine that is not fit, or a host that is not steady, ends the night with exit code 6.
     #[arg(long, env = "SWIOTLB_BENCH_STRICT", value_parser = super::switch())]
-    strict: bool,
+    pub(super) strict: bool,
     /// The summary of a GitHub workflow's step: the night's is added at its end.
     #[arg(long, value_name = "FILE", env = "GITHUB_STEP_SUMMARY", hide = true)]
     step_summary: Option<PathBuf>,
@@ -98,95 +94,6 @@ fn kept_out(night: &Ledger, name: Name) -> Option<String> {
     };
     let stage = [Name::Gate, Name::Suites].into_iter().find(bad).filter(|_| name == Name::History)?;
     Some(format!("see the stage {}; once it is accepted, this command adds the night", stage.word()))
-}
-
-/// Each stage's command line, and why stages are left out.
-type Decided = (BTreeMap<Name, Vec<String>>, Vec<(Name, String)>);
-
-fn commands(args: &Args) -> Result<Decided, Failure> {
-    let place = |name: Name| args.out.join(name.word()).display().to_string();
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let mut doctor = words(&["doctor"]);
-    doctor.extend(args.strict.then(|| "--strict".to_owned()));
-    let control =
-        words(&["measure", "control", "--launches", "5", "--strict", "--out", &place(Name::Control)]);
-    let mut suites = words(&["measure"]);
-    suites.extend(args.suites.iter().cloned());
-    suites.extend(args.quick.then(|| "--quick".to_owned()));
-    suites.extend(words(&["--out", &place(Name::Suites)]));
-    let history =
-        words(&["history", "add", &place(Name::Suites), "--history", &args.history.display().to_string()]);
-    let mut all = BTreeMap::from([
-        (Name::Doctor, doctor),
-        (Name::Control, control),
-        (Name::Suites, suites),
-        (Name::History, history),
-    ]);
-    let mut left_out = Vec::new();
-    match gate(args)? {
-        Ok(command) => drop(all.insert(Name::Gate, command)),
-        Err(why) => left_out.push((Name::Gate, why)),
-    }
-    Ok((all, left_out))
-}
-
-/// The gate's command line, or why there is none.
-fn gate(args: &Args) -> Result<Result<Vec<String>, String>, Failure> {
-    let Some(gate) = &args.gate else { return Ok(Err("no --gate was given".to_owned())) };
-    let baseline = match baseline(args)? {
-        Ok(side) => side,
-        Err(why) => return Ok(Err(why)),
-    };
-    let path = |name: &str| args.out.join(name).display().to_string();
-    let mut command = vec!["gate".to_owned(), gate.display().to_string()];
-    for (flag, value) in [
-        ("--a", baseline),
-        ("--b", this_build()?),
-        ("--junit", path("gate.xml")),
-        ("--out", path(Name::Gate.word())),
-    ] {
-        command.extend([flag.to_owned(), value]);
-    }
-    command.extend(args.strict.then(|| "--strict".to_owned()));
-    Ok(Ok(command))
-}
-
-/// This program as a side: its revision, which is built in several layouts as the baseline is; where it is of no
-/// revision, the program alone.
-fn this_build() -> Result<String, Failure> {
-    if is_commit(REVISION) {
-        return Ok(format!("rev:{REVISION}"));
-    }
-    let this =
-        std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
-    Ok(format!("build:{}", this.display()))
-}
-
-/// Whether a revision names a commit, and nothing that was changed since.
-fn is_commit(revision: &str) -> bool {
-    !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// The side that the gate holds this program against, or why there is none.
-fn baseline(args: &Args) -> Result<Result<String, String>, Failure> {
-    if let Some(side) = &args.baseline {
-        return Ok(Ok(side.clone()));
-    }
-    let none =
-        || Err("the history has no accepted run on this machine: this night becomes the first".to_owned());
-    if !args.history.exists() {
-        return Ok(none());
-    }
-    let history = History::open(&args.history).map_err(Failure::error)?;
-    let found = history.baseline(&fingerprint::of(&Machine::read()), &[]).map_err(Failure::error)?;
-    let Some(revision) = found.map(|baseline| baseline.run.revision) else { return Ok(none()) };
-    Ok(if is_commit(&revision) {
-        Ok(format!("rev:{revision}"))
-    } else {
-        Err(format!(
-            "the last accepted run is of the revision `{revision}`, which cannot be built again: give --baseline"
-        ))
-    })
 }
 
 /// Runs one stage. What it prints goes into `NAME.txt`, what it complains of to this program's standard error.
@@ -325,6 +232,7 @@ fn summary(night: &Ledger, strict: bool) -> (Table, Meaning) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     fn night(ends: [Option<i32>; 5]) -> Ledger {
         let folder = tempfile::tempdir().expect("a folder");
