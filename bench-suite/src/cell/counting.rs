@@ -32,7 +32,7 @@ pub fn run(spec: &CellSpec) -> Result<CellOutcome, CellError> {
     Ok(outcome)
 }
 
-/// Prepares a cell's state and runs so many batches of its operations in [`counted_batches`], which a tool that counts
+/// Prepares a cell's state and runs so many batches of its operations in `counted_batches`, which a tool that counts
 /// instructions looks into; nothing else. How many operations a batch has.
 ///
 /// # Errors
@@ -51,7 +51,7 @@ pub fn bare(spec: &CellSpec, batches: usize) -> Result<u64, CellError> {
     Ok(ops)
 }
 
-/// The name of [`counted_batches`], as far as a program's symbols have it.
+/// The name of `counted_batches`, as far as a program's symbols have it.
 pub const COUNTED: &str = "counted_batches";
 
 /// Runs batches. Never inlined: it is found by its name ([`COUNTED`]). What comes before it may take any time, as

@@ -1,7 +1,7 @@
 //! A gate: declared cells, each with the metrics that it is held to, and one exit code.
 //!
 //! A [`check`] is one metric of one pair of cells, and how far it is trusted: step counters exactly, instructions and
-//! memory nearly, paired time by the judge's word, anything else as advice. [`file`] reads what is declared, [`plan`]
+//! memory nearly, paired time by the judge's word, anything else as advice. [`mod@file`] reads what is declared, [`plan`]
 //! says in which order it runs, [`launch`] runs what counts, [`finding`] holds records against it, and [`shown`] and
 //! [`cases`] tell what came of it.
 //!
