@@ -9,7 +9,7 @@ use crate::hot::Loop;
 use crate::pages::OnHost;
 use crate::replay::{self, ReplayError, ReplayJob, Replayable, Replayed, Timings};
 use crate::run::{Outcome, RunError, Settings, hot_loop, real};
-use crate::scenario::{self, Prepared, Scenario, ScenarioError};
+use crate::scenario::{self, AboutMemory, Plain, Prepared, Scenario, ScenarioError, States};
 use crate::subject::{self, Build};
 use core::marker::PhantomData;
 use reports::record::PolicyName;
@@ -96,10 +96,10 @@ impl Entry {
     }
 }
 
-/// Policy `P` of ours; what runs is `R`, compiled for every kind of run.
-struct Compiled<P, R>(PhantomData<fn() -> (P, R)>);
+/// Policy `P` of ours; what runs is `R`, compiled for every kind of run and for the prepared states `S`.
+struct Compiled<P, R, S>(PhantomData<fn() -> (P, R, S)>);
 
-impl<P: With, R: With + Replayable> Runs for Compiled<P, R> {
+impl<P: With, R: With + Replayable, S: States> Runs for Compiled<P, R, S> {
     fn policy_name(&self) -> PolicyName {
         let axes = axes::<P>().map(|(axis, name)| (axis.to_owned(), name.to_owned()));
         PolicyName { label: label::<P>(), axes: axes.into() }
@@ -118,7 +118,7 @@ impl<P: With, R: With + Replayable> Runs for Compiled<P, R> {
     }
 
     fn prepare(&self, scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
-        scenario::prepare::<R>(scenario)
+        S::prepare::<R>(scenario)
     }
 
     fn loops(&self) -> Vec<Loop> {
@@ -134,24 +134,38 @@ type Timed<P> = <OnHost<P> as With>::Probe<()>;
 /// The entry of policy `P`, compiled for every kind of run.
 #[cfg(not(test))]
 const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
-    run_as::<P, P>(name, changes)
+    run_as::<P, P, Plain>(name, changes)
+}
+
+/// The same for a policy about memory: compiled for encrypted memory too.
+#[cfg(not(test))]
+const fn memory<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
+    run_as::<P, P, AboutMemory>(name, changes)
 }
 
 /// The same for this crate's unit tests, which would compile the whole registry a second time: every name runs as the
 /// kernel's policy. The tests in `tests/` run each.
 #[cfg(test)]
 const fn entry<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
-    run_as::<P, Kernel>(name, changes)
+    run_as::<P, Kernel, Plain>(name, changes)
+}
+
+#[cfg(test)]
+const fn memory<P: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
+    run_as::<P, Kernel, AboutMemory>(name, changes)
 }
 
 /// An entry that says `P` and runs `R`.
-const fn run_as<P: With, R: With + Replayable>(name: &'static str, changes: &'static str) -> Entry {
+const fn run_as<P: With, R: With + Replayable, S: States>(
+    name: &'static str,
+    changes: &'static str,
+) -> Entry {
     Entry {
         name,
         changes,
         reproduces: reproduces::<P>(),
         build: subject::build::<R>(),
-        runs: &Compiled::<P, R>(PhantomData),
+        runs: &Compiled::<P, R, S>(PhantomData),
     }
 }
 
@@ -175,7 +189,7 @@ type Apart<P> = <P as With>::Stats<Sharded>;
 type Free<S> = Apart<<Area<LockFree<FirstSlot, S>> as With>::Publish<ReleaseFence>>;
 
 /// Linux 6.12.
-pub const KERNEL: Entry = entry::<Kernel>("kernel", "Linux 6.12, in decisions and in data layout");
+pub const KERNEL: Entry = memory::<Kernel>("kernel", "Linux 6.12, in decisions and in data layout");
 /// The kernel's, with a ticket lock.
 pub const LOCK_TICKET: Entry = entry::<Lock<Ticket>>("lock-ticket", "ticket lock per area");
 /// The kernel's, with std's mutex.
@@ -190,7 +204,7 @@ pub const LOOKUP_SORTED: Entry = entry::<Lookup<SortedArray>>("lookup-sorted", "
 /// Every named policy, `kernel` first.
 pub static ALL: &[Entry] = &[
     KERNEL,
-    entry::<Fast>("fast", "bitmap with a summary of runs, one word per mapping; the kernel's placement"),
+    memory::<Fast>("fast", "bitmap with a summary of runs, one word per mapping; the kernel's placement"),
     entry::<Warm>("warm", "slots freed last are given out first, one word per mapping"),
     entry::<Lock<TestAndSet>>("lock-tas", "test-and-set lock per area"),
     entry::<Lock<Backoff>>("lock-ttas", "test-and-test-and-set lock with backoff per area"),
@@ -235,17 +249,17 @@ pub static ALL: &[Entry] = &[
         "publish-no-flag",
         "lookups do not ask whether the device ever bounced",
     ),
-    entry::<Reclaim<Quiescent>>("reclaim-quiescent", "quiescent states instead of epochs"),
-    entry::<Reclaim<RefCounted>>("reclaim-ref-count", "readers counted instead of epochs"),
-    entry::<Reclaim<RwLocked>>("reclaim-rwlock", "a reader-writer lock instead of epochs"),
-    entry::<Reclaim<Leak>>("reclaim-leak", "nothing is freed: what reclamation costs at most"),
-    entry::<Pages<Atomic>>("pages-atomic", "transient pools from the atomic pool, blocks when it is empty"),
-    entry::<Pages<System>>("pages-system", "pools from the process's allocator"),
-    entry::<Pages<Mapping>>("pages-mmap", "a mapping of its own for each pool"),
-    entry::<Pages<Cached>>("pages-cached", "memory of freed pools is kept ready, decrypted and warm"),
-    entry::<Delay<1>>("reclaim-1ms", "memory returns in batches, at ticks of 1 ms"),
-    entry::<Delay<10>>("reclaim-10ms", "memory returns in batches, at ticks of 10 ms"),
-    entry::<Delay<50>>("reclaim-50ms", "memory returns in batches, at ticks of 50 ms"),
+    memory::<Reclaim<Quiescent>>("reclaim-quiescent", "quiescent states instead of epochs"),
+    memory::<Reclaim<RefCounted>>("reclaim-ref-count", "readers counted instead of epochs"),
+    memory::<Reclaim<RwLocked>>("reclaim-rwlock", "a reader-writer lock instead of epochs"),
+    memory::<Reclaim<Leak>>("reclaim-leak", "nothing is freed: what reclamation costs at most"),
+    memory::<Pages<Atomic>>("pages-atomic", "transient pools from the atomic pool, blocks when it is empty"),
+    memory::<Pages<System>>("pages-system", "pools from the process's allocator"),
+    memory::<Pages<Mapping>>("pages-mmap", "a mapping of its own for each pool"),
+    memory::<Pages<Cached>>("pages-cached", "memory of freed pools is kept ready, decrypted and warm"),
+    memory::<Delay<1>>("reclaim-1ms", "memory returns in batches, at ticks of 1 ms"),
+    memory::<Delay<10>>("reclaim-10ms", "memory returns in batches, at ticks of 10 ms"),
+    memory::<Delay<50>>("reclaim-50ms", "memory returns in batches, at ticks of 50 ms"),
     entry::<<Kernel as With>::Stats<Sharded>>("stats-sharded", "a line of counters per caller"),
     entry::<<Area<Metered<<Kernel as Policy>::Area>> as With>::Stats<ByArea>>(
         "stats-by-area",

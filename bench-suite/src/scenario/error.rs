@@ -57,6 +57,12 @@ pub enum ScenarioError {
         /// What it would have to be able to.
         what: &'static str,
     },
+    /// The policy is compiled without the state.
+    #[error(
+        "this policy is compiled for plain memory alone: cells with `decrypt`, and the break-even, want `kernel`, `fast`, \
+         `pages-...` or `reclaim-...`"
+    )]
+    NotCompiled,
     /// A thread ended by a panic.
     #[error("a measuring thread panicked")]
     ThreadPanicked,

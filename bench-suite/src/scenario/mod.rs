@@ -104,19 +104,45 @@ pub trait Prepared {
 /// `P` without copying, on the machine of all scenarios.
 type Bookkeeping<P> = OnHost<<P as With>::Bounce<NoCopy>>;
 
-/// Prepares `scenario` for `P`.
-///
-/// # Errors
-/// [`ScenarioError`] if the state cannot be built.
-pub fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
-    match scenario {
-        Scenario::Index { pools } => boxed(index::State::<Bookkeeping<P>>::new(*pools)),
-        Scenario::Churn(cell) if cell.encrypted => boxed(encrypted::churn::<Bookkeeping<P>>(cell)?),
-        Scenario::Fallback(cell) if cell.encrypts() => boxed(encrypted::State::<P>::new(cell)?),
-        Scenario::Fallback(cell) if cell.part == FallbackPart::BreakEven => {
-            boxed(break_even::State::<P>::new(cell)?)
+/// Which states a policy is compiled for: the allocator is compiled anew for each decryption model and each page source
+/// that stands beside its own, and most policies are not about memory.
+pub trait States: 'static {
+    /// Prepares `scenario` for `P`.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] if the state cannot be built, or is not compiled.
+    fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError>;
+}
+
+/// The states of plain memory from the policy's own source.
+pub struct Plain;
+
+/// These, those of encrypted memory, and the break-even of sources.
+pub struct AboutMemory;
+
+impl States for Plain {
+    fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
+        match scenario {
+            Scenario::Index { pools } => boxed(index::State::<Bookkeeping<P>>::new(*pools)),
+            Scenario::Churn(cell) if cell.encrypted => Err(ScenarioError::NotCompiled),
+            Scenario::Fallback(cell) if cell.encrypts() || cell.part == FallbackPart::BreakEven => {
+                Err(ScenarioError::NotCompiled)
+            }
+            _ => prepare_on(&early::<OnHost<P>>, &early::<Bookkeeping<P>>, scenario),
         }
-        _ => prepare_on(&early::<OnHost<P>>, &early::<Bookkeeping<P>>, scenario),
+    }
+}
+
+impl States for AboutMemory {
+    fn prepare<P: With>(scenario: &Scenario) -> Result<Box<dyn Prepared>, ScenarioError> {
+        match scenario {
+            Scenario::Churn(cell) if cell.encrypted => boxed(encrypted::churn::<Bookkeeping<P>>(cell)?),
+            Scenario::Fallback(cell) if cell.encrypts() => boxed(encrypted::State::<P>::new(cell)?),
+            Scenario::Fallback(cell) if cell.part == FallbackPart::BreakEven => {
+                boxed(break_even::State::<P>::new(cell)?)
+            }
+            _ => Plain::prepare::<P>(scenario),
+        }
     }
 }
 
@@ -141,6 +167,7 @@ pub(crate) fn prepare_on<W: Mem, B: Mem>(
         Scenario::SharedWord => boxed(two_threads::State::shared_word()?),
         Scenario::FindPool(cell) => boxed(find_pool::State::new(bare, cell)?),
         Scenario::Index { .. } => Err(ScenarioError::Unable { what: "an index of pools that stands alone" }),
+        Scenario::Churn(cell) if cell.encrypted => Err(ScenarioError::Unable { what: "encrypted memory" }),
         Scenario::Churn(cell) => boxed(churn::State::new(bare, cell)?),
         Scenario::Floor(floor) => boxed(floor::State::new(*floor)),
         Scenario::Fallback(cell) => boxed(fallback::State::new(whole, bare, cell)?),

@@ -20,7 +20,8 @@ fn batches(state: &mut dyn Prepared, batches: usize, ops: u64) -> Result<usize, 
 #[test]
 fn every_cell_runs_for_the_kernel_s_policy() {
     for cell in cells::all() {
-        match prepare::<Kernel>(&cell.scenario).and_then(|mut state| batches(&mut *state, 2, 70)) {
+        match AboutMemory::prepare::<Kernel>(&cell.scenario).and_then(|mut state| batches(&mut *state, 2, 70))
+        {
             Ok(_) => {}
             Err(ScenarioError::TooFewCores { .. }) => {}
             Err(error) => panic!("{}: {error}", cell.name),
@@ -36,11 +37,11 @@ fn fallbacks_and_rival_lookups_run() {
         if part == FallbackPart::Decryption {
             cell.platform = Platform::Attribute;
         }
-        let state = prepare::<Kernel>(&Scenario::Fallback(cell));
+        let state = AboutMemory::prepare::<Kernel>(&Scenario::Fallback(cell));
         assert!(state.and_then(|mut state| batches(&mut *state, 2, 70)).is_ok());
     }
     let lookup = FindPool { pools: 16, address: Address::Random, section: Section::PerBatch };
-    let state = prepare::<<Kernel as With>::Lookup<SortedArray>>(&Scenario::FindPool(lookup));
+    let state = AboutMemory::prepare::<<Kernel as With>::Lookup<SortedArray>>(&Scenario::FindPool(lookup));
     assert!(state.and_then(|mut state| batches(&mut *state, 2, 70)).is_ok());
 }
 
@@ -51,7 +52,7 @@ fn fallbacks_run_with_every_source_in_every_storm_and_on_every_platform() {
         for (storm, word) in Storm::ALL {
             for platform in [Platform::Plain, cost, Platform::Attribute] {
                 let cell = Fallback { storm, platform, ..Fallback::new(3, FallbackPart::RoundTrip) };
-                let state = prepare::<P>(&Scenario::Fallback(cell));
+                let state = AboutMemory::prepare::<P>(&Scenario::Fallback(cell));
                 let ran = state.and_then(|mut state| batches(&mut *state, 2, 300));
                 assert!(ran.is_ok(), "{name}, {word}, {platform:?}: {ran:?}");
             }
@@ -67,7 +68,7 @@ fn fallbacks_run_with_every_source_in_every_storm_and_on_every_platform() {
 #[test]
 fn a_break_even_is_told_with_what_it_follows_from() -> Result<(), ScenarioError> {
     let cell = Scenario::Fallback(Fallback::new(4, FallbackPart::BreakEven));
-    let mut state = prepare::<<Kernel as With>::Pages<PagesFrom<Cached>>>(&cell)?;
+    let mut state = AboutMemory::prepare::<<Kernel as With>::Pages<PagesFrom<Cached>>>(&cell)?;
     batches(&mut *state, 2, 70)?;
     let more = state.more();
     let metric = |name| more.iter().find(|(known, _)| *known == name).map_or(f64::NAN, |(_, number)| *number);
@@ -82,7 +83,7 @@ fn lookups_find_their_pools_while_others_come_and_go() -> Result<(), ScenarioErr
         for pairs_per_s in [0, 1_000_000] {
             let churn =
                 Scenario::Churn(Churn { pools: 8, address, pairs_per_s, encrypted: false, stalled: false });
-            let mut state = match prepare::<Kernel>(&churn) {
+            let mut state = match AboutMemory::prepare::<Kernel>(&churn) {
                 Err(ScenarioError::TooFewCores { .. }) => continue,
                 prepared => prepared?,
             };
@@ -97,7 +98,7 @@ fn lookups_find_their_pools_while_others_come_and_go() -> Result<(), ScenarioErr
 fn a_device_that_never_bounced_is_told_so_without_a_search() -> Result<(), ScenarioError> {
     let visited = |address| -> Result<_, ScenarioError> {
         let cell = Scenario::FindPool(FindPool { pools: 64, address, section: Section::PerBatch });
-        assert_eq!(batches(&mut *prepare::<Kernel>(&cell)?, 2, 70)?, 2);
+        assert_eq!(batches(&mut *AboutMemory::prepare::<Kernel>(&cell)?, 2, 70)?, 2);
         let counted = count_steps(subject::build::<Kernel>(), &cell)?;
         Ok(counted.map(|(counts, ops)| (counts.lookups / ops, counts.pools_visited / ops)))
     };
@@ -109,7 +110,7 @@ fn a_device_that_never_bounced_is_told_so_without_a_search() -> Result<(), Scena
 #[test]
 fn a_search_that_should_fail_and_does_not_gives_no_number() {
     let cell = SlotSearch { nslabs: NSLABS, occupancy: Occupancy::Empty, slots: 1, copy: false, fails: true };
-    let state = prepare::<Kernel>(&Scenario::SlotSearch(cell));
+    let state = AboutMemory::prepare::<Kernel>(&Scenario::SlotSearch(cell));
     let run = state.and_then(|mut state| batches(&mut *state, 1, 10));
     assert!(matches!(run, Err(ScenarioError::Unverified { wrong: 10, ops: 10 })));
 }
