@@ -12,7 +12,7 @@ use super::sides::{Asked, plan, side};
 use super::{Exit, Failure, complain};
 use crate::measure::calibrations::Wanted;
 use crate::measure::comparison::{Comparison, rules};
-use crate::measure::folder::Folder;
+use crate::measure::folder::{Folder, FolderError, is_the_same};
 use crate::measure::plan::RunPlan;
 use crate::measure::{fit, judged, shipped};
 use reports::compare::effect::from_percent;
@@ -105,11 +105,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let path = args.place.folder(&format!("ab-{}-{}", in_a_name(&args.a), in_a_name(&args.b)));
     let plan = args.building.built(plan, &args.place)?;
-    let folder = if args.place.resume {
-        Folder::resume(&path, |found| unquoted(found) == unquoted(&plan))
-    } else {
-        Folder::begin(&path, plan)
-    };
+    let folder = if args.place.resume { resumed(&path, &plan) } else { Folder::begin(&path, plan) };
     go(args, &path, folder.map_err(Failure::error)?)
 }
 
@@ -128,9 +124,16 @@ fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
     Ok(RunPlan { remarks: vec![source], ..plan })
 }
 
+/// The run in `path`, if it is that of `plan`.
+pub(super) fn resumed(path: &Path, plan: &RunPlan) -> Result<Folder, FolderError> {
+    let (found, _) = Folder::look(path)?;
+    is_the_same(path, &unquoted(&found), &unquoted(plan))?;
+    Folder::resume(path, |_| true)
+}
+
 /// The plan without what was quoted when it was made: a run is judged by what was known when it began, whatever
 /// was learned since.
-pub(super) fn unquoted(plan: &RunPlan) -> RunPlan {
+fn unquoted(plan: &RunPlan) -> RunPlan {
     let mut plan = RunPlan { remarks: Vec::new(), ..plan.clone() };
     if let Some(comparison) = &mut plan.comparison {
         comparison.calibration = None;

@@ -1,6 +1,6 @@
 //! `swiotlb-bench gate GATE.toml`: declared cells, each held to declared metrics; one exit code.
 
-use super::ab::{fits, in_a_name, unquoted};
+use super::ab::{fits, in_a_name, resumed};
 use super::building::Building;
 use super::held::{Gate, refused, warn};
 use super::judging::{is_violated, remarks, tell};
@@ -95,11 +95,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let stem = args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let path = args.place.folder(&format!("gate-{}", in_a_name(&stem)));
     let plan = args.building.built(plan, &args.place)?;
-    let folder = if args.place.resume {
-        Folder::resume(&path, |found| unquoted(found) == unquoted(&plan))
-    } else {
-        Folder::begin(&path, plan)
-    };
+    let folder = if args.place.resume { resumed(&path, &plan) } else { Folder::begin(&path, plan) };
     go(args, &path, folder.map_err(Failure::error)?)
 }
 
