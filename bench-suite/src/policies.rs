@@ -97,7 +97,7 @@ impl Entry {
 }
 
 /// Policy `P` of ours; what runs is `R`, compiled for every kind of run and for the prepared states `S`.
-struct Compiled<P, R, S>(PhantomData<fn() -> (P, R, S)>);
+struct Compiled<P, R, S>(PhantomData<fn(P, R, S)>);
 
 impl<P: With, R: With + Replayable, S: States> Runs for Compiled<P, R, S> {
     fn policy_name(&self) -> PolicyName {
