@@ -1,11 +1,10 @@
 //! Transient pools: made when there is no room, unlinked at unmap, freed after a grace period.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::lifetime::{fill, lives_from_map_to_grace_period, readers_survive_a_storm};
-use common::violation::settle;
-use common::{Testable, blocks, counted, device, map, mem, memory_is_back, memory_out, orig, unmap, used};
+use crate::common::lifetime::{fill, lives_from_map_to_grace_period, readers_survive_a_storm};
+use crate::common::violation::settle;
+use crate::common::{
+    Testable, blocks, counted, device, map, mem, memory_is_back, memory_out, orig, unmap, used,
+};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use swiotlb_core::addr::PhysAddr;
@@ -86,7 +85,7 @@ fn is_found_by_whoever_gets_the_address<P: Testable>() {
     settle(memory_is_back(&mem, 0));
 }
 
-for_every_policy! {
+crate::for_every_policy! {
     a_transient_pool_lives_from_map_to_grace_period => lives_from_map_to_grace_period;
     a_transient_pool_that_fails_leaves_nothing => failing_leaves_nothing;
     a_device_frees_its_transient_pools => a_device_that_goes_frees_what_it_left;
@@ -96,7 +95,7 @@ for_every_policy! {
 
 #[test]
 fn retired_pools_are_freed_in_order_of_retirement() {
-    type P = common::Tested<swiotlb_core::policy::Kernel>;
+    type P = crate::common::Tested<swiotlb_core::policy::Kernel>;
     let mem = mem::<P>(128, 1, true);
     let dev = device(&mem);
     fill(&mem, &dev);

@@ -1,9 +1,6 @@
 //! Growth: asked for once, done later, never undone.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::{Testable, blocks, device, map, mem, unmap};
+use crate::common::{Testable, blocks, device, map, mem, unmap};
 use std::thread;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::grow::{Grown, Worker};
@@ -57,7 +54,7 @@ fn halves_while_memory_is_short<P: Testable>() {
     assert_eq!(mem.stats().nslabs, 4096 + 1024);
 }
 
-for_every_policy! {
+crate::for_every_policy! {
     the_worker_adds_one_pool_per_request => stepped_by_hand;
     growth_halves_down_to_its_least_size => halves_while_memory_is_short;
 }
@@ -65,7 +62,7 @@ for_every_policy! {
 /// The background worker: pools are added while threads map, and every address stays known.
 #[test]
 fn the_worker_thread_grows_while_others_map() {
-    type P = common::Tested<swiotlb_core::policy::Kernel>;
+    type P = crate::common::Tested<swiotlb_core::policy::Kernel>;
     let mem = mem::<P>(512, 2, true);
     let dev = device(&mem);
     let worker = Worker::start(&mem).unwrap();
@@ -94,7 +91,7 @@ fn the_worker_thread_grows_while_others_map() {
 
 #[test]
 fn a_worker_can_be_started_again() {
-    type P = common::Tested<swiotlb_core::policy::Kernel>;
+    type P = crate::common::Tested<swiotlb_core::policy::Kernel>;
     let mem = mem::<P>(128, 1, true);
     for _ in 0..3 {
         drop(Worker::start(&mem).unwrap());

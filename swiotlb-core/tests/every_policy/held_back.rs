@@ -1,9 +1,6 @@
 //! Memory held back: by a reader that stalls, and by a reclaimer whose memory comes back at ticks only.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::{POOL, Testable, Tested, device, map, mem, orig, unmap};
+use crate::common::{POOL, Testable, Tested, device, map, mem, orig, unmap};
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::Geometry;

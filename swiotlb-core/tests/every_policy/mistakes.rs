@@ -1,9 +1,6 @@
 //! A caller's mistakes: each is a typed error, and nothing else changes.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::{Testable, device, map, mem, orig, unmap};
+use crate::common::{Testable, device, map, mem, orig, unmap};
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
 use swiotlb_core::error::{AllocError, DeviceError, FullReason, InitError, MapError, SyncError, UnmapError};
@@ -74,7 +71,7 @@ fn syncs_that_are_wrong<P: Testable>() {
 fn maps_that_are_wrong<P: Testable>() {
     let mem = mem::<P>(256, 1, false);
     let dev = device(&mem);
-    let foreign_mem = common::mem::<P>(256, 1, false);
+    let foreign_mem = crate::common::mem::<P>(256, 1, false);
     let foreign = device(&foreign_mem);
     let caller = mem.caller(0);
     let session = caller.enter();
@@ -153,7 +150,7 @@ fn syncs_of_another_device<P: Testable>() {
     assert_eq!(mem.stats().used, 0);
 }
 
-for_every_policy! {
+crate::for_every_policy! {
     an_unmap_of_what_is_not_live_changes_nothing => unmaps_that_are_wrong;
     a_sync_of_what_is_not_live_copies_nothing => syncs_that_are_wrong;
     a_sync_for_another_device_stays_inside_the_pool => syncs_of_another_device;
@@ -163,10 +160,10 @@ for_every_policy! {
 
 #[test]
 fn pools_that_cannot_be_are_refused() {
-    type P = common::Tested<swiotlb_core::policy::Kernel>;
+    type P = crate::common::Tested<swiotlb_core::policy::Kernel>;
     let memory = || std::sync::Arc::new(PhysMemory::new());
     for (base, nslabs) in [(0x1001, 128), (0x1000, 0), (1 << 40, 128), (!0xfff, 128), (0, u64::MAX)] {
-        let refused = IoTlbMem::<P>::restricted(PhysAddr(base), nslabs, memory(), common::pages());
+        let refused = IoTlbMem::<P>::restricted(PhysAddr(base), nslabs, memory(), crate::common::pages());
         assert!(matches!(refused, Err(InitError::Placement { .. })), "{base:#x} {nslabs}");
     }
     let mem = mem::<P>(256, 2, false);
@@ -176,7 +173,7 @@ fn pools_that_cannot_be_are_refused() {
         (0x40_0000, 256, 3),
         (0x40_0000, 192, 2),
         (0x123, 128, 1),
-        (common::POOL.0 + 0x1000, 128, 1),
+        (crate::common::POOL.0 + 0x1000, 128, 1),
     ] {
         assert!(caller.insert_pool(PhysAddr(base), nslabs, nareas).is_err(), "{base:#x} {nslabs} {nareas}");
     }
