@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::evidence::Place;
-use crate::record::{Kind, PolicyName};
+use crate::record::{Kind, PolicyName, SCHEMA};
 
 /// Launch `launch` of a cell, in a run that began at `started`, with this many ns.
 pub(in super::super) fn launch(started: u64, launch: u32, ns: f64) -> RunRecord {
@@ -90,7 +90,7 @@ fn what_may_not_be_put_together_is_refused() {
 #[test]
 fn other_versions_and_damage_are_refused_by_line() {
     let lines = String::from_utf8(text(&three())).unwrap();
-    let foreign = lines.replacen("swiotlb-bench/1.2", "swiotlb-bench/9.0", 2);
+    let foreign = lines.replacen(SCHEMA, "swiotlb-bench/9.0", 2);
     let error = read(foreign.into_bytes()).unwrap_err().to_string();
     assert!(error.starts_with("runs.jsonl:1: ") && error.contains("read it with the version"), "{error}");
     assert!(error.contains("(and 1 more)"), "{error}");
