@@ -8,7 +8,7 @@ use crate::pages::OnHost;
 use swiotlb_core::caller::Caller;
 use swiotlb_core::policy::{Policy, With};
 
-/// The loops that [`super::prepare`] compiles for `P`. The fallback's is that of the slot search with copying, on
+/// The loops that [`super::States`] compile for `P`. The fallback's is that of the slot search with copying, on
 /// an allocator that is full: the check follows it further.
 pub(crate) fn loops<P: With>() -> Vec<Loop> {
     let mut loops = vec![("slot-search-copy", trips::<OnHost<P>>()), ("fallback", trips::<OnHost<P>>())];

@@ -1,6 +1,6 @@
 //! Prepared allocator states and the loops that are measured in them.
 //!
-//! A [`Scenario`] says what to prepare; [`prepare`] builds it for one policy and gives back a
+//! A [`Scenario`] says what to prepare; [`States`] builds it for one policy and gives back a
 //! [`Prepared`], whose `run` times batches of operations. The one indirect call is per `run`. Everything
 //! that is not the operation happens before the clock: set-up, occupancy, first touch, thread starts.
 //!
