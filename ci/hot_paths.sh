@@ -14,7 +14,8 @@ if [[ $(uname -m) != x86_64 ]] || ! command -v objdump >/dev/null; then
 fi
 program="${1:-}"
 if [[ -z $program ]]; then
-    cargo build --bin swiotlb-bench
+    # As the other checks build, so that nothing is built twice.
+    cargo test --workspace --no-run
     program="${CARGO_TARGET_DIR:-target}/debug/swiotlb-bench"
 fi
 folder=$(mktemp -d)

@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo build --bin swiotlb-bench
+# With all that tests want, as the other checks build: other features of a crate would be another build of everything.
+cargo test --workspace --no-run
 bench="${CARGO_TARGET_DIR:-target}/debug/swiotlb-bench"
 
 "$bench" verify --policy kernel workloads/data/golden  # the tests take every policy
@@ -19,4 +20,4 @@ suites=("${suites[@]##*/}")
     >"$records/tables" || { cat "$records/tables"; exit 1; }
 echo "suites: ${#suites[@]} ran, $(wc -l <"$records/run/runs.jsonl") cells"
 
-cargo test --package bench-suite --benches
+cargo test --workspace --benches
