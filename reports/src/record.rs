@@ -88,6 +88,12 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// Whether the ownership oracle saw a violation: then no number of it may be used.
+    #[must_use]
+    pub fn is_violated(&self) -> bool {
+        self.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0)
+    }
+
     /// A record without measurements, of this version's schema. The caller fills in the rest.
     #[must_use]
     pub fn new(kind: Kind, scenario: impl Into<String>, policy: PolicyName) -> Self {

@@ -134,7 +134,7 @@ fn shown(args: &Args, options: &Options, record: &RunRecord, saved: Option<&Save
 fn ended(record: &RunRecord) -> Exit {
     if let Some(why) = &record.void {
         complain(format_args!("no figures: {why}"));
-        let violated = record.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0);
+        let violated = record.is_violated();
         return if violated { Exit::Verification } else { Exit::Error };
     }
     let failed: u64 = record.failures.values().sum();

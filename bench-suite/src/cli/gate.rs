@@ -3,7 +3,7 @@
 use super::ab::{fits, in_a_name, resumed};
 use super::building::Building;
 use super::held::{Gate, refused, warn};
-use super::judging::{is_violated, remarks, tell};
+use super::judging::{remarks, tell};
 use super::markdown::Summary;
 use super::measure::{START_SECONDS, check};
 use super::out::say;
@@ -153,7 +153,7 @@ fn looked(
     let mut driver = Driver::with(folder, &args.place, path, |processes| Box::new(Counted::new(processes)))?;
     driver.run(folder, &|step| step.counting.is_some())?;
     let mut records = folder.records().map_err(Failure::error)?;
-    while let Some(blocks) = trial.next_look().filter(|_| !records.iter().any(is_violated)) {
+    while let Some(blocks) = trial.next_look().filter(|_| !records.iter().any(RunRecord::is_violated)) {
         driver.run(folder, &trial.wants(blocks))?;
         records = folder.records().map_err(Failure::error)?;
         trial.look(blocks, &paired(&folder.plan, &records)).map_err(Failure::error)?;
@@ -175,7 +175,7 @@ fn is_suspicious(verdict: &Verdict) -> bool {
 /// A failed oracle before anything else, an exact regression before a machine that is not fit for times, those before a
 /// regression of time, and that before what is missing.
 fn ended(args: &Args, records: &[RunRecord], findings: &Findings) -> Exit {
-    if let Some(record) = records.iter().find(|record| is_violated(record)) {
+    if let Some(record) = records.iter().find(|record| record.is_violated()) {
         complain(format_args!("{}: an oracle saw a violation: its numbers are void", record.scenario));
         return Exit::Verification;
     }

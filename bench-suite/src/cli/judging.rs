@@ -32,7 +32,7 @@ pub(super) fn judge(folder: &mut Folder, place: &Where, shown: &Path) -> Result<
     while let Some(blocks) = trial.next_look().filter(|_| !violated) {
         driver.run(folder, &trial.wants(blocks))?;
         records = folder.records().map_err(Failure::error)?;
-        violated = records.iter().any(is_violated);
+        violated = records.iter().any(RunRecord::is_violated);
         trial.look(blocks, &paired(&folder.plan, &records)).map_err(Failure::error)?;
         tell(&trial);
     }
@@ -59,10 +59,6 @@ pub(super) fn remarks(plan: &RunPlan, paired: &[Paired<'_>]) -> Vec<String> {
     }
     remarks.extend(plan.remarks.iter().cloned());
     remarks
-}
-
-pub(super) fn is_violated(record: &RunRecord) -> bool {
-    record.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0)
 }
 
 /// How far the comparison is, where a further look follows.

@@ -225,7 +225,7 @@ fn report(plan: &RunPlan, records: &[RunRecord]) -> Result<(String, usize), Fail
 /// A failed oracle is a failed verification, as is a failed expectation for those who ask; other void launches
 /// are errors; an unsteady control makes the host unfit, for those who want to know.
 fn exit(args: &Args, records: &[RunRecord], failed: usize) -> Exit {
-    let violated = records.iter().any(|r| r.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0));
+    let violated = records.iter().any(RunRecord::is_violated);
     if violated {
         return Exit::Verification;
     }

@@ -56,7 +56,8 @@ Stages: doctor, control, gate, suites, history; each is a process of this progra
 summary. What was finished is not run again with --resume. docs/NIGHTLY.md says more.
 
 Exit codes: the gravest of the stages': 4 an oracle saw a violation, or an expectation fails; 3 the gate confirmed a \
-regression; 1 a stage could not be done; 6 the machine is not fit (only with --strict); 0 otherwise.";
+regression; 1 a stage could not be done; 6 the machine is not fit (only with --strict); 5 no decision (only where \
+SWIOTLB_BENCH_FAIL_INCONCLUSIVE is set); 0 otherwise.";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut night = if args.resume {
@@ -90,7 +91,7 @@ fn kept_out(night: &Ledger, name: Name) -> Option<String> {
         night
             .ended
             .get(name)
-            .is_some_and(|ended| ended.left_out.is_none() && name.meaning(ended.exit) >= Meaning::Broken)
+            .is_some_and(|ended| ended.left_out.is_none() && Meaning::of(ended.exit) >= Meaning::Broken)
     };
     let stage = [Name::Gate, Name::Suites].into_iter().find(bad).filter(|_| name == Name::History)?;
     Some(format!("see the stage {}; once it is accepted, this command adds the night", stage.word()))
@@ -192,7 +193,8 @@ fn tell(args: &Args, night: &Ledger) -> Result<Exit, Failure> {
         Meaning::Regression => Exit::Regression,
         Meaning::Broken => Exit::Error,
         Meaning::Unfit => Exit::Unfit,
-        Meaning::Open | Meaning::Well => Exit::Ok,
+        Meaning::Open => Exit::Inconclusive,
+        Meaning::Well => Exit::Ok,
     })
 }
 
@@ -211,7 +213,7 @@ fn summary(night: &Ledger, strict: bool) -> (Table, Meaning) {
         let words = match &ended.left_out {
             Some(why) => format!("left out: {why}"),
             None => {
-                let meaning = name.meaning(ended.exit);
+                let meaning = Meaning::of(ended.exit);
                 if strict || meaning != Meaning::Unfit {
                     worst = worst.max(meaning);
                 }

@@ -5,9 +5,9 @@
 //! only used on a machine of its fingerprint, and learning it again replaces it and nothing else.
 
 use super::calibrated::{Calibrated, Null};
+use super::whole;
 use reports::compare::rules::Rules;
 use serde::{Deserialize, Serialize};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -134,15 +134,10 @@ impl Calibrations {
     /// # Errors
     /// [`CalibrationsError::Io`].
     pub fn save(&self, path: &Path) -> Result<(), CalibrationsError> {
-        let draft = path.with_extension("json.new");
-        let write = || {
-            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-            let mut file = std::fs::File::create(&draft)?;
-            file.write_all(&serde_json::to_vec_pretty(self)?)?;
-            file.sync_all()?;
-            std::fs::rename(&draft, path)
-        };
-        write().map_err(|source| CalibrationsError::Io { path: path.to_owned(), source })
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        folder
+            .and_then(|()| whole::save(path, self))
+            .map_err(|source| CalibrationsError::Io { path: path.to_owned(), source })
     }
 
     /// Reads the file at `path`, for use on `machine`.

@@ -38,6 +38,7 @@ pub mod table;
 pub mod trial;
 pub mod unpaired;
 pub mod verdict;
+pub mod whole;
 
 #[cfg(test)]
 mod tests;

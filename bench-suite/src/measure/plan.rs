@@ -6,6 +6,7 @@
 use super::builds::Builds;
 use super::comparison::Comparison;
 use super::gate::check::Check;
+use super::whole;
 use crate::cell::{CellSpec, Counting, Program};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -13,8 +14,6 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use reports::record::RunRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use workloads::suite::{Cell, Mode, Suite, SuiteError, derived_seed, hash, read};
@@ -193,19 +192,8 @@ impl RunPlan {
     /// # Errors
     /// [`PlanError::Io`].
     pub fn save(&self, folder: &Path) -> Result<(), PlanError> {
-        let (path, draft) = (folder.join(PLAN_FILE), folder.join("plan.json.new"));
-        let fail = |action| {
-            let path = path.clone();
-            move |source| PlanError::Io { path, action, source }
-        };
-        let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::from).map_err(fail("write"))?;
-        let write = || {
-            let mut file = File::create(&draft)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            std::fs::rename(&draft, &path)
-        };
-        write().map_err(fail("write"))
+        let path = folder.join(PLAN_FILE);
+        whole::save(&path, self).map_err(|source| PlanError::Io { path, action: "write", source })
     }
 
     /// Reads the plan in `folder`; nothing where there is none.

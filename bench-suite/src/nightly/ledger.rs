@@ -3,10 +3,10 @@
 //! Invariant: the file is written whole or not at all, after each stage; a stage that is in it is not run again.
 
 use super::stage::Name;
+use crate::measure::whole;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -114,14 +114,8 @@ impl Ledger {
     }
 
     fn save(&self, folder: &Path) -> Result<(), LedgerError> {
-        let (path, draft) = (folder.join(FILE), folder.join("nightly.json.new"));
-        let write = || {
-            let mut file = File::create(&draft)?;
-            file.write_all(&serde_json::to_vec_pretty(self)?)?;
-            file.sync_all()?;
-            std::fs::rename(&draft, &path)
-        };
-        write().map_err(|source| LedgerError::Io { path: path.clone(), source })
+        let path = folder.join(FILE);
+        whole::save(&path, self).map_err(|source| LedgerError::Io { path, source })
     }
 }
 

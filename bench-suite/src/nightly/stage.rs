@@ -39,21 +39,6 @@ impl Name {
     pub const fn measures(self) -> bool {
         matches!(self, Self::Control | Self::Gate | Self::Suites)
     }
-
-    /// What its exit code means for the night.
-    ///
-    /// An unsteady host is no failure: the gate's blocks are made for it, and say themselves what they cannot tell.
-    #[must_use]
-    pub const fn meaning(self, exit: Option<i32>) -> Meaning {
-        match exit {
-            Some(0) => Meaning::Well,
-            Some(3) => Meaning::Regression,
-            Some(4) => Meaning::Wrong,
-            Some(5) => Meaning::Open,
-            Some(6) => Meaning::Unfit,
-            _ => Meaning::Broken,
-        }
-    }
 }
 
 /// What a stage's end means, the gravest last: a night's exit code is that of its gravest stage.
@@ -74,6 +59,21 @@ pub enum Meaning {
 }
 
 impl Meaning {
+    /// What a stage's exit code means for the night; nothing where a signal ended it.
+    ///
+    /// An unsteady host is no failure: the gate's blocks are made for it, and say themselves what they cannot tell.
+    #[must_use]
+    pub const fn of(exit: Option<i32>) -> Self {
+        match exit {
+            Some(0) => Self::Well,
+            Some(3) => Self::Regression,
+            Some(4) => Self::Wrong,
+            Some(5) => Self::Open,
+            Some(6) => Self::Unfit,
+            _ => Self::Broken,
+        }
+    }
+
     /// In words, for the summary.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -95,10 +95,10 @@ mod tests {
     #[test]
     fn the_gravest_end_is_the_night_s() {
         let ends = [Some(0), Some(3), Some(6), Some(1)];
-        let worst = ends.into_iter().map(|exit| Name::Gate.meaning(exit)).max();
+        let worst = ends.into_iter().map(Meaning::of).max();
         assert_eq!(worst, Some(Meaning::Regression));
-        assert_eq!(Name::Suites.meaning(Some(4)).max(Meaning::Regression), Meaning::Wrong);
-        assert_eq!(Name::Suites.meaning(None), Meaning::Broken, "killed");
+        assert_eq!(Meaning::of(Some(4)).max(Meaning::Regression), Meaning::Wrong);
+        assert_eq!(Meaning::of(None), Meaning::Broken, "killed");
         assert!(
             Meaning::Broken > Meaning::Unfit
                 && Meaning::Unfit > Meaning::Open

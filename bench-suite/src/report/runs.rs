@@ -229,8 +229,7 @@ fn state(source: &Source, plan: &RunPlan) -> Vec<Finding> {
 /// How many launches may not be used, and why.
 pub(super) fn void(run: &str, records: &[RunRecord]) -> Vec<Finding> {
     let reasons: Vec<&String> = records.iter().filter_map(|record| record.void.as_ref()).collect();
-    let violated =
-        records.iter().filter(|r| r.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0)).count();
+    let violated = records.iter().filter(|record| record.is_violated()).count();
     if violated > 0 {
         let text = format!(
             "{run}: the ownership oracle saw violations in {violated} launches: verification failed."
