@@ -224,15 +224,15 @@ mod tests {
     }
 
     #[test]
-    fn a_slowdown_is_in_the_median_at_its_size() {
+    fn a_slowdown_is_in_the_median() {
         let effort = Effort { warm_up: 1, batches: 100, ops: 64, patience: Duration::from_secs(60) };
         let median = |ppm| {
             let measured = Meter::new(effort).slowed(ppm).measure(&mut Told(vec![1_000]));
             measured.map_or(f64::NAN, |measured| measured.median)
         };
         assert!((median(0) - 1_000.0).abs() < 1e-9);
-        // A wait cannot be too short, and half of all can hardly be interrupted.
-        assert!((1_099.0..1_110.0).contains(&median(100_000)), "{}", median(100_000));
+        // A wait cannot be too short. How much longer it takes is the machine's; `run/slowdown.rs` has the size exactly.
+        assert!(median(100_000) >= 1_099.0);
     }
 
     #[test]
