@@ -20,6 +20,8 @@ const PROGRAM: &str = "swiotlb-bench";
 const LINKED: &str = "swiotlb_bench-";
 /// The variable that tells a build its revision (`build.rs`).
 const REVISION: &str = "SWIOTLB_BENCH_REVISION";
+/// What the profile is called that programs are built with.
+const PROFILE: &str = "layouts";
 /// What the linker's stand-in is called: rustc takes from the name what arguments it understands, those of a C compiler.
 const STAND_IN: &str = "cc";
 /// The linker's stand-in. A layout gets its name when it is whole. The last `-o` counts. What debuggers read is left
@@ -120,7 +122,12 @@ impl Relink {
         let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["rustc", "--locked", "--package", "bench-suite", "--bin", PROGRAM]);
-        cargo.args(["--profile", &self.profile, "--manifest-path"]).arg(source.root.join("Cargo.toml"));
+        // A profile of its own that is the same: to `cargo rustc`, `bench` and `test` mean that the program becomes a
+        // test harness.
+        cargo
+            .args(["--profile", PROFILE, "--config"])
+            .arg(format!("profile.{PROFILE}.inherits={:?}", self.profile));
+        cargo.arg("--manifest-path").arg(source.root.join("Cargo.toml"));
         cargo.arg("--target-dir").arg(&target).arg("--").arg(linker(&script));
         cargo.env("SWIOTLB_BENCH_LINK", numbers.join(" ")).env("SWIOTLB_BENCH_LINK_INTO", folder);
         if let Some(revision) = &source.revision {
@@ -165,3 +172,7 @@ fn forget_linked(target: &Path) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "relink_tests.rs"]
+mod tests;
