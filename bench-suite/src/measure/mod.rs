@@ -9,10 +9,11 @@
 //! goes from look to look, and [`judged`] shows what came of it. A [`gate`] is a comparison too, beside what it counts.
 //! Runs that were not paired are [`stored`] ones, and [`unpaired`] says what little they say. [`calibrated`] is how often
 //! comparisons of A with itself were wrong, and [`calibrations`] keeps that for the machine. Sides may be [`builds`]:
-//! programs [`relink`]ed from a [`source`]. [`commands`] keeps the command lines.
+//! programs [`relink`]ed from a [`source`] and kept in a [`cache`]. [`commands`] keeps the command lines.
 
 pub mod ab;
 pub mod builds;
+pub mod cache;
 pub mod calibrated;
 pub mod calibrations;
 pub mod commands;

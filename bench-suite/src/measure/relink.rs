@@ -6,12 +6,14 @@
 //! where code lies: order, distance, and alignment against cache lines and pages.
 
 use super::builds::Layout;
+use super::cache::{self, forget_old, lock, touch};
 use super::source::Source;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 use thiserror::Error;
 
 /// The program's name.
@@ -79,21 +81,28 @@ pub enum RelinkError {
 
 impl Relink {
     /// The layouts with these numbers, built where they are not there. A checkout is always built: its files may
-    /// have changed.
+    /// have changed. Waits while another comparison builds below the same cache.
     ///
     /// # Errors
     /// [`RelinkError`].
     pub fn layouts(&self, source: &Source, numbers: RangeInclusive<u32>) -> Result<Vec<Layout>, RelinkError> {
         let what = source.revision.as_deref().unwrap_or("checkout");
         let cache = self.made(&self.cache)?;
-        let folder = self.made(&cache.join(format!("{what}-{}", self.profile)))?;
+        let told = |source| RelinkError::Io { path: cache.clone(), source };
+        let _held = lock(&cache).map_err(told)?;
+        let maker = cache::maker(&source.root, SCRIPT);
+        let folder = self.made(&cache.join(format!("{what}-{}-{maker}", self.profile)))?;
+        touch(&folder).and_then(|()| forget_old(&cache, SystemTime::now())).map_err(told)?;
         let path = |number: u32| folder.join(format!("layout-{number}")).join(PROGRAM);
         let there = numbers.clone().all(|number| path(number).exists());
         if source.revision.is_none() || !there {
             self.build(source, &cache, &folder, numbers.clone())?;
         }
-        let layout =
-            |number| Layout::of(format!("{what}/{number}"), &path(number)).map_err(RelinkError::Program);
+        let layout = |number| {
+            let name = format!("{what}/{number}");
+            let layout = Layout::of(name, &path(number)).map_err(RelinkError::Program)?;
+            if source.revision.is_none() { kept(layout, &folder).map_err(told) } else { Ok(layout) }
+        };
         let layouts: Vec<Layout> = numbers.map(layout).collect::<Result<_, _>>()?;
         for (one, other) in layouts.iter().zip(layouts.iter().skip(1)) {
             if one.sha256 == other.sha256 {
@@ -140,6 +149,18 @@ impl Relink {
             Err(error) => Err(RelinkError::Io { path: "cargo".into(), source: error }),
         }
     }
+}
+
+/// A checkout's program under a name of its content: the next build of the checkout, whose files may have changed by then,
+/// replaces no program that a comparison is running.
+fn kept(layout: Layout, folder: &Path) -> std::io::Result<Layout> {
+    let own = folder.join(&layout.sha256);
+    let program = own.join(PROGRAM);
+    if !program.exists() {
+        std::fs::create_dir_all(&own)?;
+        std::fs::hard_link(&layout.program, &program)?;
+    }
+    Ok(Layout { program, ..layout })
 }
 
 fn linker(script: &Path) -> std::ffi::OsString {

@@ -32,6 +32,19 @@ fn layouts_are_the_program_itself_and_differ() {
 }
 
 #[test]
+fn a_running_comparison_keeps_its_programs() {
+    let (root, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let source = source(root.path());
+    let relink = Relink { cache: cache.path().to_owned(), profile: "dev".to_owned() };
+    let says = |layout: &Layout| Command::new(&layout.program).arg("cell").output().unwrap().stdout;
+    let before = relink.layouts(&source, 1..=1).unwrap();
+    std::fs::write(root.path().join("src/main.rs"), "fn main() { println!(\"edited\"); }\n").unwrap();
+    let after = relink.layouts(&source, 1..=1).unwrap();
+    assert_eq!(says(&before[0]), b"ran with Some(\"cell\")\n");
+    assert_eq!(says(&after[0]), b"edited\n");
+}
+
+#[test]
 fn a_profile_that_there_is_not_is_named() {
     let (root, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let relink = Relink { cache: cache.path().to_owned(), profile: "no-such".to_owned() };

@@ -3,6 +3,8 @@
 //! Invariant: neither the checkout nor its repository is written to. A revision's files are taken out with an
 //! index of their own.
 
+use super::cache::lock;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use thiserror::Error;
@@ -84,6 +86,9 @@ impl Source {
         }
         let folder = cache.join(format!("source-{short}"));
         let found = Self { root: folder.join("files"), revision: Some(short) };
+        let fail = |source| SourceError::Io { path: cache.to_owned(), source };
+        std::fs::create_dir_all(cache).map_err(fail)?;
+        let _held = lock(cache).map_err(fail)?;
         if !folder.join(COMPLETE).exists() {
             self.take_out(&commit, &folder)?;
         }
@@ -96,6 +101,13 @@ impl Source {
         std::fs::create_dir_all(folder.join("files")).map_err(fail)?;
         let folder = folder.canonicalize().map_err(fail)?;
         let index = folder.join("index");
+        // What git locked when it was interrupted; nobody else is at work here.
+        for left in [index.clone(), folder.join("index.lock")] {
+            match std::fs::remove_file(&left) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(fail(error)),
+                _ => {}
+            }
+        }
         self.git(&["read-tree", commit], Some(&index))?;
         let prefix = format!("--prefix={}/files/", folder.display());
         self.git(&["checkout-index", "--all", "--force", &prefix], Some(&index))?;
@@ -156,6 +168,18 @@ mod tests {
         std::fs::write(one.root.join(MARK), "kept").unwrap();
         assert_eq!(checkout.at("HEAD", cache.path()).unwrap(), one);
         assert_eq!(std::fs::read_to_string(one.root.join(MARK)).unwrap(), "kept");
+    }
+
+    #[test]
+    fn what_an_interrupted_attempt_left_does_no_harm() {
+        let (folder, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let checkout = repository(folder.path());
+        let one = checkout.at("one", cache.path()).unwrap();
+        let place = one.root.parent().unwrap();
+        std::fs::remove_file(place.join(COMPLETE)).unwrap();
+        std::fs::write(place.join("index.lock"), "").unwrap();
+        std::fs::write(place.join("index"), "half").unwrap();
+        assert_eq!(checkout.at("one", cache.path()).unwrap(), one);
     }
 
     #[test]
