@@ -169,43 +169,6 @@ fn mistakes_are_told_before_anything_runs() {
 }
 
 #[test]
-fn stored_runs_are_compared_and_never_judged() {
-    let (_alone, (folder, suite, out)) = (alone(), place());
-    let done = run(&["measure", &suite, "--out", &out, "--launches", "6", "--no-control"]);
-    assert!(done.status.success(), "{}", text(&done.stderr));
-    let runs = Path::new(&out).join("runs.jsonl");
-    // The same launches, each ten times as slow.
-    let slow: String = (std::fs::read_to_string(&runs).unwrap().lines())
-        .map(|line| {
-            let mut record: reports::record::RunRecord = serde_json::from_str(line).unwrap();
-            *record.metrics.get_mut("ns_per_op").unwrap() *= 10.0;
-            format!("{}\n", serde_json::to_string(&record).unwrap())
-        })
-        .collect();
-    let slow = file(folder.path(), "slow.jsonl", &slow);
-    let compared = run(&["cmp", &out, &slow, "--row", "operations"]);
-    let shown = text(&compared.stdout);
-    assert_eq!(compared.status.code(), Some(0), "{}", text(&compared.stderr));
-    assert!(
-        shown.contains("10.0") && shown.contains("| apart") && shown.contains("no verdict follows"),
-        "{shown}"
-    );
-    let same = text(&run(&["cmp", &out, &out, "--col", "service"]).stdout);
-    assert!(same.contains("service=2us") && same.contains("no difference seen"), "{same}");
-    let says = |arguments: &[&str], code: i32, what: &str| {
-        let done = run(&[&["cmp"], arguments].concat());
-        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {}", text(&done.stderr));
-        assert!(text(&done.stderr).contains(what), "{arguments:?}: {}", text(&done.stderr));
-    };
-    says(&[&out, "/nowhere"], 1, "/nowhere: cannot open");
-    says(&[folder.path().to_str().unwrap(), &out], 1, "holds no runs.jsonl");
-    says(&[&out, &suite], 1, "damaged or foreign records");
-    says(&[&out, &out, "--col", "servise"], 2, "the nearest is service");
-    says(&[&out, &out, "--metric", "bogomips"], 2, "no launch has it");
-    says(&[&out, &out, "--filter", "service=9us"], 2, "no cell is left");
-}
-
-#[test]
 fn a_calibration_says_how_often_it_was_wrong_and_is_quoted() {
     let (_alone, (folder, suite, out)) = (alone(), place());
     let arguments = ["calibrate", &suite, "--policy", "none", "--comparisons", "2", "--blocks", "12"];
