@@ -1,53 +1,16 @@
 //! Comparisons as a user meets them: whole ones of fast cells, with their exit codes.
 #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
 
+mod fast_suite;
+
+use fast_suite::{TIMED, alone, file, program, run, run_with, suite_file, text};
 use reports::store;
 use std::path::Path;
-use std::process::{Command, Output};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Many short batches, of which a busy machine spoils few: the median of a launch is not far off. Only
-/// differences are asserted that dwarf what is left.
-const SUITE: &str = r#"
-name = "fast"
-title = "Cells that take next to nothing"
-analysis = "A stand-in."
-scenario = "dummy"
-[parameters]
-operations = 4000
-[axes]
-service = ["2us"]
-"#;
-
-fn run(arguments: &[&str]) -> Output {
-    run_with(arguments, &[])
-}
-
-fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
-    command.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap()
-}
-
-/// Launches of two comparisons at once would share a core: one at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn file(folder: &Path, name: &str, content: &str) -> String {
-    let path = folder.join(name);
-    std::fs::write(&path, content).unwrap();
-    path.to_str().unwrap().to_owned()
-}
 
 /// A folder with a suite in it, and the name of a folder for records.
 fn place() -> (tempfile::TempDir, String, String) {
     let folder = tempfile::tempdir().unwrap();
-    let suite = file(folder.path(), "fast.toml", SUITE);
+    let suite = suite_file(folder.path(), TIMED);
     let out = folder.path().join("out").to_str().unwrap().to_owned();
     (folder, suite, out)
 }
@@ -181,16 +144,16 @@ fn a_calibration_says_how_often_it_was_wrong_and_is_quoted() {
     // Everything is there: nothing runs, and the same is said.
     let again = run(&[&arguments[..], &more[..], &["--resume"]].concat());
     assert_eq!(text(&again.stdout), shown);
-    let file = Path::new(&out).join("calibration.json");
+    let learned = Path::new(&out).join("calibration.json");
     let with = ["ab", "none", "none", &suite, "--blocks", "12", "--dry-run", "--calibration"];
-    let quoted = run(&[&with[..], &[file.to_str().unwrap()]].concat());
+    let quoted = run(&[&with[..], &[learned.to_str().unwrap()]].concat());
     assert!(text(&quoted.stdout).contains("0 of 2 verdicts false"), "{}", text(&quoted.stderr));
-    let moved = std::fs::read_to_string(&file).unwrap().replace("\"machine\": \"", "\"machine\": \"x");
-    let moved = self::file(folder.path(), "moved.json", &moved);
+    let moved = std::fs::read_to_string(&learned).unwrap().replace("\"machine\": \"", "\"machine\": \"x");
+    let moved = file(folder.path(), "moved.json", &moved);
     let refused = run(&[&with[..], &[moved.as_str()]].concat());
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("learned on machine x"), "{}", text(&refused.stderr));
-    let other = run(&["ab", "none", "none", &suite, "--dry-run", "--calibration", file.to_str().unwrap()]);
+    let other = run(&["ab", "none", "none", &suite, "--dry-run", "--calibration", learned.to_str().unwrap()]);
     assert_eq!(other.status.code(), Some(1));
     assert!(text(&other.stderr).contains("of other rules"), "{}", text(&other.stderr));
     let real = |threads| run(&["calibrate", "areas", "--inject", "2%", "--set", threads, "--dry-run"]);
@@ -284,9 +247,8 @@ fn relinked_copies_say_how_often_a_comparison_of_builds_is_wrong() {
     assert!(quotes("none").contains("nothing was learned of A against itself"), "{}", quotes("none"));
     // Without cargo, with too few copies, or outside a checkout nothing is compared.
     let says = |folder: &Path, copies: &str, code: i32, what: &str| {
-        let mut command = Command::new(PROGRAM);
-        command.args(["calibrate", &suite, "--policy", "none", "--builds", copies]).args(terms);
-        let done = command.env_clear().env("PATH", "/nowhere").current_dir(folder).output().unwrap();
+        let mut command = program(&["calibrate", &suite, "--policy", "none", "--builds", copies]);
+        let done = command.args(terms).env("PATH", "/nowhere").current_dir(folder).output().unwrap();
         assert_eq!(done.status.code(), Some(code), "{}", text(&done.stderr));
         assert!(text(&done.stderr).contains(what), "{}", text(&done.stderr));
     };
