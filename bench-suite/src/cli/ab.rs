@@ -20,6 +20,7 @@ use reports::compare::floor::Floor;
 use reports::compare::verdict::{State, Verdict};
 use reports::fingerprint;
 use reports::machine::Machine;
+use reports::table::Table;
 use std::path::Path;
 use workloads::suite::{Cell, Limits, Mode};
 
@@ -172,10 +173,15 @@ pub(super) fn cost(plan: &RunPlan) -> String {
 
 fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
     let judged = judge(&mut folder, &args.place, path)?;
-    say(&reports::terminal::render(&judged.table))?;
+    say(&shown(&judged.narrow))?;
     say(&format!("Records: {}\n", folder.runs_file().display()))?;
     args.summary.write(std::slice::from_ref(&judged.table))?;
     Ok(exit(args, &judged))
+}
+
+/// Tables as a terminal shows them, one below the other.
+pub(super) fn shown(tables: &[Table]) -> String {
+    tables.iter().map(reports::terminal::render).collect::<Vec<_>>().join("\n")
 }
 
 /// A failed oracle before a regression, a regression before what is missing.

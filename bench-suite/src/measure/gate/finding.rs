@@ -7,6 +7,7 @@ use super::super::comparison::{Comparison, Pair, better};
 use super::super::paired::Paired;
 use super::super::plan::RunPlan;
 use super::super::trial::Trial;
+use super::super::why::{self, Step, Why};
 use super::check::{COUNTERS, Check, INSTRUCTIONS, MEMORY, Trust};
 use super::launch::why_not_counted;
 use super::plan::control;
@@ -35,8 +36,8 @@ pub struct Finding {
     pub b: Option<f64>,
     /// What the judge said, where one was asked.
     pub verdict: Option<Verdict>,
-    /// What differs beside it: step counters.
-    pub steps: Vec<(String, f64, f64)>,
+    /// What differs beside it: step counters, the largest change first.
+    pub steps: Vec<Step>,
 }
 
 /// The answer to a check.
@@ -167,20 +168,20 @@ fn steps(a: &RunRecord, b: &RunRecord, tolerance: f64) -> Finding {
     Finding { steps: differ, ..none(Outcome::Said(state)) }
 }
 
-/// Steps that differ, without the histogram of steps per section where others tell the same: it moves to where its steps
-/// went, in both directions.
-fn told(mut differ: Vec<(String, f64, f64)>) -> Vec<(String, f64, f64)> {
-    let of_sections = |name: &str| name.starts_with("sections_");
-    if differ.iter().any(|(name, ..)| !of_sections(name)) {
-        differ.retain(|(name, ..)| !of_sections(name));
+/// Steps that differ, without the histogram of steps per section where others tell the same.
+fn told(mut differ: Vec<Step>) -> Vec<Step> {
+    if differ.iter().any(|(name, ..)| !why::is_of_sections(name)) {
+        differ.retain(|(name, ..)| !why::is_of_sections(name));
     }
-    differ
+    why::by_size(differ)
 }
 
 /// Steps of timed launches that differ.
-fn differing(paired: &Paired<'_>) -> Vec<(String, f64, f64)> {
-    let both = paired.steps().into_iter().filter_map(|(name, a, b)| Some((name, a?, b?)));
-    told(both.filter(|(_, a, b)| a.total_cmp(b).is_ne()).collect())
+fn differing(paired: &Paired<'_>) -> Vec<Step> {
+    match Why::of(paired) {
+        Why::Differ(steps) => told(steps),
+        Why::NotCounted(_) => Vec::new(),
+    }
 }
 
 /// Why two records lack a number.
