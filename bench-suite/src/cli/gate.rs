@@ -65,7 +65,7 @@ pub(super) struct Args {
 const AFTER_HELP: &str = "\
 The file's form, and how sure a verdict is: docs/GATE.md.
 
-Exit codes: 0 nothing regressed; 1 a launch is void, or a file, the host or a full disk stood in the way; 2 wrong command \
+Exit codes: 0 nothing regressed; 1 a check has no number because its launches are void, or a file, the host or a full disk stood in the way; 2 wrong command \
 line or gate file; 3 a regression is confirmed; 4 an oracle saw a violation; 5 a judged cell ended without an answer \
 (only with --fail-inconclusive); 6 the machine is not fit, or the control moved (only with --strict).";
 

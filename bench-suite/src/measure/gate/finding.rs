@@ -71,7 +71,7 @@ impl Findings {
             let floor = comparison.pairs.iter().map(|pair| pair.floor.value()).fold(0.0, f64::max);
             alone(trial, &paired[number], &comparison.metric, floor)
         });
-        let believed = !comparison.only_advises() && !control.as_ref().is_some_and(moved);
+        let believed = !plan.only_advises() && !control.as_ref().is_some_and(moved);
         let answer = |check: &Check| {
             let number = usize::try_from(check.pair).ok()?;
             let pair = comparison.pairs.get(number)?;
@@ -149,8 +149,15 @@ fn counted(plan: &RunPlan, check: &Check, records: &[RunRecord]) -> Finding {
 /// All step counters of both: the first that is worse decides.
 fn steps(a: &RunRecord, b: &RunRecord, tolerance: f64) -> Finding {
     let names: BTreeSet<&String> = a.counters.keys().chain(b.counters.keys()).collect();
-    if names.is_empty() {
-        return none(Outcome::NotMeasured("the cell counts no steps".to_owned()));
+    // A side that counts nothing has not made fewer steps.
+    let uncounted = match [a, b].map(|record| record.counters.is_empty()) {
+        [true, true] => Some("the cell counts no steps"),
+        [true, false] => Some("A counts no steps"),
+        [false, true] => Some("B counts no steps"),
+        [false, false] => None,
+    };
+    if let Some(why) = uncounted {
+        return none(Outcome::NotMeasured(why.to_owned()));
     }
     let number = |record: &RunRecord, name: &str| {
         let per_op = metric::of(record, &format!("{name}_per_op"));
@@ -207,7 +214,7 @@ fn timed(trial: &Trial, pair: &Pair, paired: &Paired<'_>, believed: bool) -> Fin
     };
     let outcome = match verdict.blocks {
         0 => Outcome::Void(paired.why_void().unwrap_or("no launch has it").to_owned()),
-        _ if believed => Outcome::Said(verdict.state),
+        _ if believed && !verdict.only_advises() => Outcome::Said(verdict.state),
         _ => Outcome::Advice(verdict.state),
     };
     let (a, b) = (paired.median("A", metric), paired.median("B", metric));
@@ -289,6 +296,13 @@ mod tests {
         // A search that is shorter has more short sections.
         let fewer = of(&[("locks_taken", 7), ("slots_scanned", 9), ("sections_to_4_steps", 9)]);
         assert_eq!(fewer.outcome, Outcome::Said(State::Improved));
-        assert!(matches!(steps(&record(&[]), &record(&[]), 0.0).outcome, Outcome::NotMeasured(_)));
+        let not_measured = |a: &RunRecord, b: &RunRecord, says: &str| {
+            assert_eq!(steps(a, b, 0.0).outcome, Outcome::NotMeasured(says.to_owned()));
+        };
+        let nothing = record(&[]);
+        not_measured(&nothing, &nothing, "the cell counts no steps");
+        // Who counts nothing has made no fewer steps, and who counts has made no more.
+        not_measured(&base, &nothing, "B counts no steps");
+        not_measured(&nothing, &base, "A counts no steps");
     }
 }
