@@ -2,38 +2,12 @@
 //! the tests say so and pass.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod toy;
+
 use bench_suite::external::{LoadError, TableError, entry};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use tempfile::TempDir;
-
-fn source(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-fn toy() -> PathBuf {
-    source("../swiotlb-core/include/example/toy.c")
-}
-
-/// Compiles a library into `folder`; `None` if there is no compiler.
-fn compiled(folder: &Path, name: &str, source_file: &Path, flags: &[&str]) -> Option<PathBuf> {
-    let (include, example) = (source("../swiotlb-core/include"), source("../swiotlb-core/include/example"));
-    let out = folder.join(name);
-    let mut cc = Command::new("cc");
-    cc.args(["-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-pthread"]).args(flags);
-    cc.arg("-I").arg(include).arg("-I").arg(example).arg(source_file).arg("-o").arg(&out);
-    match cc.output() {
-        Ok(done) => {
-            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-            Some(out)
-        }
-        Err(error) => {
-            assert!(std::env::var_os("CI").is_none(), "cc cannot be run: {error}");
-            eprintln!("skipped: cc cannot be run: {error}");
-            None
-        }
-    }
-}
+use toy::{compiled, policy, source, with_toy};
 
 /// The toy with a change to its table.
 fn changed(folder: &Path, name: &str, change: &str) -> Option<PathBuf> {
@@ -50,10 +24,6 @@ fn bench(arguments: &[&str]) -> (i32, String, String) {
 
 fn golden(name: &str) -> String {
     source("../workloads/data/golden").join(name).to_str().unwrap().to_owned()
-}
-
-fn policy(library: &Path) -> String {
-    format!("ext:{}", library.display())
 }
 
 #[test]
@@ -125,13 +95,6 @@ fn a_pool_that_does_not_hold_the_address_is_caught() {
 fn errors_name_the_file_and_the_reason() {
     let error = LoadError::Table { path: "/a/x.so".into(), source: TableError::Missing("map") };
     assert_eq!(error.to_string(), "/a/x.so: its function `map` is NULL, and it is required");
-}
-
-/// The toy and a folder.
-fn with_toy(flags: &[&str]) -> Option<(TempDir, PathBuf)> {
-    let folder = tempfile::tempdir().unwrap();
-    let library = compiled(folder.path(), "toy.so", &toy(), flags)?;
-    Some((folder, library))
 }
 
 #[test]

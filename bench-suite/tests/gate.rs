@@ -1,60 +1,14 @@
 //! Gates as a user meets them: whole ones of tiny suites, with their exit codes.
 #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
 
+mod fast_suite;
+
+use fast_suite::{COUNTED, TIMED, alone, file, program, run, text, until_lines};
 use reports::record::RunRecord;
 use reports::store;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// One cell that counts steps.
-const SEARCH: &str = r#"
-name = "tiny"
-title = "One cell that counts steps"
-analysis = "A stand-in."
-scenario = "slot_search"
-policies = ["kernel", "fast"]
-[parameters]
-copy = "off"
-state = "taken-90"
-[axes]
-slots = [128]
-"#;
-
-/// One cell of known service time.
-const TIMED: &str = r#"
-name = "fast"
-title = "A cell that takes next to nothing"
-analysis = "A stand-in."
-scenario = "dummy"
-[parameters]
-operations = 4000
-[axes]
-service = ["2us"]
-"#;
-
-/// The program, with no variable set.
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
-    command.args(arguments).env_clear();
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    program(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Launches of two gates at once would share a core: one at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use std::process::Stdio;
 
 /// A folder with both suites in it, and what is asked of them.
 struct Place {
@@ -64,7 +18,7 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap() };
-        place.file("tiny.toml", SEARCH);
+        place.file("tiny.toml", COUNTED);
         place.file("fast.toml", TIMED);
         place
     }
@@ -78,8 +32,7 @@ impl Place {
     }
 
     fn file(&self, name: &str, content: &str) -> String {
-        std::fs::write(self.path(name), content).unwrap();
-        self.name(name)
+        file(self.folder.path(), name, content)
     }
 
     /// A gate over `cells`, written into the folder.
@@ -95,13 +48,13 @@ impl Place {
     }
 }
 
-const COUNTED: &str = "suite = \"tiny.toml\"\nmetrics = [\"counters\", \"memory\"]";
-const PAIRED: &str = "suite = \"fast.toml\"\nmetrics = [\"ns_per_op\"]\nfloor = \"20%\"";
+const STEPS: &str = "suite = \"tiny.toml\"\nmetrics = [\"counters\", \"memory\"]";
+const TIMES: &str = "suite = \"fast.toml\"\nmetrics = [\"ns_per_op\"]\nfloor = \"20%\"";
 
 #[test]
 fn more_steps_are_a_regression_and_fewer_are_not() {
     let place = Place::new();
-    let (gate, junit, summary) = (place.gate(COUNTED), place.name("junit.xml"), place.name("summary.md"));
+    let (gate, junit, summary) = (place.gate(STEPS), place.name("junit.xml"), place.name("summary.md"));
     let out = place.name("out");
     let slower = ["gate", &gate, "--a", "fast", "--out", &out, "--junit", &junit, "--markdown", &summary];
     let done = run(&slower);
@@ -141,7 +94,7 @@ fn equal_sides_pass_and_instructions_are_counted_or_said_not_to_be() {
 #[test]
 fn a_slower_side_is_confirmed_and_a_bad_calibration_makes_it_advice() {
     let (_alone, place) = (alone(), Place::new());
-    let (gate, out) = (place.gate(PAIRED), place.name("out"));
+    let (gate, out) = (place.gate(TIMES), place.name("out"));
     let sides = ["gate", &gate, "--a", "none:service=2us", "--b", "none:service=4us", "--out", &out];
     let done = run(&sides);
     let shown = text(&done.stdout);
@@ -189,15 +142,12 @@ fn an_exact_regression_stands_whatever_the_calibration_says_of_times() {
 #[test]
 fn a_gate_that_was_killed_goes_on_where_it_was() {
     let place = Place::new();
-    let gate = place.gate(&format!("{COUNTED}\nset = [\"slots=1:16:+1\"]"));
+    let gate = place.gate(&format!("{STEPS}\nset = [\"slots=1:16:+1\"]"));
     let out = place.name("out");
     let arguments = ["gate", &gate, "--b", "fast", "--out", &out];
     let mut child = program(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let (begun, runs) = (Instant::now(), place.path("out").join("runs.jsonl"));
-    while std::fs::read(&runs).map_or(0, |text| text.iter().filter(|b| **b == b'\n').count()) < 3 {
-        assert!(begun.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none());
-        std::thread::yield_now();
-    }
+    let runs = place.path("out").join("runs.jsonl");
+    until_lines(&mut child, &runs, 3);
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(place.records("out") < 32, "it was killed on the way");
@@ -226,7 +176,7 @@ fn mistakes_are_told_before_anything_runs() {
     says("/nowhere/gate.toml", "/nowhere/gate.toml: No such file");
     says(&place.file("g.toml", "a = \"kernel\"\n"), "g.toml:1:1: the gate has no cells");
     says(
-        &place.file("g.toml", &format!("[[cells]]\n{COUNTED}\n")),
+        &place.file("g.toml", &format!("[[cells]]\n{STEPS}\n")),
         "the gate names no `a`: write a = \"kernel\"",
     );
     says(
@@ -234,13 +184,13 @@ fn mistakes_are_told_before_anything_runs() {
         "gate.toml:5:9: suites: there is no suite `tinny`",
     );
     says(&place.gate("suite = \"tiny.toml\"\nmetrics = [\"countres\"]"), "the nearest is counters");
-    says(&place.gate(&format!("{COUNTED}\nfilter = \"slotz=1\"")), "gate.toml:5:9: ");
-    says(&place.gate(&format!("{COUNTED}\nfloor = \"0%\"")), "a `floor` of 0 %");
-    says(&place.gate(&format!("{COUNTED}\n[[cells]]\n{COUNTED}")), "is declared twice: narrow `filter`");
+    says(&place.gate(&format!("{STEPS}\nfilter = \"slotz=1\"")), "gate.toml:5:9: ");
+    says(&place.gate(&format!("{STEPS}\nfloor = \"0%\"")), "a `floor` of 0 %");
+    says(&place.gate(&format!("{STEPS}\n[[cells]]\n{STEPS}")), "is declared twice: narrow `filter`");
     let crowd = "suite = \"tiny.toml\"\nset = [\"slots=1:128:+1\", \"state=empty,taken-10,taken-50,taken-90,aged-50\"]";
     says(&place.gate(&format!("{crowd}\nmetrics = [\"counters\"]")), "and 500 are the most");
     says(
-        &place.gate(&format!("{COUNTED}\n[[cells]]\nsuite = \"tiny.toml\"\nset = [\"slots=1\"]\nmetrics = [\"ns_per_op\", \"lower_quartile_ns\"]")),
+        &place.gate(&format!("{STEPS}\n[[cells]]\nsuite = \"tiny.toml\"\nset = [\"slots=1\"]\nmetrics = [\"ns_per_op\", \"lower_quartile_ns\"]")),
         "a gate judges one paired metric",
     );
 }

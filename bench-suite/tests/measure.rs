@@ -3,27 +3,18 @@
 
 mod fast_suite;
 
-use fast_suite::{SUITE, out, program, run, suite_file, text};
+use fast_suite::{SUITE, out, program, run, suite_file, text, until_lines};
 use reports::store;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// Starts a run and waits until it has kept `records` records, on whatever takes as long as it takes.
 fn started(suite: &str, out: &(PathBuf, String), records: usize) -> Child {
     let arguments = ["measure", suite, "--out", &out.1, "--launches", "200", "--no-control", "--quick"];
     let mut child = program(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let patience = Instant::now() + Duration::from_secs(120);
-    let kept = || {
-        let file = std::fs::read(out.0.join("runs.jsonl")).unwrap_or_default();
-        file.iter().filter(|byte| **byte == b'\n').count()
-    };
-    while kept() < records {
-        assert!(Instant::now() < patience && child.try_wait().unwrap().is_none(), "no record was kept");
-        std::thread::yield_now();
-    }
+    until_lines(&mut child, &out.0.join("runs.jsonl"), records);
     child
 }
 

@@ -3,21 +3,16 @@
 
 mod fast_suite;
 
-use fast_suite::{SUITE, out, program, run, suite_file, text};
+use fast_suite::{SUITE, out, program, run, run_with, suite_file, text};
 use reports::store;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 /// Launches with a usable record.
 fn launches(out: &Path) -> usize {
     let loaded = store::load(&out.join("runs.jsonl")).unwrap();
     assert!(loaded.bad.is_empty() && loaded.records.iter().all(|record| record.void.is_none()));
     loaded.records.len()
-}
-
-/// A run of the suite of fast cells with the variables set.
-fn with_variables(variables: &[(&str, &str)], arguments: &[&str]) -> Output {
-    program(arguments).envs(variables.iter().copied()).output().unwrap()
 }
 
 #[test]
@@ -65,7 +60,7 @@ fn a_variable_sets_a_switch_as_shells_write_it() {
     let suite = suite_file(folder.path(), SUITE);
     let full = |value: &str| {
         let variables = [("SWIOTLB_BENCH_QUICK", value), ("SWIOTLB_BENCH_DRY_RUN", "yes")];
-        let done = with_variables(&variables, &["measure", &suite, "--no-control"]);
+        let done = run_with(&["measure", &suite, "--no-control"], &variables);
         assert!(done.status.success(), "{value}: {}", text(&done.stderr));
         text(&done.stdout).contains("fast: 3 cells x 12 launches")
     };
@@ -74,8 +69,7 @@ fn a_variable_sets_a_switch_as_shells_write_it() {
         [false, false, false, true, true, true, true]
     );
     let strict = [("SWIOTLB_BENCH_STRICT", "1"), ("SWIOTLB_BENCH_FULL", "0")];
-    let done =
-        with_variables(&strict, &["measure", "areas", "--set", "threads=1024", "--dry-run", "--quick"]);
+    let done = run_with(&["measure", "areas", "--set", "threads=1024", "--dry-run", "--quick"], &strict);
     assert_eq!(done.status.code(), Some(6), "{}", text(&done.stderr));
 }
 

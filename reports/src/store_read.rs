@@ -1,13 +1,17 @@
-//! Reading a file of records: whole, or one record at a time.
+//! Reading a file of records: whole, or one record at a time; one that was compressed with gzip just the same.
 //!
 //! The file is left alone; a line that is no record is named and keeps none of the others from being read.
 
 use super::{MAX_LINE, StoreError};
 use crate::record::RunRecord;
 use crate::text;
+use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+
+/// How a file begins that was compressed with gzip.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A line that is not a record of this version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,8 +88,12 @@ fn each_line(
     read: impl FnMut(&[u8]) -> serde_json::Result<()>,
 ) -> Result<Vec<BadLine>, StoreError> {
     let fail = |action| move |source| StoreError::Io { path: path.to_owned(), action, source };
-    let file = File::open(path).map_err(fail("open"))?;
-    each_from(BufReader::new(file), path, read).map_err(fail("read"))
+    let mut file = BufReader::new(File::open(path).map_err(fail("open"))?);
+    let is_compressed = file.fill_buf().map_err(fail("read"))?.starts_with(&GZIP);
+    if is_compressed {
+        return each_from(BufReader::new(MultiGzDecoder::new(file)), path, read).map_err(fail("decompress"));
+    }
+    each_from(file, path, read).map_err(fail("read"))
 }
 
 fn each_from(

@@ -20,6 +20,7 @@ use reports::compare::floor::Floor;
 use reports::compare::verdict::{State, Verdict};
 use reports::fingerprint;
 use reports::machine::Machine;
+use reports::table::Table;
 use std::path::Path;
 use workloads::suite::{Cell, Limits, Mode};
 
@@ -116,9 +117,9 @@ fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
     let comparison = args.terms.comparison(&args.a, &args.b, args.choice.mode())?;
     let null = args.building.null(&side(&args.a)?, &side(&args.b)?)?;
     let name = shipped::find(suite).map_err(Failure::usage)?.1.name;
-    let wanted = Wanted { null, suite: &name, metric: &args.terms.metric, rules: &comparison.rules };
-    let (known, source) = args.quoted.find(&fingerprint::of(machine), wanted)?;
     let (floor, limits) = (args.terms.floor, fit::limits(machine));
+    let wanted = Wanted { null, suite: &name, metric: &args.terms.metric, rules: &comparison.rules, floor };
+    let (known, source) = args.quoted.find(&fingerprint::of(machine), wanted)?;
     let asked = Asked { suite, choice: &args.choice, floor, limits, known: known.as_ref() };
     let plan = plan(&asked, comparison)?;
     Ok(RunPlan { remarks: vec![source], ..plan })
@@ -172,21 +173,26 @@ pub(super) fn cost(plan: &RunPlan) -> String {
 
 fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
     let judged = judge(&mut folder, &args.place, path)?;
-    say(&reports::terminal::render(&judged.table))?;
+    say(&shown(&judged.narrow))?;
     say(&format!("Records: {}\n", folder.runs_file().display()))?;
     args.summary.write(std::slice::from_ref(&judged.table))?;
     Ok(exit(args, &judged))
 }
 
+/// Tables as a terminal shows them, one below the other.
+pub(super) fn shown(tables: &[Table]) -> String {
+    tables.iter().map(reports::terminal::render).collect::<Vec<_>>().join("\n")
+}
+
 /// A failed oracle before a regression, a regression before what is missing.
 fn exit(args: &Args, judged: &Judged) -> Exit {
     if judged.violated {
+        complain("an oracle saw a violation: the numbers are void, and the comparison ended there");
         return Exit::Verification;
     }
     let verdicts = judged.trial.verdicts();
-    let confirmed = !judged.trial.comparison().only_advises();
-    let counts = |v: &&Verdict| !v.null_moved() && !judged.contended.contains(&v.cell);
-    if confirmed && verdicts.iter().filter(counts).any(|v| v.state == State::Regressed) {
+    let counts = |v: &&Verdict| !v.only_advises() && !v.null_moved() && !judged.contended.contains(&v.cell);
+    if !judged.only_advises && verdicts.iter().filter(counts).any(|v| v.state == State::Regressed) {
         return Exit::Regression;
     }
     if verdicts.iter().any(|verdict| verdict.blocks == 0) {

@@ -12,21 +12,40 @@ use crate::measure::source::Source;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+/// Layouts of each side, where nothing else is said.
+const LAYOUTS: u32 = 12;
+/// Cargo's profile, where nothing else is said.
+const PROFILE: &str = "bench";
+/// The folder of programs, where nothing else is said.
+const CACHE: &str = "runs/builds";
+
 /// How builds are made.
 #[derive(clap::Args)]
 pub(super) struct Building {
     /// Of builds: layouts of each side, the same program with its functions in another order.
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(FEWEST_LAYOUTS as i64..=100), env = "SWIOTLB_BENCH_LAYOUTS")]
+    #[arg(long, value_name = "N", default_value_t = LAYOUTS, value_parser = clap::value_parser!(u32).range(FEWEST_LAYOUTS as i64..=100), env = "SWIOTLB_BENCH_LAYOUTS")]
     pub layouts: u32,
     /// Of builds: cargo's profile.
-    #[arg(long, value_name = "NAME", default_value = "bench", env = "SWIOTLB_BENCH_PROFILE")]
+    #[arg(long, value_name = "NAME", default_value = PROFILE, env = "SWIOTLB_BENCH_PROFILE")]
     profile: String,
     /// Of builds: the folder that programs are built and kept in.
-    #[arg(long, value_name = "DIR", default_value = "runs/builds", env = "SWIOTLB_BENCH_CACHE")]
+    #[arg(long, value_name = "DIR", default_value = CACHE, env = "SWIOTLB_BENCH_CACHE")]
     cache: PathBuf,
 }
 
 impl Building {
+    /// The flags that say the same, without those that say what is usual.
+    pub(super) fn words(&self) -> Vec<String> {
+        let Self { layouts, profile, cache } = self;
+        let flags = [
+            (*layouts != LAYOUTS, "--layouts", layouts.to_string()),
+            (profile != PROFILE, "--profile", profile.clone()),
+            (cache.as_os_str() != CACHE, "--cache", cache.display().to_string()),
+        ];
+        let said = flags.into_iter().filter(|(said, ..)| *said);
+        said.flat_map(|(_, flag, value)| [flag.to_owned(), value]).collect()
+    }
+
     /// What a comparison of these sides is held to.
     pub(super) fn null(&self, a: &Side, b: &Side) -> Result<Null, Failure> {
         let layouts = |build: &Build| match build {

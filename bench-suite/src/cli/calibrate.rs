@@ -133,6 +133,7 @@ impl Calibrating<'_> {
         let suite = first.cells.first().and_then(|(_, cell)| cell.id.split('/').next()).unwrap_or_default();
         let (suite, side) = (suite.to_owned(), args.policy.clone());
         let mut found = Calibrated::new(null, suite, side, comparison.metric, comparison.rules);
+        found.floor = Some(args.terms.floor);
         let Some(trials) = all(args, (path, "null"), rounds, |round| self.planned(round))? else {
             return Ok(None);
         };

@@ -1,6 +1,6 @@
 //! `swiotlb-bench gate GATE.toml`: declared cells, each held to declared metrics; one exit code.
 
-use super::ab::{fits, in_a_name, resumed};
+use super::ab::{fits, in_a_name, resumed, shown as in_text};
 use super::building::Building;
 use super::held::{Gate, refused, warn};
 use super::judging::{remarks, tell};
@@ -65,7 +65,7 @@ pub(super) struct Args {
 const AFTER_HELP: &str = "\
 The file's form, and how sure a verdict is: docs/GATE.md.
 
-Exit codes: 0 nothing regressed; 1 a launch is void, or a file, the host or a full disk stood in the way; 2 wrong command \
+Exit codes: 0 nothing regressed; 1 a check has no number because its launches are void, or a file, the host or a full disk stood in the way; 2 wrong command \
 line or gate file; 3 a regression is confirmed; 4 an oracle saw a violation; 5 a judged cell ended without an answer \
 (only with --fail-inconclusive); 6 the machine is not fit, or the control moved (only with --strict).";
 
@@ -130,9 +130,12 @@ fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
     let records = looked(args, path, &mut folder, &mut trial)?;
     let pairs = paired(&folder.plan, &records);
     let findings = Findings::of(&folder.plan, &trial, &pairs, &records);
-    let mut table = shown::table(&folder.plan, &findings);
-    table.notes.extend(remarks(&folder.plan, &pairs));
-    say(&reports::terminal::render(&table))?;
+    let remarks = remarks(&folder.plan, &pairs);
+    let (mut table, (mut narrow, steps)) =
+        (shown::table(&folder.plan, &findings), shown::narrow(&folder.plan, &findings));
+    table.notes.extend(remarks.iter().cloned());
+    narrow.notes.extend(remarks);
+    say(&in_text(&[Some(narrow), steps].into_iter().flatten().collect::<Vec<_>>()))?;
     say(&format!("Records: {}\n", folder.runs_file().display()))?;
     args.summary.write(std::slice::from_ref(&table))?;
     if let Some(file) = &args.junit {

@@ -43,7 +43,7 @@ impl Gate<'_> {
         let held = self.held(limits, &[])?;
         let metric = self.judged(&held)?;
         let rules = Rules { alpha: self.file.alpha, ..rules(None, false, true).map_err(Failure::usage)? };
-        let timed = held.iter().any(|held| held.metrics.iter().any(|(_, trust)| *trust == Trust::Time));
+        let timed = held.iter().any(Held::is_judged);
         let (known, remarks) =
             if timed { self.known(machine, &held, &metric, &rules)? } else { Default::default() };
         let calibration = merged(&known);
@@ -69,8 +69,11 @@ impl Gate<'_> {
         let (quoted, null) = self.quoted;
         let suite_of = |held: &Held| held.a.id.split('/').next().unwrap_or_default().to_owned();
         let (mut known, mut remarks): (Vec<Calibrated>, BTreeSet<String>) = Default::default();
-        for suite in held.iter().map(suite_of).collect::<BTreeSet<_>>() {
-            let wanted = Wanted { null, suite: &suite, metric, rules };
+        let judged = held.iter().filter(|held| held.is_judged());
+        for suite in judged.map(suite_of).collect::<BTreeSet<_>>() {
+            let of_suite = held.iter().filter(|held| suite_of(held) == suite && held.is_judged());
+            let floor = of_suite.map(|held| held.pair.floor.user).fold(f64::INFINITY, f64::min);
+            let wanted = Wanted { null, suite: &suite, metric, rules, floor };
             let (found, source) = quoted.find(&fingerprint::of(machine), wanted)?;
             remarks.insert(source);
             known.extend(found.filter(|found| known.iter().all(|there| there.suite != found.suite)));

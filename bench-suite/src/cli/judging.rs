@@ -15,7 +15,12 @@ use std::path::Path;
 /// A comparison that has ended.
 pub(super) struct Judged {
     pub trial: Trial,
+    /// With everything, for a page.
     pub table: Table,
+    /// For a terminal, one below the other.
+    pub narrow: Vec<Table>,
+    /// Whether no verdict fails anything: too few blocks, too few layouts, or too often wrong.
+    pub only_advises: bool,
     /// Whether an oracle saw a violation: the comparison ended there, and its numbers are void.
     pub violated: bool,
     /// The cells whose threads wait for each other: they never confirm anything.
@@ -37,12 +42,15 @@ pub(super) fn judge(folder: &mut Folder, place: &Where, shown: &Path) -> Result<
         tell(&trial);
     }
     let paired = paired(&folder.plan, &records);
-    let mut table = judged::table(&trial, &paired);
-    table.notes.extend(remarks(&folder.plan, &paired));
+    let remarks = remarks(&folder.plan, &paired);
+    let (mut table, (mut narrow, steps)) = (judged::table(&trial, &paired), judged::narrow(&trial, &paired));
+    table.notes.extend(remarks.iter().cloned());
+    narrow.notes.extend(remarks);
+    let narrow = [Some(narrow), steps].into_iter().flatten().collect();
     let contended = trial.comparison().pairs.iter().zip(folder.plan.cells.chunks_exact(2));
     let contended = contended.filter(|(_, cells)| cells.iter().any(|(_, cell)| fit::is_contended(cell)));
     let contended = contended.map(|(pair, _)| pair.name.clone()).collect();
-    Ok(Judged { trial, table, violated, contended })
+    Ok(Judged { trial, table, narrow, only_advises: folder.plan.only_advises(), violated, contended })
 }
 
 /// What the plan says beside what was declared: its builds with the revisions that they turned out to be, and

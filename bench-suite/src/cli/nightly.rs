@@ -1,21 +1,21 @@
 //! `swiotlb-bench nightly`: what a nightly job runs, stage by stage, with one summary and one exit code.
 
+use super::building::Building;
 use super::out::say;
+use super::quoted::Quoted;
 use super::session::stop_flag;
-use super::stages::commands;
+use super::stages::decided;
 use super::{Exit, Failure, complain};
-use crate::nightly::ledger::{Ended, Ledger};
+use crate::measure::commands::quoted;
+use crate::nightly::ledger::{Ended, Folder, Ledger};
+use crate::nightly::process;
 use crate::nightly::stage::{Meaning, Name};
 use reports::table::{Column, Table, Unit, Value};
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-/// How often the night looks whether a stage is over, or the user wants to stop.
-const LOOK: Duration = Duration::from_millis(50);
+use std::time::Instant;
 
 /// What to run.
 #[derive(clap::Args)]
@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "GATE.toml", env = "SWIOTLB_BENCH_GATE")]
     pub(super) gate: Option<PathBuf>,
     /// What the gate holds this program against: a side, as `ab` takes it. Without it, the revision of the history's
-    /// last accepted run on this machine.
+    /// last accepted run on this machine. Where it is no build but a policy, the gate's own `b` is held against that.
     #[arg(long, value_name = "SIDE", env = "SWIOTLB_BENCH_BASELINE")]
     pub(super) baseline: Option<String>,
     /// The history's folder.
@@ -40,12 +40,22 @@ pub(super) struct Args {
     /// Go on with the night in --out.
     #[arg(long, env = "SWIOTLB_BENCH_RESUME", value_parser = super::switch())]
     resume: bool,
-    /// Fewer cells and launches of the suites: for a first try.
+    /// Fewer cells and launches of the suites, and shorter launches of the control: for a first try.
     #[arg(long, env = "SWIOTLB_BENCH_QUICK", value_parser = super::switch())]
     pub(super) quick: bool,
     /// A machine that is not fit, or a host that is not steady, ends the night with exit code 6.
     #[arg(long, env = "SWIOTLB_BENCH_STRICT", value_parser = super::switch())]
     pub(super) strict: bool,
+    /// Kill a launch that takes longer; its cell is void.
+    #[arg(long, value_name = "TIME", env = "SWIOTLB_BENCH_CELL_LIMIT")]
+    pub(super) cell_limit: Option<String>,
+    /// Of the gate: a judged cell that ends without an answer makes its exit code 5.
+    #[arg(long, env = "SWIOTLB_BENCH_FAIL_INCONCLUSIVE", value_parser = super::switch())]
+    pub(super) fail_inconclusive: bool,
+    #[command(flatten)]
+    pub(super) quoted: Quoted,
+    #[command(flatten)]
+    pub(super) building: Building,
     /// The summary of a GitHub workflow's step: the night's is added at its end.
     #[arg(long, value_name = "FILE", env = "GITHUB_STEP_SUMMARY", hide = true)]
     step_summary: Option<PathBuf>,
@@ -53,34 +63,33 @@ pub(super) struct Args {
 
 const AFTER_HELP: &str = "\
 Stages: doctor, control, gate, suites, history; each is a process of this program, and its command line is in the \
-summary. What was finished is not run again with --resume. docs/NIGHTLY.md says more.
+summary and says all that it does: variables that stand for flags are for the night and reach no stage. What was \
+finished is not run again with --resume, which goes on with the command lines of the night's beginning. \
+docs/NIGHTLY.md says more.
 
 Exit codes: the gravest of the stages': 4 an oracle saw a violation, or an expectation fails; 3 the gate confirmed a \
-regression; 1 a stage could not be done; 6 the machine is not fit (only with --strict); 5 no decision (only where \
-SWIOTLB_BENCH_FAIL_INCONCLUSIVE is set); 0 otherwise.";
+regression; 1 a stage could not be done; 6 the machine is not fit (only with --strict); 5 no decision (only with \
+--fail-inconclusive); 0 otherwise.";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let mut night = if args.resume {
-        Ledger::resume(&args.out).map_err(Failure::error)?
-    } else {
-        let (commands, left_out) = commands(args)?;
-        let mut night = Ledger::begin(&args.out, commands).map_err(Failure::error)?;
-        for (name, why) in left_out {
-            let ended = Ended { exit: None, left_out: Some(why), seconds: 0 };
-            night.end(&args.out, name, ended).map_err(Failure::error)?;
-        }
-        night
+    // What is wrong with the command line is told before there is a folder.
+    let decided = if args.resume { None } else { Some(decided(args)?) };
+    let folder = Folder::lock(&args.out, decided.is_some()).map_err(Failure::error)?;
+    let night = match decided {
+        Some(decided) => Ledger::begin(&folder, decided, args.strict),
+        None => Ledger::resume(&folder),
     };
+    let mut night = night.map_err(Failure::error)?;
     let stop = stop_flag()?;
     for name in Name::ALL {
         if night.ended.contains_key(&name) {
             continue;
         }
         let ended = match kept_out(&night, name) {
-            Some(why) => Ended { exit: None, left_out: Some(why), seconds: 0 },
+            Some(why) => Ended::left_out(why),
             None => stage(args, &night, name, &stop)?,
         };
-        night.end(&args.out, name, ended).map_err(Failure::error)?;
+        night.end(&folder, name, ended).map_err(Failure::error)?;
     }
     tell(args, &night)
 }
@@ -97,15 +106,17 @@ fn kept_out(night: &Ledger, name: Name) -> Option<String> {
     Some(format!("see the stage {}; once it is accepted, this command adds the night", stage.word()))
 }
 
-/// Runs one stage. What it prints goes into `NAME.txt`, what it complains of to this program's standard error.
+/// Runs one stage to its end.
 fn stage(args: &Args, night: &Ledger, name: Name, stop: &AtomicBool) -> Result<Ended, Failure> {
     let Some(command) = night.commands.get(&name) else {
-        return Ok(Ended { exit: None, left_out: Some("nothing says how to run it".to_owned()), seconds: 0 });
+        return Ok(Ended::left_out("nothing says how to run it".to_owned()));
     };
     complain(format_args!("{}: {}", name.word(), line(command)));
     let begun = Instant::now();
-    let mut child = start(args, name, command)?;
-    let exit = wait(&mut child, stop)?;
+    let told = |e: std::io::Error| Failure::error(format!("the stage {}: {e}", name.word()));
+    let mut child = process::start(&args.out, name, command).map_err(told)?;
+    let exit = process::wait(&mut child, stop).map_err(told)?;
+    // Relaxed: nothing but the flag itself is read.
     if stop.load(Ordering::Relaxed) {
         return Err(Failure::error(format!(
             "stopped in the stage {}; `nightly --resume --out {}` goes on",
@@ -116,65 +127,17 @@ fn stage(args: &Args, night: &Ledger, name: Name, stop: &AtomicBool) -> Result<E
     Ok(Ended { exit, left_out: None, seconds: begun.elapsed().as_secs() })
 }
 
-fn start(args: &Args, name: Name, command: &[String]) -> Result<Child, Failure> {
-    let program =
-        std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
-    let path = args.out.join(format!("{}.txt", name.word()));
-    let told = |e: std::io::Error| Failure::error(format!("{}: {e}", path.display()));
-    let output = OpenOptions::new().create(true).append(true).open(&path).map_err(told)?;
-    let mut process = Command::new(program);
-    // What the night is told by variables is for the night.
-    process
-        .env_remove("GITHUB_STEP_SUMMARY")
-        .env_remove("SWIOTLB_BENCH_OUT")
-        .env_remove("SWIOTLB_BENCH_RESUME");
-    process.args(command);
-    if name.measures() && args.out.join(name.word()).join("plan.json").exists() {
-        process.arg("--resume");
-    }
-    process.stdin(Stdio::null()).stdout(output);
-    // An interrupt from the terminal goes to the night, which ends the stage.
-    std::os::unix::process::CommandExt::process_group(&mut process, 0);
-    process.spawn().map_err(|e| Failure::error(format!("{}: {e}", name.word())))
-}
-
-/// Waits for the stage; where the user wants to stop, asks it to end and waits for that.
-fn wait(child: &mut Child, stop: &AtomicBool) -> Result<Option<i32>, Failure> {
-    let told = |e: std::io::Error| Failure::error(format!("waiting for a stage: {e}"));
-    let mut asked = false;
-    loop {
-        if let Some(status) = child.try_wait().map_err(told)? {
-            return Ok(status.code());
-        }
-        if stop.load(Ordering::Relaxed) && !asked {
-            asked = true;
-            let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-            // A stage that has ended meanwhile needs no signal.
-            let _ = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
-        }
-        std::thread::sleep(LOOK);
-    }
-}
-
 /// The command line as a person would type it.
 fn line(command: &[String]) -> String {
-    let quoted = |word: &String| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@".contains(c);
-        if word.chars().all(plain) && !word.is_empty() {
-            word.clone()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    };
-    let words: Vec<String> = command.iter().map(quoted).collect();
+    let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
     format!("swiotlb-bench {}", words.join(" "))
 }
 
 fn tell(args: &Args, night: &Ledger) -> Result<Exit, Failure> {
-    let (table, worst) = summary(night, args.strict);
+    let (table, worst) = summary(night);
     let mut markdown = reports::markdown::render(&table);
     for name in Name::ALL {
-        if let Ok(text) = std::fs::read_to_string(args.out.join(format!("{}.txt", name.word()))) {
+        if let Ok(text) = std::fs::read_to_string(args.out.join(process::output(name))) {
             markdown.push_str(&format!(
                 "\n## {}\n\n```\n{}\n```\n",
                 name.word(),
@@ -203,7 +166,7 @@ fn append(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// A row a stage; and the gravest end. Unfit counts for those only who are strict.
-fn summary(night: &Ledger, strict: bool) -> (Table, Meaning) {
+fn summary(night: &Ledger) -> (Table, Meaning) {
     let columns = ["stage", "ended", "command"].map(Column::text);
     let mut table = Table::new("The night", columns.to_vec());
     table.columns.insert(2, Column::number("took (s)", Unit::None));
@@ -214,7 +177,7 @@ fn summary(night: &Ledger, strict: bool) -> (Table, Meaning) {
             Some(why) => format!("left out: {why}"),
             None => {
                 let meaning = Meaning::of(ended.exit);
-                if strict || meaning != Meaning::Unfit {
+                if night.strict || meaning != Meaning::Unfit {
                     worst = worst.max(meaning);
                 }
                 meaning.words().to_owned()
@@ -236,9 +199,10 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    fn night(ends: [Option<i32>; 5]) -> Ledger {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut night = Ledger::begin(folder.path(), BTreeMap::new()).expect("a night");
+    fn night(ends: [Option<i32>; 5], strict: bool) -> Ledger {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = Folder::lock(place.path(), true).expect("a folder");
+        let mut night = Ledger::begin(&folder, BTreeMap::new(), strict).expect("a night");
         night.ended = Name::ALL
             .into_iter()
             .zip(ends)
@@ -249,7 +213,7 @@ mod tests {
 
     #[test]
     fn one_exit_code_for_all_stages() {
-        let worst = |ends, strict| summary(&night(ends), strict).1;
+        let worst = |ends, strict| summary(&night(ends, strict)).1;
         assert_eq!(worst([Some(0); 5], true), Meaning::Well);
         assert_eq!(worst([Some(0), Some(6), Some(0), Some(0), Some(0)], false), Meaning::Well);
         assert_eq!(worst([Some(0), Some(6), Some(0), Some(0), Some(0)], true), Meaning::Unfit);

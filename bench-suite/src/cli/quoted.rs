@@ -19,6 +19,13 @@ pub(super) struct Quoted {
 }
 
 impl Quoted {
+    /// The flags that say the same.
+    pub(super) fn words(&self) -> Vec<String> {
+        let file =
+            self.calibration.iter().flat_map(|path| ["--calibration".to_owned(), path.display().to_string()]);
+        file.chain(self.no_calibration.then(|| "--no-calibration".to_owned())).collect()
+    }
+
     /// What was learned for a comparison on `machine`, and a sentence on where that is from. A file that the user
     /// names has to have it.
     pub(super) fn find(

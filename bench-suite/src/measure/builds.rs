@@ -90,6 +90,13 @@ impl Builds {
         Some(format!("{} is on both sides: the very same program", both.name))
     }
 
+    /// Whether a side has too few layouts: where its code happens to lie is then part of every difference, and a
+    /// comparison only advises.
+    #[must_use]
+    pub fn has_few_layouts(&self) -> bool {
+        self.sides().iter().any(|(_, layouts)| layouts.len() < FEWEST_LAYOUTS)
+    }
+
     /// What a reader of the table has to know.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
@@ -102,8 +109,8 @@ impl Builds {
         )];
         for (side, layouts) in self.sides().into_iter().filter(|(_, all)| all.len() < FEWEST_LAYOUTS) {
             notes.push(format!(
-                "{side} has {}: where its code happens to lie is part of the change, and only its stack is moved. \
-                 Give it as rev:REVISION, or {FEWEST_LAYOUTS} relinked copies as build:PATH+PATH+PATH.",
+                "{side} has {}: where its code happens to lie is part of the change, and only its stack is moved: verdicts \
+                 of time only advise. Give it as rev:REVISION, or {FEWEST_LAYOUTS} relinked copies as build:PATH+PATH+PATH.",
                 count(layouts.len())
             ));
         }

@@ -39,6 +39,10 @@ pub struct Calibrated {
     pub metric: String,
     /// The rules of each comparison.
     pub rules: Rules,
+    /// The floor that the user had asked for, ln(B / A): a larger one hides false verdicts. Not written down before there
+    /// was this field.
+    #[serde(default)]
+    pub floor: Option<f64>,
     /// The verdicts, counted.
     pub calibration: Calibration,
     /// Each cell's comparisons: their states, and their medians, ln(A' / A).
@@ -61,7 +65,7 @@ impl Calibrated {
     #[must_use]
     pub fn new(null: Null, suite: String, side: String, metric: String, rules: Rules) -> Self {
         let (calibration, cells, injected) = (Calibration::default(), BTreeMap::new(), Vec::new());
-        Self { null, suite, side, metric, rules, calibration, cells, injected }
+        Self { null, suite, side, metric, rules, floor: None, calibration, cells, injected }
     }
 
     /// Counts the verdicts of all comparisons. In a family of n cells each may be wrong in alpha / n.

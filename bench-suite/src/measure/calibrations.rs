@@ -1,4 +1,4 @@
-//! All that `calibrate` learned on one machine: one entry for each null, suite, metric and set of rules.
+//! All that `calibrate` learned on one machine: one entry for each null, suite, metric, set of rules and floor.
 //!
 //! Kept as `calibration.json` in a run's folder, and gathered for the machine in
 //! `$XDG_STATE_HOME/swiotlb-bench/FINGERPRINT/` (`~/.local/state/` where that is not set). Invariant: an entry is
@@ -6,6 +6,7 @@
 
 use super::calibrated::{Calibrated, Null};
 use super::whole;
+use reports::compare::effect::percent;
 use reports::compare::rules::Rules;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use thiserror::Error;
 
 /// The version of the file's form. Since 2 it holds several entries.
 const VERSION: u32 = 2;
+/// Floors that differ by less are the same.
+const SAME: f64 = 1e-9;
 /// Its name.
 pub const FILE: &str = "calibration.json";
 
@@ -77,6 +80,8 @@ pub struct Wanted<'a> {
     pub metric: &'a str,
     /// Its rules.
     pub rules: &'a Rules,
+    /// The smallest floor that a user asked for, ln(B / A).
+    pub floor: f64,
 }
 
 impl Calibrations {
@@ -97,18 +102,20 @@ impl Calibrations {
     /// Adds an entry in the place of the one that it is a newer version of.
     pub fn learn(&mut self, new: Calibrated) {
         let same = |old: &Calibrated| {
-            (old.null, &old.suite, &old.metric, &old.rules) == (new.null, &new.suite, &new.metric, &new.rules)
+            (old.null, &old.suite, &old.metric, &old.rules, old.floor)
+                == (new.null, &new.suite, &new.metric, &new.rules, new.floor)
         };
         self.learned.retain(|old| !same(old));
         self.learned.push(new);
     }
 
-    /// The entry for a comparison: its own suite's, else the latest of another suite.
+    /// The entry for a comparison: its own suite's, else the latest of another suite. One that was learned with a larger
+    /// floor is none: a change that such a floor hid counted as no false verdict there.
     ///
     /// # Errors
     /// What there is instead, in words.
     pub fn fitting(&self, wanted: Wanted<'_>) -> Result<&Calibrated, String> {
-        let Wanted { null, suite, metric, rules } = wanted;
+        let Wanted { null, suite, metric, rules, floor } = wanted;
         let of_null: Vec<&Calibrated> = self.learned.iter().filter(|one| one.null == null).collect();
         if of_null.is_empty() {
             return Err(match null {
@@ -119,12 +126,17 @@ impl Calibrations {
             });
         }
         let in_metric = of_null.iter().filter(|one| one.metric == metric);
-        let fits: Vec<&&Calibrated> = in_metric.clone().filter(|one| one.rules == *rules).collect();
+        let by_rules = in_metric.clone().filter(|one| one.rules == *rules);
+        let is_lower = |one: &&&Calibrated| one.floor.is_none_or(|learned| learned <= floor + SAME);
+        let fits: Vec<&&Calibrated> = by_rules.clone().filter(is_lower).collect();
         if let Some(found) = fits.iter().rev().find(|one| one.suite == suite).or_else(|| fits.last()) {
             return Ok(**found);
         }
         Err(match in_metric.count() {
             0 => format!("nothing was learned in the metric {metric}"),
+            _ if by_rules.count() > 0 => {
+                format!("what was learned is of a larger floor than {:.2} %", percent(floor))
+            }
             _ => "what was learned is of other rules (alpha, looks or correction)".to_owned(),
         })
     }
@@ -199,7 +211,7 @@ mod tests {
     fn a_comparison_is_told_what_was_learned_of_its_kind() {
         let (gate, sweep, all) = (Rules::gate(), Rules::sweep(), all());
         let of = |null, suite, metric, rules| {
-            let found = all.fitting(Wanted { null, suite, metric, rules });
+            let found = all.fitting(Wanted { null, suite, metric, rules, floor: 0.01 });
             found.map(|one| format!("{} {}", one.suite, one.side))
         };
         assert_eq!(of(Null::Policies, "areas", "ns_per_op", &gate).as_deref(), Ok("areas kernel"));
@@ -209,6 +221,29 @@ mod tests {
         assert!(of(Null::Policies, "areas", "map.p99", &gate).unwrap_err().contains("metric map.p99"));
         let fewer = of(Null::Builds { layouts: 3 }, "areas", "ns_per_op", &gate).unwrap_err();
         assert!(fewer.contains("relinked copies, 3 a side"), "{fewer}");
+    }
+
+    #[test]
+    fn what_a_larger_floor_hid_is_no_proof() {
+        let (rules, mut all) = (Rules::gate(), Calibrations::new("m".into()));
+        let at = |floor| Calibrated { floor: Some(floor), ..entry(Null::Policies, "areas", "kernel") };
+        all.learn(at(0.2));
+        let wanted = |floor| Wanted {
+            null: Null::Policies,
+            suite: "areas",
+            metric: "ns_per_op",
+            rules: &rules,
+            floor,
+        };
+        let refused = all.fitting(wanted(0.01)).unwrap_err();
+        assert!(refused.contains("of a larger floor than 1.01 %"), "{refused}");
+        assert_eq!(all.fitting(wanted(0.2)).unwrap().floor, Some(0.2));
+        // Both are kept, and whoever asks for more gets the latest that holds.
+        all.learn(at(0.01));
+        assert_eq!((all.learned.len(), all.fitting(wanted(0.05)).unwrap().floor), (2, Some(0.01)));
+        // What was learned before floors were written down is quoted as it was.
+        all.learn(entry(Null::Policies, "areas", "kernel"));
+        assert_eq!(all.fitting(wanted(0.001)).unwrap().floor, None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::Path;
 /// The file in a run's folder.
 pub const COMMANDS_FILE: &str = "commands.txt";
 /// How the variables begin that stand for flags.
-const VARIABLES: &str = "SWIOTLB_BENCH_";
+pub const VARIABLES: &str = "SWIOTLB_BENCH_";
 
 /// Adds this process's command line to the folder's, unless it is the last one there.
 ///

@@ -2,9 +2,10 @@
 
 use super::calibrated::quote;
 use super::comparison::{Comparison, Pair};
-use super::paired::{Paired, Steps};
+use super::paired::Paired;
 use super::table::{INTERFACE, decimals, interface_note};
 use super::trial::Trial;
+use super::why::{self, Why};
 use reports::compare::effect::{from_percent, percent};
 use reports::compare::rules::{ADVICE_BELOW, Correction, Outlook};
 use reports::compare::verdict::{Interval, State, Verdict};
@@ -15,22 +16,52 @@ use reports::table::{Column, Table, Unit, Value};
 /// The change and the spread between blocks for which the power is told, percent.
 const SUPPOSED: (f64, f64) = (3.0, 2.0);
 
-/// One row a pair; `paired` are the records of all pairs, in their order.
+/// Who reads a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// Whoever has the room of a page.
+    Page,
+    /// Whoever has the hundred columns of a terminal or two.
+    Terminal,
+}
+
+/// One row a pair, and everything that differs; `paired` are the records of all pairs, in their order.
 #[must_use]
 pub fn table(trial: &Trial, paired: &[Paired<'_>]) -> Table {
+    for_whom(trial, paired, For::Page)
+}
+
+/// The same for a terminal, and below it a few of the steps that differ; nothing where none does.
+#[must_use]
+pub fn narrow(trial: &Trial, paired: &[Paired<'_>]) -> (Table, Option<Table>) {
+    let cells = trial.comparison().pairs.iter().zip(paired);
+    let steps = why::few(cells.map(|(pair, paired)| (pair.name.as_str(), Why::of(paired))));
+    (for_whom(trial, paired, For::Terminal), steps)
+}
+
+fn for_whom(trial: &Trial, paired: &[Paired<'_>], whom: For) -> Table {
     let comparison = trial.comparison();
     let Comparison { a, b, metric, .. } = comparison;
-    let text = ["change, B / A - 1 (%)", "verdict", "floor (%)", "finds (%)"];
     let mut columns = vec![Column::text("cell"), Column::number("A", Unit::None)];
-    columns.extend(text.map(Column::text));
-    columns.extend(["blocks", "discarded"].map(|name| Column::number(name, Unit::None)));
+    columns.extend(match whom {
+        For::Page => ["change, B / A - 1 (%)", "verdict", "floor (%)", "finds (%)"].map(Column::text),
+        For::Terminal => ["change (%)", "verdict", "floor", "finds"].map(Column::text),
+    });
+    columns.push(Column::number("blocks", Unit::None));
+    columns.extend((whom == For::Page).then(|| Column::number("discarded", Unit::None)));
     columns.extend(comparison.null.then(|| Column::text("null, A again (%)")));
-    columns.push(Column::text("steps that differ, A -> B"));
+    columns.extend((whom == For::Page).then(|| Column::text("steps that differ, A -> B")));
     let mut table = Table::new(format!("{metric}: B = {b} against A = {a}"), columns);
     for (pair, paired) in comparison.pairs.iter().zip(paired) {
-        table.push(row(trial, pair, paired));
+        table.push(row(trial, pair, paired, whom));
     }
-    table.notes = notes(comparison);
+    if whom == For::Terminal {
+        table.notes.push(
+            "Change (B / A - 1), floor and finds in percent; of 12 blocks with one discarded it says 11 of 12."
+                .to_owned(),
+        );
+    }
+    table.notes.extend(notes(comparison));
     let calls: Vec<f64> =
         paired.iter().flat_map(|pair| ["A", "B"].map(|arm| pair.median(arm, INTERFACE))).flatten().collect();
     table.notes.extend(median(&calls).map(interface_note));
@@ -47,45 +78,53 @@ pub fn table(trial: &Trial, paired: &[Paired<'_>]) -> Table {
     table
 }
 
-fn row(trial: &Trial, pair: &Pair, paired: &Paired<'_>) -> Vec<Value> {
+fn row(trial: &Trial, pair: &Pair, paired: &Paired<'_>, whom: For) -> Vec<Value> {
     let comparison = trial.comparison();
     let a = paired.median("A", &comparison.metric);
     let mut row = vec![Value::Text(pair.name.clone())];
     row.push(a.map_or(Value::Missing, |a| Value::Real(a, decimals(a))));
-    row.extend(match trial.verdict(&pair.name) {
+    let (said, kept, discarded) = match trial.verdict(&pair.name) {
         Some(verdict) => judged(verdict, paired),
         None => not_judged(trial, pair, paired),
+    };
+    row.extend(said);
+    row.extend(match whom {
+        For::Page => vec![Value::Count(kept.into()), Value::Count(discarded.into())],
+        For::Terminal if discarded == 0 => vec![Value::Count(kept.into())],
+        For::Terminal => vec![Value::Text(format!("{kept} of {}", kept + discarded))],
     });
     if comparison.null {
         let null = trial.verdict(&pair.name).and_then(|verdict| verdict.null);
         row.push(null.map_or(Value::Missing, |null| change(null.estimate, null.interval)));
     }
-    row.push(Value::Text(differing(&paired.steps())));
+    row.extend((whom == For::Page).then(|| Value::Text(Why::of(paired).words())));
     row
 }
 
-fn judged(verdict: &Verdict, paired: &Paired<'_>) -> [Value; 6] {
+/// Change, verdict, floor and what can be found; blocks that were kept, and those that were not.
+type Said = ([Value; 4], u32, u32);
+
+fn judged(verdict: &Verdict, paired: &Paired<'_>) -> Said {
     let some = |effect: Option<f64>| effect.map_or(Value::Missing, |e| Value::Text(magnitude(e)));
-    [
+    let said = [
         change(verdict.estimate, verdict.interval),
         Value::Text(words(verdict, paired)),
         some(Some(verdict.floor.value())),
         some(verdict.minimum_detectable),
-        Value::Count(verdict.blocks.into()),
-        Value::Count(verdict.discarded.into()),
-    ]
+    ];
+    (said, verdict.blocks, verdict.discarded)
 }
 
 /// The median of the first look's blocks, and no verdict.
-fn not_judged(trial: &Trial, pair: &Pair, paired: &Paired<'_>) -> [Value; 6] {
+fn not_judged(trial: &Trial, pair: &Pair, paired: &Paired<'_>) -> Said {
     let comparison = trial.comparison();
     let blocks = paired.blocks(&comparison.metric, false, comparison.first_look().min(trial.looked()));
     let kept: Vec<f64> = blocks.differences.iter().flatten().copied().collect();
     let why = if pair.judged { "not looked at" } else { "oversubscribed: none" };
-    let count = |n: usize| Value::Count(n as u64);
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let lost = blocks.differences.len() - kept.len();
     let words = Value::Text(why.to_owned());
-    [change(median(&kept), None), words, Value::Missing, Value::Missing, count(kept.len()), count(lost)]
+    ([change(median(&kept), None), words, Value::Missing, Value::Missing], count(kept.len()), count(lost))
 }
 
 fn words(verdict: &Verdict, paired: &Paired<'_>) -> String {
@@ -117,37 +156,6 @@ pub(super) fn magnitude(effect: f64) -> String {
 /// Decimals of a percentage: two below one percent.
 fn places(effect: f64) -> usize {
     if percent(effect).abs() < 1.0 { 2 } else { 1 }
-}
-
-/// The steps that differ. A side that counts nothing at all says so once; one step that a side does not count is
-/// no difference.
-fn differing(steps: &[Steps]) -> String {
-    for (side, counts) in
-        [("A", steps.iter().any(|(_, a, _)| a.is_some())), ("B", steps.iter().any(|(_, _, b)| b.is_some()))]
-    {
-        if !counts {
-            return if steps.is_empty() {
-                "not counted".to_owned()
-            } else {
-                format!("not counted by {side}")
-            };
-        }
-    }
-    let both: Vec<_> = steps.iter().filter_map(|(name, a, b)| Some((name.clone(), (*a)?, (*b)?))).collect();
-    listed(&both)
-}
-
-/// The steps of both sides that differ, in words.
-pub(super) fn listed(steps: &[(String, f64, f64)]) -> String {
-    let differ = steps.iter().filter(|(_, a, b)| (a - b).abs() > f64::EPSILON * a.abs().max(b.abs()));
-    let shown: Vec<String> =
-        differ.map(|(name, a, b)| format!("{name} {} -> {}", digits(*a), digits(*b))).collect();
-    if shown.is_empty() { "none".to_owned() } else { shown.join("; ") }
-}
-
-/// A count in at most six significant digits.
-fn digits(count: f64) -> f64 {
-    format!("{count:.5e}").parse().unwrap_or(count)
 }
 
 /// What the rules can find in this family, as if one cell changed.

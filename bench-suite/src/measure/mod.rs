@@ -6,7 +6,7 @@
 //! [`groups`], [`verdict`], [`table`], [`steady`] and [`paired`] see records only.
 //!
 //! A comparison of two [`side`]s is a plan too: [`comparison`] is what it declares, [`ab`] its order, [`trial`]
-//! goes from look to look, and [`judged`] shows what came of it. A [`gate`] is a comparison too, beside what it counts.
+//! goes from look to look, [`judged`] shows what came of it, and [`why`] the steps beside it. A [`gate`] is a comparison too, beside what it counts.
 //! Runs that were not paired are [`stored`] ones, and [`unpaired`] says what little they say. [`calibrated`] is how often
 //! comparisons of A with itself were wrong, and [`calibrations`] keeps that for the machine. Sides may be [`builds`]:
 //! programs [`relink`]ed from a [`source`] and kept in a [`cache`]. [`commands`] keeps the command lines.
@@ -40,6 +40,7 @@ pub mod trial;
 pub mod unpaired;
 pub mod verdict;
 pub mod whole;
+pub mod why;
 
 #[cfg(test)]
 mod tests;

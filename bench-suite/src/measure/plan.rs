@@ -115,6 +115,13 @@ pub enum PlanError {
 }
 
 impl RunPlan {
+    /// Whether no time of this comparison fails anything: it has too few blocks or layouts, or is wrong too often.
+    #[must_use]
+    pub fn only_advises(&self) -> bool {
+        self.comparison.as_ref().is_some_and(Comparison::only_advises)
+            || self.builds.as_ref().is_some_and(Builds::has_few_layouts)
+    }
+
     /// A plan that launches every cell of every suite as often as it says, in rounds: round r holds the
     /// r-th launch of all cells, shuffled, so that no cell is early or late as a whole.
     #[must_use]

@@ -175,6 +175,33 @@ fn a_pair_that_is_not_judged_gets_one_look_s_blocks_and_no_verdict() {
 }
 
 #[test]
+fn a_terminal_gets_few_steps_and_a_page_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut begun =
+        Folder::begin(folder.path(), plan(rules(Some(12), false, true).unwrap(), true, "")).unwrap();
+    let trial = run(&mut begun, &mut Fake::default()).unwrap();
+    let mut records = begun.records().unwrap();
+    let names: Vec<String> = (0..12).map(|n| format!("sections_to_{}_steps", 1 << n)).collect();
+    for record in &mut records {
+        let is_b = record.place.as_ref().unwrap().arm.as_deref() == Some("B");
+        let counted = names.iter().map(|name| (name.clone(), 10 + u64::from(is_b)));
+        record.counters.extend(counted.chain([("slots_scanned".to_owned(), if is_b { 900 } else { 30 })]));
+    }
+    let pairs = paired(&begun.plan, &records);
+    let page = reports::markdown::render(&judged::table(&trial, &pairs));
+    assert!(names.iter().all(|name| page.contains(name.as_str())), "{page}");
+    let (narrow, steps) = judged::narrow(&trial, &pairs);
+    for table in [narrow, steps.unwrap()] {
+        let shown = reports::terminal::render(&table);
+        let columns = shown.lines().filter(|line| line.contains('|')).map(str::len).max().unwrap();
+        assert!(columns <= 120, "{columns}: {shown}");
+        assert!(!shown.contains(&names[2]) && shown.contains("s/what=slow"), "{shown}");
+        let is_steps = shown.starts_with("Steps that differ");
+        assert_eq!(is_steps, shown.contains("slots_scanned") && shown.contains("and 10 more"), "{shown}");
+    }
+}
+
+#[test]
 fn a_plan_of_an_older_form_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(Folder::begin(folder.path(), plan(Rules::gate(), false, "")).unwrap());

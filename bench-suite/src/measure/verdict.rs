@@ -147,12 +147,19 @@ fn judge_one(test: Test, estimate: Estimate) -> Verdict {
     let Some((low, high, _)) = estimate.interval else {
         return if test.holds(estimate.median) { Verdict::HoldsInMedian } else { Verdict::FailsInMedian };
     };
-    match (test.holds(low) && test.holds(high), test.holds(estimate.median)) {
+    match (test.holds(low) && test.holds(high), somewhere(test, low, high)) {
         (true, _) => Verdict::Holds,
         (false, true) => Verdict::Undecided,
-        // Within a band, both ends may lie outside on different sides; then nothing is decided either.
-        (false, false) if test.holds(low) || test.holds(high) => Verdict::Undecided,
         (false, false) => Verdict::Fails,
+    }
+}
+
+/// Whether any number of an interval fulfils the test: one may lie around a whole band.
+fn somewhere(test: Test, low: f64, high: f64) -> bool {
+    match test {
+        Test::Below(bound) => low < bound,
+        Test::Above(bound) => high > bound,
+        Test::Within(least, most) => low <= most && high >= least,
     }
 }
 
@@ -210,6 +217,22 @@ mod tests {
             (of(0.7, None), Verdict::FailsInMedian),
         ] {
             assert_eq!(judge_one(below, estimate), verdict, "{estimate:?}");
+        }
+    }
+
+    #[test]
+    fn a_band_within_the_interval_is_not_missed() {
+        let band = Test::Within(0.9, 1.1);
+        for (estimate, verdict) in [
+            (of(1.0, Some((0.95, 1.05))), Verdict::Holds),
+            (of(1.0, Some((0.5, 1.5))), Verdict::Undecided),
+            // The median alone lies outside, and every number of the band may be the true one.
+            (of(1.2, Some((0.5, 1.5))), Verdict::Undecided),
+            (of(1.2, Some((1.0, 1.5))), Verdict::Undecided),
+            (of(1.3, Some((1.2, 1.5))), Verdict::Fails),
+            (of(0.7, Some((0.5, 0.8))), Verdict::Fails),
+        ] {
+            assert_eq!(judge_one(band, estimate), verdict, "{estimate:?}");
         }
     }
 

@@ -1,17 +1,21 @@
 //! Which stages of a night are over: `nightly.json` in the night's folder.
 //!
-//! Invariant: the file is written whole or not at all, after each stage; a stage that is in it is not run again.
+//! Invariant: the file is written whole or not at all, after each stage; a stage that is in it is not run again. One
+//! night at a time is at work in a folder: whoever works holds its lock.
 
-use super::stage::Name;
+use super::stage::{Decision, Name};
 use crate::measure::whole;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// The file's name.
 pub const FILE: &str = "nightly.json";
+/// The file that is locked while a night is at work.
+const LOCK: &str = "lock";
 /// The version of its form.
 const VERSION: u32 = 1;
 
@@ -27,10 +31,21 @@ pub struct Ended {
     pub seconds: u64,
 }
 
+impl Ended {
+    /// A stage that did not run, and why.
+    #[must_use]
+    pub fn left_out(why: String) -> Self {
+        Self { exit: None, left_out: Some(why), seconds: 0 }
+    }
+}
+
 /// A night as far as it has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     version: u32,
+    /// Whether a machine that is not fit ends the night with exit code 6.
+    #[serde(default)]
+    pub strict: bool,
     /// The command line of each stage, as it was decided when the night began.
     pub commands: BTreeMap<Name, Vec<String>>,
     /// Stages that are over.
@@ -62,34 +77,83 @@ pub enum LedgerError {
     /// There is none in it.
     #[error("{path} holds no night to resume", path = .0.display())]
     Empty(PathBuf),
+    /// A process is at work in it.
+    #[error("{path}: another process is at work on this night: wait for it, or choose another --out", path = .0.display())]
+    Busy(PathBuf),
+}
+
+/// A night's folder, locked.
+#[derive(Debug)]
+pub struct Folder {
+    /// Where it is.
+    path: PathBuf,
+    /// Held as long as this is, and freed by the system whatever ends the process.
+    _lock: File,
+}
+
+impl Folder {
+    /// Locks the folder at `path`; `make` makes it where there is none.
+    ///
+    /// # Errors
+    /// [`LedgerError::Busy`], [`LedgerError::Empty`] where there is none, [`LedgerError::Io`].
+    pub fn lock(path: &Path, make: bool) -> Result<Self, LedgerError> {
+        let told = |path: &Path| {
+            let path = path.to_owned();
+            |source| LedgerError::Io { path, source }
+        };
+        if make {
+            std::fs::create_dir_all(path).map_err(told(path))?;
+        } else if !path.join(FILE).exists() {
+            return Err(LedgerError::Empty(path.to_owned()));
+        }
+        let lock = path.join(LOCK);
+        let file = File::options().append(true).create(true).open(&lock).map_err(told(&lock))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: file }),
+            Err(TryLockError::WouldBlock) => Err(LedgerError::Busy(path.to_owned())),
+            Err(TryLockError::Error(source)) => Err(LedgerError::Io { path: lock, source }),
+        }
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.path.join(FILE)
+    }
 }
 
 impl Ledger {
-    /// Begins a night in `folder`.
+    /// Begins a night: what its stages are to do.
     ///
     /// # Errors
     /// [`LedgerError::Taken`] where there is one, [`LedgerError::Io`].
-    pub fn begin(folder: &Path, commands: BTreeMap<Name, Vec<String>>) -> Result<Self, LedgerError> {
-        if folder.join(FILE).exists() {
-            return Err(LedgerError::Taken(folder.to_owned()));
+    pub fn begin(
+        folder: &Folder,
+        decided: BTreeMap<Name, Decision>,
+        strict: bool,
+    ) -> Result<Self, LedgerError> {
+        if folder.ledger().exists() {
+            return Err(LedgerError::Taken(folder.path.clone()));
         }
-        std::fs::create_dir_all(folder)
-            .map_err(|source| LedgerError::Io { path: folder.to_owned(), source })?;
-        let night = Self { version: VERSION, commands, ended: BTreeMap::new() };
+        let mut night = Self { version: VERSION, strict, commands: BTreeMap::new(), ended: BTreeMap::new() };
+        for (name, decision) in decided {
+            match decision {
+                Decision::Runs(command) => drop(night.commands.insert(name, command)),
+                Decision::LeftOut(why) => drop(night.ended.insert(name, Ended::left_out(why))),
+            }
+        }
         night.save(folder)?;
         Ok(night)
     }
 
-    /// Goes on with the night in `folder`.
+    /// Goes on with the night in the folder.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub fn resume(folder: &Path) -> Result<Self, LedgerError> {
-        let path = folder.join(FILE);
+    pub fn resume(folder: &Folder) -> Result<Self, LedgerError> {
+        let path = folder.ledger();
         let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(LedgerError::Empty(folder.to_owned()));
+                return Err(LedgerError::Empty(folder.path.clone()));
             }
             Err(source) => return Err(LedgerError::Io { path, source }),
         };
@@ -108,13 +172,13 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError::Io`].
-    pub fn end(&mut self, folder: &Path, name: Name, ended: Ended) -> Result<(), LedgerError> {
+    pub fn end(&mut self, folder: &Folder, name: Name, ended: Ended) -> Result<(), LedgerError> {
         self.ended.insert(name, ended);
         self.save(folder)
     }
 
-    fn save(&self, folder: &Path) -> Result<(), LedgerError> {
-        let path = folder.join(FILE);
+    fn save(&self, folder: &Folder) -> Result<(), LedgerError> {
+        let path = folder.ledger();
         whole::save(&path, self).map_err(|source| LedgerError::Io { path, source })
     }
 }
@@ -127,25 +191,39 @@ mod tests {
 
     #[test]
     fn a_night_goes_on_where_it_was_cut() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("night");
-        let commands = BTreeMap::from([(Name::Doctor, vec!["doctor".to_owned()])]);
-        let mut night = Ledger::begin(&path, commands.clone()).unwrap();
-        assert!(matches!(Ledger::begin(&path, commands), Err(LedgerError::Taken(_))));
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("night");
+        let decided = BTreeMap::from([
+            (Name::Doctor, Decision::Runs(vec!["doctor".to_owned()])),
+            (Name::Gate, Decision::LeftOut("no --gate was given".to_owned())),
+        ]);
+        let folder = Folder::lock(&path, true).unwrap();
+        let mut night = Ledger::begin(&folder, decided.clone(), true).unwrap();
+        assert!(matches!(Ledger::begin(&folder, decided, true), Err(LedgerError::Taken(_))));
+        assert_eq!(night.ended[&Name::Gate].left_out.as_deref(), Some("no --gate was given"));
         let ended = Ended { exit: Some(0), left_out: None, seconds: 3 };
-        night.end(&path, Name::Doctor, ended).unwrap();
+        night.end(&folder, Name::Doctor, ended).unwrap();
         // A draft that a crash left is no ledger.
         std::fs::write(path.join("nightly.json.new"), "{").unwrap();
-        assert_eq!(Ledger::resume(&path).unwrap(), night);
+        // Two do not go on with it at once.
+        let second = Folder::lock(&path, false).unwrap_err().to_string();
+        assert!(second.contains("another process is at work on this night"), "{second}");
+        drop(folder);
+        let again = Folder::lock(&path, false).unwrap();
+        assert_eq!(Ledger::resume(&again).unwrap(), night);
     }
 
     #[test]
     fn what_is_no_night_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(Ledger::resume(folder.path()), Err(LedgerError::Empty(_))));
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path();
+        assert!(matches!(Folder::lock(&path.join("none"), false), Err(LedgerError::Empty(_))));
+        assert!(!path.join("none").exists());
+        let folder = Folder::lock(path, true).unwrap();
+        assert!(matches!(Ledger::resume(&folder), Err(LedgerError::Empty(_))));
         for (text, says) in [("{", "EOF"), (r#"{"version":7,"commands":{},"ended":{}}"#, "version 7")] {
-            std::fs::write(folder.path().join(FILE), text).unwrap();
-            let error = Ledger::resume(folder.path()).unwrap_err().to_string();
+            std::fs::write(path.join(FILE), text).unwrap();
+            let error = Ledger::resume(&folder).unwrap_err().to_string();
             assert!(error.contains(says) && error.contains("choose another --out"), "{error}");
         }
     }

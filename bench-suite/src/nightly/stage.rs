@@ -1,4 +1,4 @@
-//! One stage of a night: what it runs, and what its exit code means.
+//! One stage of a night: what is decided of it when the night begins, and what its exit code means.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,15 @@ impl Name {
     pub const fn measures(self) -> bool {
         matches!(self, Self::Control | Self::Gate | Self::Suites)
     }
+}
+
+/// What is decided of a stage when the night begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It runs this command line.
+    Runs(Vec<String>),
+    /// It does not run, and why.
+    LeftOut(String),
 }
 
 /// What a stage's end means, the gravest last: a night's exit code is that of its gravest stage.

@@ -42,7 +42,7 @@ pub(super) fn push(source: &Source, plan: &RunPlan, document: &mut Document, fin
             break;
         }
     }
-    all.push(answer(&trial));
+    all.push(answer(plan, &trial));
     let mut blocks = drawn(forest::draw(&trial));
     blocks.push(Block::Table(judged::table(&trial, &paired)));
     let name = document.push(&source.name(), title, blocks);
@@ -57,7 +57,7 @@ fn missing(plan: &RunPlan, trial: &Trial, kept: &HashSet<Key>, blocks: u32) -> u
 }
 
 /// The verdicts, counted, with the largest change among those that were told.
-fn answer(trial: &Trial) -> Finding {
+fn answer(plan: &RunPlan, trial: &Trial) -> Finding {
     let comparison = trial.comparison();
     let count = |state| trial.verdicts().iter().filter(|verdict| verdict.state == state).count();
     let states = [State::Regressed, State::Improved, State::Equivalent, State::Inconclusive];
@@ -68,7 +68,7 @@ fn answer(trial: &Trial) -> Finding {
         .map(|(state, n)| format!("{n} {state}"))
         .collect();
     let counts = if counts.is_empty() { "no verdict yet".to_owned() } else { counts.join(", ") };
-    let advice = if comparison.only_advises() { " (advice only)" } else { "" };
+    let advice = if plan.only_advises() { " (advice only)" } else { "" };
     let (a, b, metric) = (&comparison.a, &comparison.b, &comparison.metric);
     let largest = trial.verdicts().iter().filter(|verdict| verdict.state.is_change()).max_by(|x, y| {
         let size = |verdict: &Verdict| verdict.estimate.map_or(0.0, f64::abs);
@@ -76,9 +76,10 @@ fn answer(trial: &Trial) -> Finding {
     });
     let largest =
         largest.map(|verdict| format!("; the largest change is {}", change(verdict))).unwrap_or_default();
-    let confirmed =
-        |verdict: &Verdict| verdict.state == State::Regressed && !verdict.null_moved() && !verdict.advice;
-    let bad = !comparison.only_advises() && trial.verdicts().iter().any(confirmed);
+    let confirmed = |verdict: &Verdict| {
+        verdict.state == State::Regressed && !verdict.null_moved() && !verdict.only_advises()
+    };
+    let bad = !plan.only_advises() && trial.verdicts().iter().any(confirmed);
     let text = format!("{b} (B) against {a} (A) in {metric}: {counts}{advice}{largest}.");
     Finding::new(if bad { Tone::Bad } else { Tone::Result }, text)
 }

@@ -5,7 +5,8 @@
 //! their probability. So the probability of any false change in the family, over all looks, is at most alpha
 //! (Holm): each rejection is one that Holm's method makes on the smallest divided probability of each cell,
 //! and that is a valid one by Bonferroni over looks. The interval stands at the same level, so that the
-//! reader sees what decided. A decided cell is not judged again.
+//! reader sees what decided. A decided cell is not judged again. A change that rests on fewer blocks than [`ADVICE_BELOW`],
+//! because some were thrown away, decides nothing as long as a further look can add to them.
 
 use super::effect::Better;
 use super::floor::Floor;
@@ -178,8 +179,10 @@ impl Judge {
             None => cell.judge(&kept[i], &data[&cell.question.cell], levels[i] * look.share, blocks),
         };
         let verdicts: Vec<Verdict> = self.cells.iter().enumerate().map(say).collect();
+        let is_last = self.rules.looks.last() <= blocks;
         for ((cell, verdict), p) in self.cells.iter_mut().zip(&verdicts).zip(p) {
-            if cell.decided.is_none() && verdict.state.is_decided() {
+            let too_few = verdict.only_advises() && !is_last;
+            if cell.decided.is_none() && verdict.state.is_decided() && !too_few {
                 cell.decided = Some(Decided { verdict: verdict.clone(), p });
             }
         }

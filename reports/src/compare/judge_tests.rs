@@ -103,6 +103,37 @@ fn discarded_blocks_are_counted() {
     assert_eq!((verdict.state, verdict.estimate, verdict.p), (State::Inconclusive, None, 1.0));
 }
 
+/// Twelve blocks are run and ten are kept: too few for a verdict, and no reason to stop.
+#[test]
+fn a_change_of_too_few_blocks_gets_the_next_look_s() {
+    let mut judge = judge(&["a", "same"], 0.01);
+    let with_holes = |n: usize, differences: &[f64]| {
+        let mut holes = blocks(&differences[..n]);
+        (holes.differences[3], holes.differences[7]) = (None, None);
+        holes
+    };
+    let calm = [0.001; 18];
+    let all = |n| {
+        BTreeMap::from([("a".to_owned(), with_holes(n, &WORSE)), ("same".to_owned(), with_holes(n, &calm))])
+    };
+    let first = judge.look(12, &all(12)).unwrap();
+    assert!(first.verdicts[0].only_advises() && !first.finished, "{first:?}");
+    // Who claims no change may stop.
+    assert_eq!((first.verdicts[1].state, judge.open().collect::<Vec<_>>()), (State::Equivalent, vec!["a"]));
+    let second = judge.look(18, &BTreeMap::from([("a".to_owned(), with_holes(18, &WORSE))])).unwrap();
+    let verdict = &second.verdicts[0];
+    assert_eq!(
+        (verdict.state, verdict.blocks, verdict.look, second.finished),
+        (State::Regressed, 16, 18, true)
+    );
+    assert!(!verdict.only_advises());
+    // At the last look it is what it is.
+    let rules = Rules { looks: Looks::even(&[12]).unwrap(), ..Rules::gate() };
+    let mut last = Judge::new(rules, vec![question("a", 0.01)]).unwrap();
+    let report = last.look(12, &BTreeMap::from([("a".to_owned(), with_holes(12, &WORSE))])).unwrap();
+    assert!(report.finished && report.verdicts[0].only_advises(), "{report:?}");
+}
+
 #[test]
 fn the_null_arm_is_looked_at_in_the_same_way() {
     for (null, moved) in [(WORSE[..12].to_vec(), true), (wild(12), false)] {

@@ -111,6 +111,12 @@ impl Verdict {
         self.estimate.map(percent)
     }
 
+    /// Whether it claims a change of which it is too few blocks to fail anything.
+    #[must_use]
+    pub fn only_advises(&self) -> bool {
+        self.advice && self.state.is_change()
+    }
+
     /// Whether the null arm moved as well.
     #[must_use]
     pub fn null_moved(&self) -> bool {

@@ -103,11 +103,13 @@ pub fn trust(metric: &str, cell: &Cell, threads: u64) -> Trust {
     }
 }
 
-/// Whether a metric is of step counters.
+/// Whether a metric is of step counters, or of requests that failed.
 #[must_use]
 pub fn is_counted(metric: &str) -> bool {
     let per_op = metric.strip_suffix("_per_op");
     metric == COUNTERS
+        || metric == "failed"
+        || metric.starts_with("failed.")
         || metric.starts_with("counter.")
         || per_op.is_some_and(|counter| Counts::default().named().any(|(name, _)| name == counter))
 }
@@ -131,7 +133,9 @@ mod tests {
     #[test]
     fn trust_follows_from_the_metric_and_the_cell() {
         let of = |metric, threads| trust(metric, &cell("slot_search"), threads);
-        for exact in ["counters", "counter.slots_scanned", "slots_scanned_per_op"] {
+        for exact in
+            ["counters", "counter.slots_scanned", "slots_scanned_per_op", "failed", "failed.capacity"]
+        {
             assert_eq!(of(exact, 1), Trust::Exact, "{exact}");
         }
         assert_eq!((of("ns_per_op", 1), of("ns_per_op", 2)), (Trust::Time, Trust::Advice));

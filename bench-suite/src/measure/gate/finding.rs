@@ -7,6 +7,7 @@ use super::super::comparison::{Comparison, Pair, better};
 use super::super::paired::Paired;
 use super::super::plan::RunPlan;
 use super::super::trial::Trial;
+use super::super::why::{self, Step, Why};
 use super::check::{COUNTERS, Check, INSTRUCTIONS, MEMORY, Trust};
 use super::launch::why_not_counted;
 use super::plan::control;
@@ -35,8 +36,8 @@ pub struct Finding {
     pub b: Option<f64>,
     /// What the judge said, where one was asked.
     pub verdict: Option<Verdict>,
-    /// What differs beside it: step counters.
-    pub steps: Vec<(String, f64, f64)>,
+    /// What differs beside it: step counters, the largest change first.
+    pub steps: Vec<Step>,
 }
 
 /// The answer to a check.
@@ -70,7 +71,7 @@ impl Findings {
             let floor = comparison.pairs.iter().map(|pair| pair.floor.value()).fold(0.0, f64::max);
             alone(trial, &paired[number], &comparison.metric, floor)
         });
-        let believed = !comparison.only_advises() && !control.as_ref().is_some_and(moved);
+        let believed = !plan.only_advises() && !control.as_ref().is_some_and(moved);
         let answer = |check: &Check| {
             let number = usize::try_from(check.pair).ok()?;
             let pair = comparison.pairs.get(number)?;
@@ -148,8 +149,15 @@ fn counted(plan: &RunPlan, check: &Check, records: &[RunRecord]) -> Finding {
 /// All step counters of both: the first that is worse decides.
 fn steps(a: &RunRecord, b: &RunRecord, tolerance: f64) -> Finding {
     let names: BTreeSet<&String> = a.counters.keys().chain(b.counters.keys()).collect();
-    if names.is_empty() {
-        return none(Outcome::NotMeasured("the cell counts no steps".to_owned()));
+    // A side that counts nothing has not made fewer steps.
+    let uncounted = match [a, b].map(|record| record.counters.is_empty()) {
+        [true, true] => Some("the cell counts no steps"),
+        [true, false] => Some("A counts no steps"),
+        [false, true] => Some("B counts no steps"),
+        [false, false] => None,
+    };
+    if let Some(why) = uncounted {
+        return none(Outcome::NotMeasured(why.to_owned()));
     }
     let number = |record: &RunRecord, name: &str| {
         let per_op = metric::of(record, &format!("{name}_per_op"));
@@ -167,20 +175,20 @@ fn steps(a: &RunRecord, b: &RunRecord, tolerance: f64) -> Finding {
     Finding { steps: differ, ..none(Outcome::Said(state)) }
 }
 
-/// Steps that differ, without the histogram of steps per section where others tell the same: it moves to where its steps
-/// went, in both directions.
-fn told(mut differ: Vec<(String, f64, f64)>) -> Vec<(String, f64, f64)> {
-    let of_sections = |name: &str| name.starts_with("sections_");
-    if differ.iter().any(|(name, ..)| !of_sections(name)) {
-        differ.retain(|(name, ..)| !of_sections(name));
+/// Steps that differ, without the histogram of steps per section where others tell the same.
+fn told(mut differ: Vec<Step>) -> Vec<Step> {
+    if differ.iter().any(|(name, ..)| !why::is_of_sections(name)) {
+        differ.retain(|(name, ..)| !why::is_of_sections(name));
     }
-    differ
+    why::by_size(differ)
 }
 
 /// Steps of timed launches that differ.
-fn differing(paired: &Paired<'_>) -> Vec<(String, f64, f64)> {
-    let both = paired.steps().into_iter().filter_map(|(name, a, b)| Some((name, a?, b?)));
-    told(both.filter(|(_, a, b)| a.total_cmp(b).is_ne()).collect())
+fn differing(paired: &Paired<'_>) -> Vec<Step> {
+    match Why::of(paired) {
+        Why::Differ(steps) => told(steps),
+        Why::NotCounted(_) => Vec::new(),
+    }
 }
 
 /// Why two records lack a number.
@@ -206,7 +214,7 @@ fn timed(trial: &Trial, pair: &Pair, paired: &Paired<'_>, believed: bool) -> Fin
     };
     let outcome = match verdict.blocks {
         0 => Outcome::Void(paired.why_void().unwrap_or("no launch has it").to_owned()),
-        _ if believed => Outcome::Said(verdict.state),
+        _ if believed && !verdict.only_advises() => Outcome::Said(verdict.state),
         _ => Outcome::Advice(verdict.state),
     };
     let (a, b) = (paired.median("A", metric), paired.median("B", metric));
@@ -288,6 +296,13 @@ mod tests {
         // A search that is shorter has more short sections.
         let fewer = of(&[("locks_taken", 7), ("slots_scanned", 9), ("sections_to_4_steps", 9)]);
         assert_eq!(fewer.outcome, Outcome::Said(State::Improved));
-        assert!(matches!(steps(&record(&[]), &record(&[]), 0.0).outcome, Outcome::NotMeasured(_)));
+        let not_measured = |a: &RunRecord, b: &RunRecord, says: &str| {
+            assert_eq!(steps(a, b, 0.0).outcome, Outcome::NotMeasured(says.to_owned()));
+        };
+        let nothing = record(&[]);
+        not_measured(&nothing, &nothing, "the cell counts no steps");
+        // Who counts nothing has made no fewer steps, and who counts has made no more.
+        not_measured(&base, &nothing, "B counts no steps");
+        not_measured(&nothing, &base, "A counts no steps");
     }
 }

@@ -28,6 +28,14 @@ pub struct Held {
     pub oversubscribed: bool,
 }
 
+impl Held {
+    /// Whether a metric of it is the judge's.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        !self.oversubscribed && self.metrics.iter().any(|(_, trust)| *trust == Trust::Time)
+    }
+}
+
 /// The plan of a gate over `held`, with the control's suite and cell; `comparison` has no pairs yet. `effort` is how
 /// long each launch measures.
 #[must_use]
@@ -44,7 +52,7 @@ pub fn plan(
             |wanted: fn(Trust) -> bool| !held.oversubscribed && held.metrics.iter().any(|m| wanted(m.1));
         timed.push(runs(Trust::is_timed));
         counted.push(counting(&held).filter(|_| !held.oversubscribed));
-        let judged = runs(|trust| trust == Trust::Time);
+        let judged = held.is_judged();
         let suite = number_of(&mut plan.suites, held.suite);
         plan.cells.extend([(suite, held.a), (suite, held.b)]);
         comparison.pairs.push(Pair { judged, ..held.pair });

@@ -3,53 +3,83 @@
 use super::super::judged;
 use super::super::plan::RunPlan;
 use super::super::table::decimals;
-use super::check::Trust;
+use super::super::why::{self, Why};
+use super::check::{Check, Trust};
 use super::finding::{Finding, Findings, Outcome};
 use super::plan::control;
 use reports::compare::verdict::{State, Verdict};
 use reports::table::{Column, Table, Unit, Value};
 
-/// One row a check, the notes of the comparison below.
+/// One row a check, the notes of the comparison below: with everything, for a page.
 #[must_use]
 pub fn table(plan: &RunPlan, findings: &Findings) -> Table {
-    let comparison = plan.comparison.as_ref();
-    let sides = comparison.map(|c| format!("B = {} against A = {}", c.b, c.a)).unwrap_or_default();
-    let columns = vec![
-        Column::text("cell"),
-        Column::text("metric"),
-        Column::text("trust"),
-        Column::number("A", Unit::None),
-        Column::number("B", Unit::None),
-        Column::text("change (%)"),
-        Column::text("verdict"),
-        Column::text("beside it"),
-    ];
-    let mut table = Table::new(format!("Gate: {sides}"), columns);
-    findings.all.iter().for_each(|finding| table.push(row(finding)));
-    table.notes =
-        comparison.filter(|c| c.pairs.iter().any(|pair| pair.judged)).map(judged::notes).unwrap_or_default();
-    table.notes.push(
+    let mut columns = ["cell", "metric", "trust"].map(Column::text).to_vec();
+    columns.extend(["A", "B"].map(|name| Column::number(name, Unit::None)));
+    columns.extend(["change (%)", "verdict", "beside it"].map(Column::text));
+    let mut table = Table::new(title(plan), columns);
+    for finding in &findings.all {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let of = [text(&finding.cell), text(&finding.check.metric), text(finding.check.trust.name())];
+        let beside = [Value::Text(verdict(finding)), Value::Text(rests_on(finding))];
+        table.push(of.into_iter().chain(numbers(finding)).chain(beside).collect());
+    }
+    table.notes = notes(plan, findings);
+    table
+}
+
+/// The same for a terminal: a row a check, below a row for its cell; and a few of the steps that differ, nothing where
+/// none does.
+#[must_use]
+pub fn narrow(plan: &RunPlan, findings: &Findings) -> (Table, Option<Table>) {
+    let mut columns = vec![Column::text("cell, metric (trust)")];
+    columns.extend(["A", "B"].map(|name| Column::number(name, Unit::None)));
+    columns.extend(["change (%)", "verdict", "beside it"].map(Column::text));
+    let mut table = Table::new(title(plan), columns);
+    let mut cells: Vec<(&str, Why)> = Vec::new();
+    for finding in &findings.all {
+        if cells.last().is_none_or(|(cell, _)| *cell != finding.cell) {
+            let nothing = std::iter::repeat_n(Value::Text(String::new()), 5);
+            table.push([Value::Text(finding.cell.clone())].into_iter().chain(nothing).collect());
+            cells.push((&finding.cell, Why::Differ(Vec::new())));
+        }
+        let beside = finding.verdict.as_ref().map(blocks).unwrap_or_default();
+        let beside = [Value::Text(verdict(finding)), Value::Text(beside)];
+        let Check { metric, trust, .. } = &finding.check;
+        let metric = Value::Text(format!("  {metric} ({})", trust.name()));
+        table.push([metric].into_iter().chain(numbers(finding)).chain(beside).collect());
+        // What is counted exactly, else what timed launches say.
+        if let Some((_, Why::Differ(steps))) = cells.last_mut()
+            && (steps.is_empty() || finding.check.trust == Trust::Exact && !finding.steps.is_empty())
+        {
+            steps.clone_from(&finding.steps);
+        }
+    }
+    table.notes = notes(plan, findings);
+    (table, why::few(cells))
+}
+
+fn title(plan: &RunPlan) -> String {
+    let sides = plan.comparison.as_ref().map(|c| format!("B = {} against A = {}", c.b, c.a));
+    format!("Gate: {}", sides.unwrap_or_default())
+}
+
+fn notes(plan: &RunPlan, findings: &Findings) -> Vec<String> {
+    let judged = plan.comparison.as_ref().filter(|c| c.pairs.iter().any(|pair| pair.judged));
+    let mut notes = judged.map(judged::notes).unwrap_or_default();
+    notes.push(
         "Trust: exact: counted, any difference is a change; 0.1 %: counted, so much is none; time: the judge's word; \
          advice: fails nothing."
             .to_owned(),
     );
-    table.notes.extend(control_note(findings));
-    table.notes.push(sum(findings));
-    table
+    notes.extend(control_note(findings));
+    notes.push(sum(findings));
+    notes
 }
 
-fn row(finding: &Finding) -> Vec<Value> {
+/// A's number, B's, and the change.
+fn numbers(finding: &Finding) -> [Value; 3] {
     let number = |n: Option<f64>| n.map_or(Value::Missing, |n| Value::Real(n, decimals(n)));
-    vec![
-        Value::Text(finding.cell.clone()),
-        Value::Text(finding.check.metric.clone()),
-        Value::Text(finding.check.trust.name().to_owned()),
-        number(finding.a),
-        number(finding.b),
-        change(finding).map_or(Value::Missing, Value::Text),
-        Value::Text(verdict(finding)),
-        Value::Text(rests_on(finding)),
-    ]
+    [number(finding.a), number(finding.b), change(finding).map_or(Value::Missing, Value::Text)]
 }
 
 /// The change in percent, with its interval where the judge gave one.
@@ -89,7 +119,7 @@ pub fn verdict(finding: &Finding) -> String {
 #[must_use]
 pub fn rests_on(finding: &Finding) -> String {
     let judged = finding.verdict.as_ref().map(blocks);
-    let steps = (!finding.steps.is_empty()).then(|| judged::listed(&finding.steps));
+    let steps = (!finding.steps.is_empty()).then(|| why::listed(&finding.steps));
     [judged, steps].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
