@@ -68,7 +68,7 @@ pub(super) struct Terms {
     pub floor: f64,
     /// The cells are one family, in which no change may be false (Holm), instead of a sweep, in which few
     /// of the changes may be (Benjamini-Hochberg).
-    #[arg(long, env = "SWIOTLB_BENCH_GATE", value_parser = super::switch())]
+    #[arg(long, env = "SWIOTLB_BENCH_HOLM", value_parser = super::switch())]
     pub gate: bool,
     /// Run A a second time in each block: where that moves too, the blocks measured something else.
     #[arg(long, env = "SWIOTLB_BENCH_NULL", value_parser = super::switch())]

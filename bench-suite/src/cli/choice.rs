@@ -12,7 +12,8 @@ use workloads::suite::{Cell, Changes, Limits, Mode, Suite, cells};
 /// The flags.
 #[derive(Clone, clap::Args)]
 pub(super) struct Choice {
-    /// Suites: shipped ones by name or by what several names begin with (`quick`, `claims`), or files.
+    /// Suites: shipped ones by name, where several may be measured also by what their names begin with (`quick`, `claims`), or
+    /// files.
     #[arg(value_name = "SUITE")]
     pub suites: Vec<String>,
     /// Other values of an axis or parameter: a list or range, as in `pools=1:64:*4,100`.

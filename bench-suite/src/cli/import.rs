@@ -31,7 +31,7 @@ struct Criterion {
         value_name = "NAME",
         value_delimiter = ',',
         default_value = "new",
-        env = "SWIOTLB_BENCH_BASELINE"
+        env = "SWIOTLB_BENCH_CRITERION_BASELINE"
     )]
     baselines: Vec<String>,
     /// Folder for the records (runs.jsonl), which may not hold any yet.
