@@ -12,7 +12,7 @@ use workloads::suite::filter::Filter;
 /// What to compare.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The older run: a file of records, or a folder that holds `runs.jsonl`.
+    /// The older run: a file of records, or a folder that holds `runs.jsonl`, plain or compressed with gzip.
     old: PathBuf,
     /// The newer one.
     new: PathBuf,

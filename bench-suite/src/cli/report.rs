@@ -14,7 +14,8 @@ const PAGE: &str = "report.html";
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Run folders, as `measure --out`, `ab --out` and `calibrate --out` make them, or files of records.
+    /// Run folders, as `measure --out`, `ab --out` and `calibrate --out` make them, or files of records; either may be
+    /// compressed with gzip (`gzip -9n DIR/*.json*`).
     #[arg(required = true, value_name = "DIR")]
     from: Vec<PathBuf>,
     /// Write the page: one HTML file that fetches nothing. Without any of these flags it is report.html in the

@@ -6,6 +6,7 @@
 use super::source::Source;
 use crate::measure::commands::quoted;
 use crate::measure::plan::{PLAN_FILE, RunPlan};
+use reports::compressed;
 use reports::document::Block;
 use std::collections::BTreeSet;
 
@@ -35,13 +36,19 @@ fn of(source: &Source) -> Vec<String> {
     }
     match &source.plan {
         Some(plan) if plan.comparison.is_none() => {
-            let (from, to) =
-                (source.path.join(PLAN_FILE), format!("{}-again", source.path.to_string_lossy()));
-            let to = quoted(&to);
-            vec![
-                format!("mkdir {to} && cp {} {to}", quoted(&from.to_string_lossy())),
-                format!("swiotlb-bench measure --resume --out {to}"),
-            ]
+            let plan = source.path.join(PLAN_FILE);
+            let from = compressed::find(&plan);
+            let packed = from != plan;
+            let (from, to) = (
+                quoted(&from.to_string_lossy()),
+                quoted(&format!("{}-again", source.path.to_string_lossy())),
+            );
+            let copy = if packed {
+                format!("gunzip -c {from} >{to}/{PLAN_FILE}")
+            } else {
+                format!("cp {from} {to}")
+            };
+            vec![format!("mkdir {to} && {copy}"), format!("swiotlb-bench measure --resume --out {to}")]
         }
         Some(plan) => compared(plan).into_iter().collect(),
         None => Vec::new(),

@@ -73,7 +73,7 @@ impl Source {
     /// # Errors
     /// [`SourceError`].
     pub fn read(path: &Path) -> Result<Self, SourceError> {
-        let file = records_file(path);
+        let file = store::file_of(path);
         let calibration = path.join(calibrations::FILE);
         let calibrated = if calibration.exists() { Some(Calibrations::open(&calibration)?) } else { None };
         if !file.exists() && calibrated.is_none() {
@@ -109,14 +109,10 @@ impl Source {
         };
         if self.records.iter().any(histograms) {
             let wanted = |scenario: &str| cells.contains(scenario);
-            let _ = store::each_of(&records_file(&self.path), wanted, |record| records.push(record));
+            let _ = store::each_of(&store::file_of(&self.path), wanted, |record| records.push(record));
         }
         records
     }
-}
-
-fn records_file(path: &Path) -> PathBuf {
-    if path.is_file() { path.to_owned() } else { path.join(RUNS_FILE) }
 }
 
 /// How the number of an operation's samples is called.

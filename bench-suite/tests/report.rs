@@ -1,0 +1,151 @@
+//! `swiotlb-bench report`, and how stored runs are read: plain and compressed.
+#![allow(clippy::unwrap_used)] // a test may stop at the first surprise
+
+mod fast_suite;
+
+use fast_suite::{SUITE, out, run, suite_file, text};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write as _;
+use std::path::Path;
+
+/// What the program printed, having done what it was asked.
+fn shown(arguments: &[&str]) -> String {
+    let done = run(arguments);
+    assert!(done.status.success(), "{arguments:?}: {}", text(&done.stderr));
+    text(&done.stdout)
+}
+
+/// Ends with this exit code, and says this on standard error.
+fn refused(arguments: &[&str], code: i32, what: &str) {
+    let done = run(arguments);
+    let errors = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(code), "{arguments:?}: {errors}");
+    assert!(errors.contains(what), "{arguments:?}: {what}: {errors}");
+}
+
+/// Compresses the file, as gzip does: the plain one is gone afterwards.
+fn compress(path: &Path) {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&std::fs::read(path).unwrap()).unwrap();
+    std::fs::write(format!("{}.gz", path.display()), encoder.finish().unwrap()).unwrap();
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_report_is_made_of_what_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (suite, out) = (suite_file(folder.path(), SUITE), out(folder.path()));
+    assert!(run(&["measure", &suite, "--out", &out.1, "--launches", "1", "--no-control"]).status.success());
+    let done = run(&["report", &out.1]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let page = std::fs::read_to_string(out.0.join("report.html")).unwrap();
+    assert!(page.contains("Cells that take next to nothing") && page.contains("<svg"), "{page}");
+    // The command that made the run, and not the program's path.
+    assert!(
+        page.contains("\nswiotlb-bench measure ") && page.contains("--launches 1 --no-control"),
+        "{page}"
+    );
+
+    let readme = folder.path().join("README.md");
+    let name = readme.to_str().unwrap();
+    let figures = folder.path().join("docs").join("figures");
+    let old = "a\n<!-- swiotlb-bench:begin fast -->\nold\n<!-- swiotlb-bench:end fast -->\nb\n";
+    std::fs::write(&readme, old).unwrap();
+    let arguments = ["report", &out.1, "--splice", name, "--figures", figures.to_str().unwrap()];
+    let done = run(&arguments);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let spliced = std::fs::read_to_string(&readme).unwrap();
+    assert!(spliced.starts_with("a\n<!--") && spliced.ends_with("-->\nb\n") && !spliced.contains("\nold"));
+    let link = spliced.split("](<").nth(1).and_then(|rest| rest.split(">)").next()).unwrap();
+    assert!(link.starts_with("docs/figures/") && folder.path().join(link).exists(), "{link}");
+    assert!(text(&run(&arguments).stdout).contains("README.md: nothing has changed"));
+}
+
+#[test]
+fn a_report_that_cannot_be_made_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let (suite, out) = (suite_file(folder.path(), SUITE), out(folder.path()));
+    let refused = |arguments: &[&str], what: &str| {
+        let done = run(arguments);
+        assert_eq!(done.status.code(), Some(1));
+        assert!(text(&done.stderr).contains(what), "{what}: {}", text(&done.stderr));
+    };
+    refused(&["report", folder.path().to_str().unwrap()], "no runs.jsonl in it");
+    assert!(run(&["measure", &suite, "--out", &out.1, "--launches", "1", "--no-control"]).status.success());
+    let readme = folder.path().join("README.md");
+    let name = readme.to_str().unwrap();
+    refused(&["report", &out.1, "--splice", name], "README.md: ");
+    for (content, what) in [
+        ("nothing\n", "no marker of a section of this report, whose names are summary, "),
+        ("<!-- swiotlb-bench:begin summary -->\n", "line 1: `summary` begins here and never ends"),
+    ] {
+        std::fs::write(&readme, content).unwrap();
+        refused(&["report", &out.1, "--splice", name], what);
+        assert_eq!(std::fs::read_to_string(&readme).unwrap(), content);
+    }
+}
+
+#[test]
+fn a_compressed_run_is_read_as_a_plain_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (suite, out) = (suite_file(folder.path(), SUITE), out(folder.path()));
+    shown(&["measure", &suite, "--out", &out.1, "--launches", "1", "--no-control"]);
+    let other = folder.path().join("history").to_str().unwrap().to_owned();
+    let page = folder.path().join("page.md").to_str().unwrap().to_owned();
+    let all = || {
+        shown(&["report", &out.1, "--markdown", &page]);
+        let report = std::fs::read_to_string(&page).unwrap();
+        [report, shown(&["cmp", &out.1, &out.1]), shown(&["export", "--format", "csv", &out.1])]
+    };
+    let plain = all();
+    assert!(plain[0].contains("3 process launches") && plain[2].contains("fast/policy=none,service=1us"));
+    for name in ["runs.jsonl", "plan.json"] {
+        compress(&out.0.join(name));
+    }
+    let compressed = all();
+    assert_eq!(plain[1..], compressed[1..]);
+    let told = |report: &str| report.replace("runs.jsonl.gz", "runs.jsonl");
+    assert_eq!(plain[0], told(&compressed[0]));
+    assert!(shown(&["history", "add", &out.1, "--history", &other]).contains("added as "));
+    let file = out.0.join("runs.jsonl.gz").to_str().unwrap().to_owned();
+    assert!(shown(&["history", "add", &file, "--history", &other]).contains("is there already"));
+    assert_eq!(shown(&["export", "--format", "csv", &file]), compressed[2], "a file is called as its folder");
+
+    // Nothing is added to what is compressed.
+    let before = std::fs::read(&file).unwrap();
+    refused(&["measure", "--resume", "--out", &out.1], 1, "compressed records are only read: `gunzip ");
+    refused(&["measure", &suite, "--out", &out.1], 1, "compressed records are only read: `gunzip ");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    assert!(!out.0.join("runs.jsonl").exists());
+}
+
+#[test]
+fn a_compressed_run_that_was_cut_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (suite, out) = (suite_file(folder.path(), SUITE), out(folder.path()));
+    shown(&["measure", &suite, "--out", &out.1, "--launches", "1", "--no-control"]);
+    compress(&out.0.join("runs.jsonl"));
+    let file = out.0.join("runs.jsonl.gz");
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let history = folder.path().join("history").to_str().unwrap().to_owned();
+    for arguments in [
+        &["report", &out.1][..],
+        &["cmp", &out.1, &out.1],
+        &["export", "--format", "csv", &out.1],
+        &["history", "add", &out.1, "--history", &history],
+    ] {
+        refused(
+            arguments,
+            1,
+            "runs.jsonl.gz: cannot read: its gzip data end too early: the file was cut off",
+        );
+    }
+    let plan = out.0.join("plan.json");
+    std::fs::write(&file, whole).unwrap();
+    compress(&plan);
+    let whole = std::fs::read(out.0.join("plan.json.gz")).unwrap();
+    std::fs::write(out.0.join("plan.json.gz"), &whole[..20]).unwrap();
+    refused(&["report", &out.1], 1, "plan.json.gz: cannot read: its gzip data end too early");
+}
