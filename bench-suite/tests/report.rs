@@ -149,3 +149,87 @@ fn a_compressed_run_that_was_cut_is_told() {
     std::fs::write(out.0.join("plan.json.gz"), &whole[..20]).unwrap();
     refused(&["report", &out.1], 1, "plan.json.gz: cannot read: its gzip data end too early");
 }
+
+#[test]
+fn an_excerpt_is_spliced_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (suite, out) = (suite_file(folder.path(), SUITE), out(folder.path()));
+    shown(&["measure", &suite, "--out", &out.1, "--launches", "2", "--no-control"]);
+    let (readme, figures) = (folder.path().join("README.md"), folder.path().join("figures"));
+    let file = |middle: &str| {
+        format!(
+            "a\n<!-- swiotlb-bench:begin fast service!=2us by service -->\n{middle}<!-- swiotlb-bench:end fast -->\nb\n"
+        )
+    };
+    std::fs::write(&readme, file("old\n")).unwrap();
+    let arguments =
+        ["report", &out.1, "--splice", readme.to_str().unwrap(), "--figures", figures.to_str().unwrap()];
+    let check = [&arguments[..], &["--check"]].concat();
+    refused(&check, 1, "README.md: is not what these records give");
+    assert!(!figures.exists(), "a check writes nothing");
+    shown(&arguments);
+    let spliced = std::fs::read_to_string(&readme).unwrap();
+    assert!(spliced.contains("| service=1us (ns) | service=3us (ns) |"), "{spliced}");
+    assert!(!spliced.contains("2us (ns)") && !spliced.contains("old\n"), "{spliced}");
+    let drawn: Vec<_> = std::fs::read_dir(&figures).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [figure] = &drawn[..] else { panic!("only what the part shows: {drawn:?}") };
+    assert!(spliced.contains(&format!("figures/{}", figure.file_name().unwrap().to_string_lossy())));
+    shown(&check);
+
+    let svg = std::fs::read_to_string(figure).unwrap();
+    std::fs::write(figure, svg.replace("fast", "slow")).unwrap();
+    refused(&check, 1, ".svg: is not what these records give");
+    std::fs::write(figure, svg).unwrap();
+    std::fs::write(&readme, spliced.replace("service=1us (ns)", "service=1ms (ns)")).unwrap();
+    refused(&check, 1, "1 files are stale");
+    std::fs::write(&readme, file("").replace("service!=2us", "service=9us")).unwrap();
+    refused(&arguments, 1, "no cell of fast is left by its filter");
+}
+
+/// The cells of a table's row, whatever the form, one line each.
+fn words(html: &str) -> String {
+    let text: String =
+        html.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
+    let text = text.replace("&#38;", "&").replace("&#39;", "'").replace("&#34;", "\"").replace("&#60;", "<");
+    text.replace("&#62;", ">").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn markdown_says_what_the_page_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (suite, out) = (suite_file(folder.path(), SUITE), out(folder.path()));
+    shown(&["measure", &suite, "--out", &out.1, "--launches", "6", "--no-control"]);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [page, markdown, figures] = ["p.html", "p.md", "figures"].map(path);
+    shown(&["report", &out.1, "--out", &page, "--markdown", &markdown, "--figures", &figures]);
+    let page = words(&std::fs::read_to_string(&page).unwrap());
+    let markdown = std::fs::read_to_string(&markdown).unwrap();
+    let plain = markdown.replace('\\', "").replace("&gt;", ">").replace("&lt;", "<");
+    let (mut lines, mut rows) = (0, 0);
+    for line in plain.lines() {
+        if line.starts_with("![") || line.starts_with("```") || line.starts_with("| :-") || line.is_empty() {
+            continue;
+        }
+        let cells: Vec<&str> = match line.strip_prefix("| ") {
+            Some(row) => {
+                row.trim_end_matches(" |").split(" | ").filter(|cell| !cell.trim().is_empty()).collect()
+            }
+            None => vec![line.trim_start_matches(['#', ' ', '-'])],
+        };
+        rows += usize::from(cells.len() > 1);
+        lines += 1;
+        for cell in cells {
+            let cell = cell.replace("**", "").split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(page.contains(&cell), "{cell:?} of {line:?} is not on the page");
+        }
+    }
+    assert!(lines > 40 && rows > 20, "{lines} {rows}");
+    let sections = plain.lines().filter(|line| line.starts_with("## ") || line.starts_with("### ")).count();
+    assert_eq!(sections, page_sections(&path("p.html")), "as many sections");
+    assert_eq!(plain.matches("](<figures/").count(), std::fs::read_dir(&figures).unwrap().count());
+}
+
+fn page_sections(page: &str) -> usize {
+    let page = std::fs::read_to_string(page).unwrap();
+    page.matches("<h2").count() + page.matches("<h3").count()
+}

@@ -6,6 +6,7 @@
 
 mod against;
 mod compared;
+pub mod excerpt;
 mod ground;
 mod latencies;
 mod method;
@@ -13,12 +14,14 @@ mod repeat;
 mod runs;
 pub mod source;
 
+use crate::measure::plan::RunPlan;
 use against::Answer;
 use reports::document::{Block, Document, Finding, Tone};
 use reports::record::RunRecord;
 use reports::{date, units};
 use source::Source;
 use std::collections::BTreeSet;
+use workloads::suite::Cell;
 
 /// Findings of one tone that a summary lists; the rest is counted.
 const MOST: usize = 12;
@@ -47,6 +50,12 @@ pub fn compose(sources: &[Source]) -> Document {
         section.blocks.extend(against::table(&answers).map(Block::Table));
     }
     document
+}
+
+/// The cells of a plan's suite, in the plan's order.
+fn of_suite(plan: &RunPlan, suite: usize) -> Vec<Cell> {
+    let of_suite = |(number, _): &&(u32, Cell)| usize::try_from(*number).ok() == Some(suite);
+    plan.cells.iter().filter(of_suite).map(|(_, cell)| cell.clone()).collect()
 }
 
 /// The worst first, and not too many of one sort.

@@ -2,7 +2,7 @@
 
 use super::against::Answer;
 use super::source::Source;
-use super::{compared, latencies};
+use super::{compared, latencies, of_suite};
 use crate::figures::{self, Drawn, Given};
 use crate::measure::groups;
 use crate::measure::plan::{RunPlan, done, key_of};
@@ -73,8 +73,7 @@ fn suites(
     findings.extend(state(source, plan).into_iter().map(|finding| finding.see(name.clone())));
     let (by_cell, mut of_run) = (groups::by_cell(&source.records), Expected::default());
     for (number, suite) in source.suites.iter().enumerate() {
-        let of_suite = |(n, _): &&(u32, Cell)| usize::try_from(*n).ok() == Some(number);
-        let cells: Vec<Cell> = plan.cells.iter().filter(of_suite).map(|(_, cell)| cell.clone()).collect();
+        let cells = of_suite(plan, number);
         let section =
             document.push_below(&suite.name, suite.name.clone(), blocks(source, suite, &cells, &by_cell));
         findings.extend(judged(suite, &cells, &by_cell).into_iter().map(|f| f.see(section.clone())));
@@ -105,8 +104,7 @@ fn blocks(source: &Source, suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -
     if let Some(table) = table::verdicts(suite, cells, groups) {
         blocks.push(Block::Table(table));
     }
-    let cpus = source.records.iter().filter_map(|record| record.machine.usable_cores).max().unwrap_or(1);
-    let given = Given { suite, cells, groups, cpus, whole: &|cells| source.whole(cells) };
+    let given = Given { suite, cells, groups, cpus: source.cpus(), whole: &|cells| source.whole(cells) };
     blocks.extend(drawn(figures::of_suite(&given)));
     blocks.push(Block::Table(table::cells(suite, cells, groups)));
     blocks.extend(latencies::table(suite, cells, groups).map(Block::Table));

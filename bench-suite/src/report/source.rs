@@ -99,6 +99,12 @@ impl Source {
         self.path.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
     }
 
+    /// Cores that the measuring processes could use.
+    #[must_use]
+    pub fn cpus(&self) -> u32 {
+        self.records.iter().filter_map(|record| record.machine.usable_cores).max().unwrap_or(1)
+    }
+
     /// The records of these cells as they were written, whole histograms and all. A file that has changed
     /// meanwhile gives what it has.
     #[must_use]

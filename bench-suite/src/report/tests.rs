@@ -129,7 +129,7 @@ fn nothing_in_a_suite_or_a_record_is_markup() {
 fn a_comparison_is_told_as_far_as_its_looks_went() {
     let mut cells = all_cells(SUITE);
     let others = cells.split_off(3);
-    let pair = |cell: &workloads::suite::Cell| Pair {
+    let pair = |cell: &Cell| Pair {
         name: format!("made-up/pools={}", cell.values["pools"]),
         floor: Floor::of(0.01),
         judged: true,
