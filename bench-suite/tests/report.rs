@@ -233,3 +233,87 @@ fn page_sections(page: &str) -> usize {
     let page = std::fs::read_to_string(page).unwrap();
     page.matches("<h2").count() + page.matches("<h3").count()
 }
+
+/// A trace of the tree.
+fn trace(name: &str) -> String {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../workloads/data/traces");
+    data.join(name).to_str().unwrap().to_owned()
+}
+
+/// A report as Markdown.
+fn report(folder: &Path, arguments: &[&str]) -> String {
+    let page = folder.join("report.md");
+    shown(&[&["report"], arguments, &["--markdown", page.to_str().unwrap()]].concat());
+    std::fs::read_to_string(page).unwrap()
+}
+
+fn says(text: &str, words: &[&str]) {
+    for words in words {
+        assert!(text.contains(words), "{words:?} in {text}");
+    }
+}
+
+#[test]
+fn a_trace_is_shown_by_size_and_lifetime_and_over_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (grown, own) = (trace("dyn_growth.jsonl.gz"), trace("static_vblk.tracecmd-report.txt.gz"));
+    let figures = folder.path().join("figures");
+    let text =
+        report(folder.path(), &["--trace", &grown, "--trace", &own, "--figures", figures.to_str().unwrap()]);
+    says(
+        &text,
+        &[
+            "# swiotlb-bench: dyn_growth, static_vblk",
+            "Nothing was measured for it.",
+            "## Trace: dyn_growth",
+            "![dyn_growth: sizes and lifetimes of mappings](<",
+            "![static_vblk: pools of the kernel policy over the recorded time](<",
+            "| 0000:00:02.0 | ",
+            "not everything in it could be used: map entry without return: 1",
+            "swiotlb-bench report --trace ",
+        ],
+    );
+    assert!(!text.contains("## Machine"), "no number was taken: {text}");
+    let svg = std::fs::read_to_string(
+        figures.join("dyn-growth-pools-of-the-kernel-policy-over-the-recorded-tim.svg"),
+    );
+    says(&svg.unwrap(), &["slots in use (%)", "fragmentation (%)", "pools (count)", "p99 of map as"]);
+    // The same trace without what lies beside it does not say which pool the kernel had.
+    let bare = folder.path().join("bare.jsonl.gz");
+    std::fs::copy(&grown, &bare).unwrap();
+    let text = report(folder.path(), &["--trace", bare.to_str().unwrap()]);
+    says(&text, &["No timeline: ", "neither the trace nor ", "sizes and lifetimes of mappings"]);
+    refused(&["report", "--trace", "nothing.jsonl"], 1, "nothing.jsonl");
+    let kept = folder.path().join("kept").to_str().unwrap().to_owned();
+    shown(&["replay", &grown, "--out", &kept]);
+    says(
+        &report(folder.path(), &[&kept]),
+        &["*Figure: dyn_growth under kernel: pools over the recorded time (in the page)*"],
+    );
+}
+
+#[test]
+fn a_history_is_shown_beside_the_run_that_it_is_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = suite_file(folder.path(), SUITE);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let history = path("history");
+    for night in ["one", "two"] {
+        shown(&["measure", &suite, "--launches", "2", "--no-control", "--out", &path(night)]);
+        shown(&["history", "add", &path(night), "--history", &history]);
+    }
+    let text = report(folder.path(), &[&path("two"), "--history", &history]);
+    says(
+        &text,
+        &[
+            "## Night by night",
+            "2 runs from ",
+            "*Figure: ns_per_op of fast/policy=none,service=1us, night by night (in the page)*",
+            "series has a shift that nobody has accepted",
+            " --history ",
+        ],
+    );
+    // Alone, it is a report of every series.
+    says(&report(folder.path(), &["--history", &history]), &["# swiotlb-bench report", "## Night by night"]);
+    refused(&["report", &path("two"), "--history", &path("nothing")], 1, "no history there");
+}

@@ -2,7 +2,7 @@
 //!
 //! The runner writes a [`record::RunRecord`] once, through a [`store::Store`]; everything else here reads.
 //! Bottom to top: [`compressed`] opens files that may be gzip; [`text`] and [`units`] make strings that are safe and uniform; [`quantile`] holds the
-//! sample rule and [`latency`] the histograms it is applied to; [`machine`], [`evidence`], [`record`] and [`store`]
+//! sample rule and [`latency`] the histograms it is applied to; [`machine`], [`evidence`], [`course`], [`record`] and [`store`]
 //! are the record and its file, and [`fingerprint`] names the machine; [`stats`] is what may be said of several, and [`compare`] judges A against B; [`table`] is a table without a form, and [`terminal`], [`markdown`] and [`csv`] are
 //! its forms; [`summary`] turns a record into tables. [`history`] keeps whole runs, night by night, and says where
 //! a series of them shifts; [`date`] names their days. [`junit`] is the form of verdicts, [`export`] has the forms of
@@ -13,6 +13,7 @@
 
 pub mod compare;
 pub mod compressed;
+pub mod course;
 pub mod csv;
 pub mod date;
 pub mod document;

@@ -1,9 +1,10 @@
 //! `swiotlb-bench report DIR…`: run folders as one page, as Markdown, and spliced into another file.
 
 use super::out::say;
+use super::reading::Reading;
 use super::report_files::Files;
 use super::{Exit, Failure, complain};
-use crate::report::{compose, excerpt::Excerpt, source::Source};
+use crate::report::{Beside, compose, excerpt::Excerpt, nights::Nights, source::Source, traces::Recorded};
 use reports::document::{Document, Section};
 use reports::{html, outline, splice};
 use std::path::{Path, PathBuf};
@@ -17,8 +18,17 @@ const PAGE: &str = "report.html";
 pub(super) struct Args {
     /// Run folders, as `measure --out`, `ab --out` and `calibrate --out` make them, or files of records; either may be
     /// compressed with gzip (`gzip -9n DIR/*.json*`).
-    #[arg(required = true, value_name = "DIR")]
+    #[arg(required_unless_present_any = ["traces", "history"], value_name = "DIR")]
     from: Vec<PathBuf>,
+    /// Show a trace too: sizes and lifetimes of its mappings, and how full they made the pools over its time. May be
+    /// given several times.
+    #[arg(long = "trace", value_name = "FILE")]
+    traces: Vec<PathBuf>,
+    /// Show a history too: the series of these runs' cells night by night, with their change points.
+    #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_REPORT_HISTORY")]
+    history: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// Write the page: one HTML file that fetches nothing. Without any of these flags it is report.html in the
     /// first folder.
     #[arg(long, value_name = "FILE", env = "SWIOTLB_BENCH_REPORT")]
@@ -50,11 +60,12 @@ text in every form.";
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let read = |path: &PathBuf| Source::read(path).map_err(Failure::error);
     let sources = args.from.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let document = compose(&sources);
+    let beside = beside(args)?;
+    let document = compose(&sources, &beside);
     let mut files = Files::new(args.check, args.figures.as_deref())?;
     let asked = args.markdown.is_some() || !args.splice.is_empty() || args.figures.is_some();
-    let beside = |path: &PathBuf| if path.is_dir() { path.join(PAGE) } else { PathBuf::from(PAGE) };
-    let page = args.out.clone().or_else(|| if asked { None } else { args.from.first().map(beside) });
+    let in_folder = args.from.first().filter(|path| path.is_dir()).map(|path| path.join(PAGE));
+    let page = args.out.clone().or_else(|| (!asked).then(|| in_folder.unwrap_or_else(|| PAGE.into())));
     if let Some(path) = page {
         files.write(&path, &html::page(&document).map_err(Failure::error)?)?;
     }
@@ -72,6 +83,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     files.finish()?;
     Ok(Exit::Ok)
+}
+
+/// What is to be shown beside runs.
+fn beside(args: &Args) -> Result<Beside, Failure> {
+    let options = args.reading.options()?;
+    let read = |path: &PathBuf| Recorded::read(path, &options).map_err(Failure::error);
+    let traces = args.traces.iter().map(read).collect::<Result<_, _>>()?;
+    let nights = args.history.as_deref().map(|path| Nights::read(path).map_err(Failure::error));
+    Ok(Beside { traces, nights: nights.transpose()? })
 }
 
 /// Replaces the parts of a file that are sections of the report, or excerpts of them.

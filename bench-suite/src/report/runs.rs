@@ -3,7 +3,7 @@
 use super::against::Answer;
 use super::source::Source;
 use super::{compared, latencies, of_suite};
-use crate::figures::{self, Drawn, Given};
+use crate::figures::{self, Drawn, Given, timeline};
 use crate::measure::groups;
 use crate::measure::plan::{RunPlan, done, key_of};
 use crate::measure::steady::CONTROL;
@@ -263,6 +263,17 @@ fn single(source: &Source, document: &mut Document) {
     let scenarios = source.records.iter().take(SHOWN).map(|record| record.scenario.as_str()).collect();
     let whole = source.whole(&scenarios);
     let shown = if whole.is_empty() { &source.records } else { &whole };
-    blocks.extend(shown.iter().take(SHOWN).flat_map(summary::tables).map(Block::Table));
+    for record in shown.iter().take(SHOWN) {
+        if let Some(course) = &record.course {
+            let title = format!("{} under {}: pools over the recorded time", record.scenario, policy(record));
+            blocks.extend(drawn(timeline::draw(&title, course)));
+        }
+        blocks.extend(summary::tables(record).into_iter().map(Block::Table));
+    }
     document.push(&source.name(), format!("Records: {}", source.name()), blocks);
+}
+
+/// What a record's policy is called: by its name where it has one, else by all of its axes.
+fn policy(record: &RunRecord) -> &str {
+    record.parameters.get("policy").map_or(record.policy.label.as_str(), String::as_str)
 }
