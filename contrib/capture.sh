@@ -9,7 +9,8 @@
 #   -b  ring buffer for each CPU, in KiB (default 65536)
 #   -o  writes NAME.trace.txt.gz and NAME.meta.json (default swiotlb)
 #
-# Runs as root, in an instance of its own, so that other tracing is left alone.
+# Runs as root, in an instance of its own, so that other tracing is left alone. Fails, and says so, where the kernel
+# cannot record it, where events were lost, and where nothing was recorded.
 set -eu
 
 probes=no seconds=60 buffer=65536 name=swiotlb
@@ -19,26 +20,37 @@ while getopts pt:b:o: flag; do
         t) seconds=$OPTARG ;;
         b) buffer=$OPTARG ;;
         o) name=$OPTARG ;;
-        *) sed -n '2,14p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,13p' "$0" >&2; exit 2 ;;
     esac
 done
 
 root=/sys/kernel/tracing
-debug=/sys/kernel/debug/swiotlb
+debug=/sys/kernel/debug
 instance=$root/instances/swiotlb_capture
-die() { echo "capture.sh: $*" >&2; exit 1; }
+warn() { echo "capture.sh: $*" >&2; }
+die() { warn "$*"; exit 1; }
 [ "$(id -u)" = 0 ] || die "run it as root"
 [ -e "$root/trace" ] || mount -t tracefs none "$root" || die "no tracefs at $root"
 [ -e $root/events/swiotlb/swiotlb_bounced ] || die "this kernel has no event swiotlb_bounced (CONFIG_SWIOTLB, CONFIG_TRACING)"
 [ ! -e $instance ] || die "$instance exists: another capture runs, or one was killed (rmdir it)"
+[ -d $debug/swiotlb ] || mount -t debugfs none $debug 2>/dev/null || true
+if grep -q 'swiotlb=noforce' /proc/cmdline; then
+    warn "booted with swiotlb=noforce: nothing is bounced, and nothing will be recorded"
+elif [ -d $debug/swiotlb ] && [ ! -e $debug/swiotlb/io_tlb_nslabs ]; then
+    warn "this kernel has set up no software IO TLB: nothing will be recorded"
+fi
 
 release=$(uname -r)
 # The names of what is probed, and where arguments lie, differ between versions: see docs/CAPTURE.md.
-define() { echo "$1" >> $root/dynamic_events || die "the kernel refused: $1"; }
+define() {
+    (echo "$1" >> $root/dynamic_events) 2>/dev/null ||
+        die "the kernel refused a probe (it has none: CONFIG_FPROBE_EVENTS; or no such function or argument): $1"
+}
 define_probes() {
     case $release in
         6.1.*) die "for Linux 6.1 take the probes of docs/CAPTURE.md" ;;
     esac
+    [ "$(uname -m)" = x86_64 ] || die "probes read registers of x86-64: without -p the kernel's own events are recorded"
     # offsets of dma_parms in struct device, as pahole prints them: DMA_PARMS=624 contrib/capture.sh -p
     parms=${DMA_PARMS:-624}
     define "f:swiotlb_kp/map_entry swiotlb_tbl_map_single dev=\$arg1:x64 devname=+0(+0(\$arg1)):string orig_addr=\$arg2:x64 mapping_size=\$arg3:u64 alloc_align_mask=\$arg4:x32 dir=\$arg5:u32 attrs=\$arg6:x64 min_align=+4(+$parms(\$arg1)):u32 seg_bound=+8(+$parms(\$arg1)):x64"
@@ -52,7 +64,9 @@ undefine_probes() {
         echo "-:swiotlb_kp/$event" >> $root/dynamic_events 2>/dev/null || true
     done
 }
+sleeper=
 clean() {
+    if [ -n "$sleeper" ]; then kill $sleeper 2>/dev/null || true; fi
     if [ -d $instance ]; then
         echo 0 > $instance/tracing_on
         echo 0 > $instance/events/enable
@@ -79,35 +93,48 @@ fi
 
 echo 1 > $instance/tracing_on
 echo "recording for $seconds s" >&2
-sleep "$seconds"
+sleep "$seconds" &
+sleeper=$!
+wait $sleeper
+sleeper=
 echo 0 > $instance/tracing_on
-gzip -c < $instance/trace > "$name.trace.txt.gz"
+# Its size is never known beforehand, which gzip would complain of in a file.
+cat $instance/trace | gzip -c > "$name.trace.txt.gz"
 
 lost=0
 for stats in $instance/per_cpu/cpu*/stats; do
     for n in $(sed -n 's/^\(overrun\|dropped events\|commit overrun\): //p' "$stats"); do lost=$((lost + n)); done
 done
 text() { sed 's/[\\"]/\\&/g' | tr -d '\n'; }
-counter() { cat $debug/"$1" 2>/dev/null || echo 0; }
+counter() { cat $debug/swiotlb/"$1" 2>/dev/null || true; }
 areas=$(dmesg 2>/dev/null | sed -n 's/.*software IO TLB: area num \([0-9]*\).*/\1/p' | head -1)
 start=$(dmesg 2>/dev/null | sed -n 's/.*software IO TLB: mapped \[mem \(0x[0-9a-f]*\)-.*/\1/p' | head -1)
 pool=
 add() { pool="$pool${pool:+, }\"$1\": $2"; }
 slots=$(counter io_tlb_nslabs)
-if [ "$slots" -gt 0 ]; then add nslabs_initial "$slots"; fi
+if [ "${slots:-0}" -gt 0 ]; then add nslabs_initial "$slots"; fi
 if [ -n "$areas" ]; then add nareas "$areas"; fi
 if [ -n "$start" ]; then add start "\"$start\""; fi
-grows=
-if [ -e $debug/io_tlb_transient_nslabs ]; then grows=', "io_tlb_transient_nslabs": "0"'; fi
+# What the kernel does not tell is left out: a file that says 0 would say that it does not grow.
+counters=
+tell() { counters="$counters${counters:+, }\"$1\": \"$2\""; }
+for counter in io_tlb_nslabs io_tlb_used_hiwater io_tlb_transient_nslabs; do
+    value=$(counter $counter)
+    if [ -n "$value" ]; then tell $counter "$value"; fi
+done
 cat > "$name.meta.json" <<META
 {
  "name": "$(basename "$name" | text)",
  "kernel": "$(echo "$release" | text)",
  "kernel_cmdline": "$(tr ' ' '\n' < /proc/cmdline | grep '^swiotlb=' | text)",
  "guest_cpus": $(getconf _NPROCESSORS_ONLN),
- "io_tlb_debugfs": {"after": {"io_tlb_nslabs": "$(counter io_tlb_nslabs)", "io_tlb_used_hiwater": "$(counter io_tlb_used_hiwater)"$grows}},
+ "io_tlb_debugfs": {"after": {$counters}},
  "pool": {$pool}
 }
 META
-echo "$name.trace.txt.gz, $name.meta.json; events lost: $lost" >&2
+events=$(gzip -dc "$name.trace.txt.gz" | grep -vc '^#' || true)
+bounced=$(gzip -dc "$name.trace.txt.gz" | grep -c ' swiotlb_bounced: ' || true)
+echo "$name.trace.txt.gz, $name.meta.json; events: $events, bounced: $bounced, lost: $lost" >&2
 [ "$lost" = 0 ] || die "$lost events were lost: record again with a larger -b, or for a shorter time"
+[ "$bounced" -gt 0 ] || die "no mapping was bounced meanwhile: nothing here for replay or tune (no load, no device that \
+needs it, or a boot with swiotlb=noforce; swiotlb=force bounces every mapping)"

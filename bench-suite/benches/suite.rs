@@ -35,7 +35,7 @@ fn replay_bundled_trace(test: bool) -> Result<(), String> {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../workloads/data/traces/boot_probe.jsonl.gz"));
     let script =
         replay::load(path, &TraceOptions::default(), &Overrides::default()).map_err(|e| e.to_string())?;
-    let job = ReplayJob { script: &script, clock: &ReplayClock::new(), check: test };
+    let job = ReplayJob { script: &script, clock: &ReplayClock::new(), check: test, course: false };
     let replayed = KERNEL.replay(&job).map_err(|e| e.to_string())?;
     if let Some(placement) = replayed.record.placement {
         println!("{}: {placement}", script.name);

@@ -306,3 +306,22 @@ fn a_kept_replay_says_what_built_it() {
     assert_eq!(records[0].revision, bench_suite::cell::REVISION);
     assert!(!records[0].revision.is_empty());
 }
+
+#[test]
+fn a_kept_replay_has_its_course_over_the_recorded_time() {
+    let (folder, trace) = (tempfile::tempdir().unwrap(), data("boot_probe.jsonl.gz"));
+    shown(&["--out", folder.path().to_str().unwrap(), trace.to_str().unwrap()]);
+    let record = &reports::store::load(&folder.path().join("runs.jsonl")).unwrap().records[0];
+    let course = record.course.as_ref().unwrap();
+    assert_eq!((course.operation.as_str(), course.intervals.len()), ("map", 48));
+    let samples: u64 = course.intervals.iter().map(|interval| interval.samples).sum();
+    assert_eq!(samples, record.latencies["map"].samples());
+    let most = course.intervals.iter().map(|interval| interval.occupancy.high).fold(0.0, f64::max);
+    let share = 100.0 * record.counts["slots_high_water"] as f64 / record.counts["slots_at_end"] as f64;
+    assert!((most - share).abs() < 0.01, "{most} {share}");
+    assert!(course.intervals.iter().all(|i| (i.pools.low, i.pools.high) == (1.0, 1.0)));
+    let fragmented = course.intervals.iter().map(|interval| interval.fragmentation.high).fold(0.0, f64::max);
+    assert!(fragmented > 0.0 && fragmented < 100.0, "{fragmented}");
+    assert!(course.intervals.iter().any(|interval| interval.tail_ns.is_some()));
+    assert!(course.intervals.windows(2).all(|pair| pair[0].end_ns < pair[1].end_ns));
+}

@@ -95,6 +95,44 @@ fn a_censored_recording_says_so_and_gets_more_room() {
 }
 
 #[test]
+fn what_a_failure_costs_each_device_is_told_and_played() {
+    // A disk asks again, a network card does not, a third device never fails.
+    let mut lines = vec![call("map_fail", 0, "disk", 1, 4096), call("map", 100, "disk", 1, 4096)];
+    lines.extend((0..3).map(|i| call("map_fail", 200 + i, "net", 40 + i, 2048)));
+    lines.push(call("unmap", 300, "disk", 1, 4096));
+    // Later the disk holds 1 MiB, and meanwhile the card and the third device map a little.
+    lines.extend((0..4).map(|i| call("map", 5_000_000 + i * 10, "disk", 10 + i, 262_144)));
+    lines.extend((0..2).map(|i| call("map", 5_001_000 + i * 10, "net", 50 + i, 2048)));
+    lines.push(call("map", 5_002_000, "quiet", 60, 2048));
+    lines.extend((0..2).map(|i| call("unmap", 5_003_000 + i * 10, "net", 50 + i, 2048)));
+    lines.push(call("unmap", 5_004_000, "quiet", 60, 2048));
+    lines.extend((0..4).map(|i| call("unmap", 5_005_000 + i * 10, "disk", 10 + i, 262_144)));
+    let (_folder, path) = written(&lines);
+    let advice = json(&path, &["--at", "512,1"]);
+    let of = |rows: &Value, device: &str, name: &str| {
+        rows.as_array().unwrap().iter().find(|row| row["device"] == device).unwrap()[name].clone()
+    };
+    let facts = |device| {
+        ["failed_calls", "delayed", "never", "cost"].map(|name| of(&advice["devices"], device, name))
+    };
+    assert_eq!(facts("disk"), [1.into(), 1.into(), 0.into(), Value::from("retried")]);
+    assert_eq!(facts("net"), [3.into(), 3.into(), 3.into(), Value::from("dropped")]);
+    assert_eq!(facts("quiet"), [0.into(), 0.into(), 0.into(), Value::from("unknown")]);
+    // Where the disk takes all 512 slots, the card loses its packets; the third device is taken to wait.
+    let played = |device| {
+        ["requests", "delayed", "never", "longest_wait_ns"]
+            .map(|name| of(&advice["at"][0]["devices"], device, name))
+    };
+    assert_eq!(played("net"), [2.into(), 2.into(), 2.into(), Value::Null]);
+    assert_eq!(played("quiet")[..3], [1.into(), 1.into(), Value::from(0)]);
+    assert!(played("quiet")[3].as_u64().unwrap() > 1_000_000, "{advice:?}");
+    let text = shown(&path, &["--no-timing", "--at", "512,1"]);
+    for said in [" net ", "dropped", "retried", "Of devices without a failure the recording does not say"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}
+
+#[test]
 fn copies_are_drawn_from_a_seed_and_bounded_by_their_sum() {
     let lines: Vec<String> = (0..60)
         .flat_map(|i| {
@@ -128,6 +166,37 @@ fn files_hold_the_same_advice_and_names_are_escaped() {
     assert!(figure.contains("<svg") && figure.contains("swiotlb=512,1"));
     let timed = serde_json::from_str::<Value>(&printed).unwrap()["timed"].clone();
     assert_eq!(timed[0]["rounds"], 6);
+}
+
+#[test]
+fn a_report_has_the_advice_with_its_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (advice, page) = (path("advice"), path("page.md"));
+    shown(&data("boot_probe.jsonl.gz"), &["--no-timing", "--out", &advice]);
+    let report = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
+        command.args(["report", &advice, "--markdown", &page]).env_clear().output().unwrap()
+    };
+    assert!(report().status.success());
+    let text = std::fs::read_to_string(&page).unwrap();
+    for said in [
+        "- **found** boot_probe: boot with swiotlb=1024,4 (2 MiB): enough for what was recorded.",
+        "## Advice: boot_probe",
+        "- **found** The devices want ",
+        "- **mind** The recording is ",
+        "Record next: ",
+        "Nothing was timed, so that no front of memory and tail is drawn.",
+        "*Figure: boot_probe: each choice by itself, from swiotlb=1024,4 (in the page)*",
+        "#### Candidates, in virtual time",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    let file = Path::new(&advice).join("tune.json");
+    let json = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, json.replace("\"recording\"", "\"noise\"")).unwrap();
+    let errors = String::from_utf8(report().stderr).unwrap();
+    assert!(errors.contains("tune.json: no advice of this version ("), "{errors}");
 }
 
 #[test]

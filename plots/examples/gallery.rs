@@ -188,6 +188,7 @@ fn time_line() -> String {
     let intervals: Vec<_> = (0..48).map(interval).collect();
     timeline::over_time(&timeline::Timeline {
         title: "A growing allocator under a rising load",
+        operation: "map",
         fragmentation: "free slots in runs below 128",
         quantile: Quantile::P99,
         intervals: &intervals,
@@ -231,8 +232,8 @@ fn sensitivities() -> String {
     let growth = [level("off", 4.0, 6.0), level("on", 0.0, 0.0)];
     let parameters = [("swiotlb size", &size[..]), ("areas", &areas[..]), ("growth", &growth[..])];
     let parameters = parameters.map(|(name, levels)| sensitivity::Parameter { name, levels });
-    sensitivity::of_parameters("What each parameter does to the tail", "p99 of requests", &parameters)
-        .unwrap()
+    let measure = sensitivity::Measure { name: "p99 of requests", unit: "%", samples: "launches" };
+    sensitivity::of_parameters("What each parameter does to the tail", measure, &parameters).unwrap()
 }
 
 fn nights() -> String {
@@ -268,6 +269,7 @@ fn nights() -> String {
     history::by_night(&history::History {
         title,
         quantity,
+        bars: "intervals",
         unit: plots::label::Unit::Time,
         nights: &nights,
         changes: &changes,

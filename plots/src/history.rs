@@ -56,6 +56,8 @@ pub struct History<'a> {
     pub title: &'a str,
     /// The measure, such as `time of map and unmap`.
     pub quantity: &'a str,
+    /// What the bars of nights are, such as `intervals`.
+    pub bars: &'a str,
     /// Its unit.
     pub unit: Unit,
     /// In order of time.
@@ -237,9 +239,12 @@ fn percent(change: Measured) -> String {
 }
 
 fn notes(history: &History<'_>) -> Vec<String> {
-    let mut note = "Points: medians of launches; bars: intervals; line: median between changes.".to_owned();
+    let mut note = format!(
+        "Points: medians of launches; bars: {}; line: median between changes.",
+        theme::fit(history.bars, 30)
+    );
     if history.nights.iter().any(|night| night.value.interval.is_none()) {
-        note += " Without a bar: too few launches for an interval, or a bar inside its marker.";
+        note += " Without a bar: too few launches for one, or a bar inside its marker.";
     }
     vec![note, "The vertical axis need not begin at zero.".to_owned()]
 }

@@ -19,7 +19,14 @@ fn nights(values: &[f64]) -> Vec<Night<'static>> {
 }
 
 fn draw(nights: &[Night<'_>], changes: &[Change<'_>]) -> Result<String, PlotError> {
-    by_night(&History { title: "t", quantity: "time of map and unmap", unit: Unit::Time, nights, changes })
+    by_night(&History {
+        title: "t",
+        quantity: "time of map and unmap",
+        bars: "intervals",
+        unit: Unit::Time,
+        nights,
+        changes,
+    })
 }
 
 #[test]
@@ -53,8 +60,14 @@ fn hostile_names_are_text() {
         .collect();
     let changes = HOSTILE.map(|name| Change { night: 1, percent: ns(1.0), accepted: Some(name) });
     for name in HOSTILE {
-        let history =
-            History { title: name, quantity: name, unit: Unit::Count, nights: &nights, changes: &changes };
+        let history = History {
+            title: name,
+            quantity: name,
+            bars: name,
+            unit: Unit::Count,
+            nights: &nights,
+            changes: &changes,
+        };
         assert_harmless(&by_night(&history).unwrap());
     }
 }

@@ -99,8 +99,9 @@ impl<'s, 'a> Panel<'s, 'a> {
             self.path(vec![(x, self.up.0), (x, self.up.1)], grid)?;
             let half = columns(words) * COLUMN / 2;
             if x - half >= free {
-                self.text(words, (x, self.up.0 + 8), (HPos::Center, VPos::Top))?;
-                free = x + half + COLUMN / 2;
+                // Below the lowest mark of the vertical axis, which may stand beside it.
+                self.text(words, (x, self.up.0 + 12), (HPos::Center, VPos::Top))?;
+                free = x + half + COLUMN;
             }
         }
         let mut free = i32::MAX;
@@ -123,7 +124,7 @@ impl<'s, 'a> Panel<'s, 'a> {
 
     fn draw_titles(&self, x_title: &str, y_title: &str) -> Result<(), PlotError> {
         let middle = i32::midpoint(self.across.0, self.across.1);
-        self.text(x_title, (middle, self.up.0 + 34), (HPos::Center, VPos::Top))?;
+        self.text(x_title, (middle, self.up.0 + 38), (HPos::Center, VPos::Top))?;
         let long = usize::try_from((self.up.0 - self.up.1) / (COLUMN - 2)).unwrap_or(0);
         let lines = label::wrap(y_title, long.max(8));
         let middle = i32::midpoint(self.up.0, self.up.1);

@@ -22,7 +22,7 @@ use crate::{PlotError, check_count};
 
 /// Candidates of one figure.
 const CANDIDATES: usize = 500;
-/// Candidates of the front that are named; the others are counted.
+/// Candidates that are named: all if they are no more than these, else as many of the front; the others are counted.
 const NAMED: usize = 16;
 
 /// Ties of one candidate that the legend names.
@@ -140,7 +140,8 @@ fn draw(
     // Words may stand in the margin at the right.
     let (left, right) = panel.across();
     let mut places = Places::new((left, right + MARGINS.right), panel.up());
-    for candidate in candidates.iter().filter(|c| !front.iter().any(|f| std::ptr::eq(*f, *c))) {
+    let beaten = beaten(candidates, front);
+    for candidate in &beaten {
         draw_candidate(panel, beaten_look(), (candidate.memory, of(candidate)), 0)?;
         take(&mut places, panel, at(candidate), of(candidate));
     }
@@ -155,11 +156,20 @@ fn draw(
         draw_candidate(panel, front_look(is_tied(&ties, i)), (candidate.memory, of(candidate)), aside)?;
         take(&mut places, panel, found[i], of(candidate));
     }
-    for (i, at) in found.into_iter().enumerate().take(NAMED) {
+    let beaten = beaten.into_iter().map(at).filter(|_| candidates.len() <= NAMED);
+    for (i, at) in found.into_iter().chain(beaten).enumerate().take(NAMED) {
         let words = (i + 1).to_string();
         panel.text(&words, places.beside(at, &words), (HPos::Center, VPos::Center))?;
     }
     Ok(())
+}
+
+/// The candidates that are not of the front, by rising memory.
+fn beaten<'c, 'a>(candidates: &'c [Candidate<'a>], front: &[&Candidate<'a>]) -> Vec<&'c Candidate<'a>> {
+    let of_front = |c: &&Candidate<'_>| front.iter().any(|f| std::ptr::eq(*f, *c));
+    let mut beaten: Vec<_> = candidates.iter().filter(|c| !of_front(c)).collect();
+    beaten.sort_by(|a, b| a.memory.value.total_cmp(&b.memory.value));
+    beaten
 }
 
 /// Takes what a marker and its interval cover.
@@ -173,7 +183,7 @@ fn take(places: &mut Places, panel: &Panel<'_, '_>, (x, y): (i32, i32), measured
 fn asides(places: &[i32]) -> Vec<i32> {
     let group = |same: &[i32]| {
         let of = i32::try_from(same.len()).unwrap_or(i32::MAX);
-        let step = (80 / of).min(20);
+        let step = (80 / of).min(26);
         (0..of).map(move |i| step * (2 * i - (of - 1)) / 2)
     };
     places.chunk_by(|a, b| a == b).flat_map(group).collect()
@@ -210,30 +220,35 @@ fn ties(front: &[&Candidate<'_>]) -> Vec<(usize, usize)> {
 
 fn legend(candidates: &[Candidate<'_>], front: &[&Candidate<'_>]) -> Vec<Entry> {
     let ties = ties(front);
-    let named = |(i, c): (usize, &&Candidate<'_>)| {
-        let others = ties.iter().filter_map(|(a, b)| if *a == i { Some(b) } else { (*b == i).then_some(a) });
-        let mut others: Vec<_> = others.map(|j| (j + 1).to_string()).collect();
-        if others.len() > TIES {
-            others.splice(TIES.., [format!("{} more", others.len() - TIES)]);
-        }
-        let tie = if others.is_empty() { String::new() } else { format!("; tie with {}", others.join(", ")) };
+    let name = |i: usize, c: &Candidate<'_>, end: &str| {
         let words = [
             Unit::Bytes.write(c.memory.value),
             Unit::Time.write_measured(c.tail),
             Unit::Count.write(c.delayed.value),
         ];
         let [memory, tail, delayed] = words;
-        let words =
-            format!("{}: {}: {memory}, {tail}, {delayed} delayed{tie}", i + 1, theme::fit(c.name, 28));
-        Entry { key: Key::Marker(front_look(!others.is_empty())), words }
+        format!("{}: {}: {memory}, {tail}, {delayed} delayed{end}", i + 1, theme::fit(c.name, 28))
     };
-    let mut legend: Vec<_> = front.iter().enumerate().take(NAMED).map(named).collect();
+    let of_front = |(i, c): (usize, &&Candidate<'_>)| {
+        let others = ties.iter().filter_map(|(a, b)| if *a == i { Some(b) } else { (*b == i).then_some(a) });
+        let mut others: Vec<_> = others.map(|j| (j + 1).to_string()).collect();
+        if others.len() > TIES {
+            others.splice(TIES.., [format!("{} more", others.len() - TIES)]);
+        }
+        let tie = if others.is_empty() { String::new() } else { format!("; tie with {}", others.join(", ")) };
+        Entry { key: Key::Marker(front_look(!others.is_empty())), words: name(i, c, &tie) }
+    };
+    let mut legend: Vec<_> = front.iter().enumerate().take(NAMED).map(of_front).collect();
     if front.len() > NAMED {
         let words = format!("and {} more of the front, without a number", front.len() - NAMED);
         legend.push(Entry { key: Key::Nothing, words });
     }
-    if front.len() < candidates.len() {
-        let words = format!("beaten: {}", candidates.len() - front.len());
+    let beaten = beaten(candidates, front);
+    if candidates.len() <= NAMED {
+        let named = (front.len()..).zip(&beaten).map(|(i, c)| name(i, c, "; beaten"));
+        legend.extend(named.map(|words| Entry { key: Key::Marker(beaten_look()), words }));
+    } else if !beaten.is_empty() {
+        let words = format!("beaten: {}", beaten.len());
         legend.push(Entry { key: Key::Marker(beaten_look()), words });
     }
     if !ties.is_empty() {

@@ -49,9 +49,13 @@ fn ties_and_the_front_are_told() {
             "2: swiotlb=32768,4: 64 MiB, 500 ns [450 ns, 550 ns], 0 delayed; tie with 3",
         ],
     );
-    assert_says(&svg, &["beaten: 1", "tie: no interval sets one apart from the other"]);
+    let beaten = "4: swiotlb=65536,1: 128 MiB, 2,000 ns [1,800 ns, 2,200 ns], 9 delayed; beaten";
+    assert_says(&svg, &[beaten, "tie: no interval sets one apart from the other"]);
     let svg = of_candidates("t", "p99", &all[..1]).unwrap();
-    assert!(!svg.contains("tie") && !svg.contains("beaten:"));
+    assert!(!svg.contains("tie") && !svg.contains("; beaten"));
+    let many: Vec<_> =
+        (1..=40).map(|i| of("x", f64::from(i), 1_000.0 * f64::from(i), f64::from(i))).collect();
+    assert_says(&of_candidates("t", "p99", &many).unwrap(), &["beaten: 39"]);
 }
 
 #[test]

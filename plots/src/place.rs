@@ -7,6 +7,8 @@
 const HALF: i32 = 10;
 /// Width of a character, px.
 const COLUMN: i32 = 12;
+/// Between words that stand side by side, px.
+const APART: i32 = 6;
 
 /// What is taken of a panel, as centres and half sizes in px.
 #[derive(Debug, Clone)]
@@ -30,7 +32,7 @@ impl Places {
 
     /// Finds the centre for `words` beside a marker, and takes it.
     pub fn beside(&mut self, (x, y): (i32, i32), words: &str) -> (i32, i32) {
-        let width = i32::try_from(words.chars().count()).unwrap_or(1) * COLUMN / 2;
+        let width = i32::try_from(words.chars().count()).unwrap_or(1) * COLUMN / 2 + APART / 2;
         let (far, up) = (width + 12, HALF + 10);
         let near =
             [(0, -up - 4), (0, up + 4), (far, -up), (-far, -up), (far, up), (-far, up), (far, 0), (-far, 0)];

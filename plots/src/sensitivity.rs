@@ -12,12 +12,23 @@ use crate::{PlotError, check_count, label};
 /// Rows of one figure, headings included.
 const ROWS: usize = 200;
 
+/// What changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Measure<'a> {
+    /// Its name, such as `p99 of requests`.
+    pub name: &'a str,
+    /// What a change is counted in: `%`, or `% points` where it is a share itself.
+    pub unit: &'a str,
+    /// What a value was made of: `launches`, `requests`.
+    pub samples: &'a str,
+}
+
 /// One value of a parameter.
 #[derive(Debug, Clone, Copy)]
 pub struct Level<'a> {
     /// The value with its unit, such as `64 MiB`.
     pub label: &'a str,
-    /// Change of the measure against the default, percent.
+    /// Change of the measure against the default, in percent or points of it.
     pub change: Measured,
     /// Whether it is the default, whose change is zero.
     pub default: bool,
@@ -43,11 +54,15 @@ impl Parameter<'_> {
     }
 }
 
-/// The figure, as SVG text; `measure` is what changes, such as `p99 of requests`.
+/// The figure, as SVG text.
 ///
 /// # Errors
 /// [`PlotError`] for no values, too many of them, and numbers that are not finite.
-pub fn of_parameters(title: &str, measure: &str, parameters: &[Parameter<'_>]) -> Result<String, PlotError> {
+pub fn of_parameters(
+    title: &str,
+    measure: Measure<'_>,
+    parameters: &[Parameter<'_>],
+) -> Result<String, PlotError> {
     check_count("parameters", parameters.len(), ROWS)?;
     let levels = || parameters.iter().flat_map(|p| p.levels);
     check_count("values of parameters", levels().count(), ROWS - parameters.len())?;
@@ -73,7 +88,8 @@ pub fn of_parameters(title: &str, measure: &str, parameters: &[Parameter<'_>]) -
         ],
     };
     let samples = label::samples(levels().map(|l| l.change.n));
-    let x_title = format!("change of {} (%), {samples} launches a value", theme::fit(measure, 26));
+    let [name, unit, of] = [measure.name, measure.unit, measure.samples].map(|words| theme::fit(words, 26));
+    let x_title = format!("change of {name} ({unit}), {samples} {of} a value");
     page.draw(|areas| rows::draw(&areas[0], &x_title, &rows))
 }
 
@@ -104,6 +120,11 @@ mod tests {
     use super::*;
     use crate::markup::{HOSTILE, assert_harmless, assert_says, texts};
 
+    /// Of launches, in percent.
+    fn percent(name: &str) -> Measure<'_> {
+        Measure { name, unit: "%", samples: "launches" }
+    }
+
     fn level(label: &str, value: f64) -> Level<'_> {
         let change = Measured { value, interval: Some((value - 2.0, value + 2.0)), n: 12 };
         Level { label, change, default: value == 0.0 }
@@ -115,7 +136,7 @@ mod tests {
         let areas = [level("1", 1.0), level("4", 0.0)];
         let parameters =
             [Parameter { name: "swiotlb size", levels: &size }, Parameter { name: "areas", levels: &areas }];
-        let svg = of_parameters("t", "p99 of requests", &parameters).unwrap();
+        let svg = of_parameters("t", percent("p99 of requests"), &parameters).unwrap();
         assert_says(
             &svg,
             &["change of p99 of requests (%), N 12 launches a value", "+40 %, N 12", "the default"],
@@ -128,16 +149,20 @@ mod tests {
     fn hostile_names_are_text() {
         let levels: Vec<_> = HOSTILE.iter().map(|label| level(label, 1.0)).collect();
         let parameters = HOSTILE.map(|name| Parameter { name, levels: &levels });
-        HOSTILE.iter().for_each(|name| assert_harmless(&of_parameters(name, name, &parameters).unwrap()));
+        HOSTILE.iter().for_each(|name| {
+            assert_harmless(
+                &of_parameters(name, Measure { name, unit: name, samples: name }, &parameters).unwrap(),
+            );
+        });
     }
 
     #[test]
     fn nothing_and_no_numbers_are_refused() {
-        assert_eq!(of_parameters("t", "m", &[]), Err(PlotError::Empty("parameters")));
+        assert_eq!(of_parameters("t", percent("m"), &[]), Err(PlotError::Empty("parameters")));
         let none = [Parameter { name: "a", levels: &[] }];
-        assert_eq!(of_parameters("t", "m", &none), Err(PlotError::Empty("values of parameters")));
+        assert_eq!(of_parameters("t", percent("m"), &none), Err(PlotError::Empty("values of parameters")));
         let nan = [level("x", f64::NAN)];
-        let drawn = of_parameters("t", "m", &[Parameter { name: "a", levels: &nan }]);
+        let drawn = of_parameters("t", percent("m"), &[Parameter { name: "a", levels: &nan }]);
         assert!(matches!(drawn, Err(PlotError::Number { .. })));
     }
 }

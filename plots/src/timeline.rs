@@ -13,7 +13,7 @@ use crate::measured::check_number;
 use crate::page::{Entry, Key, Page};
 use crate::panel::{MARGINS, Margins, Panel};
 use crate::slot_search::check_percent;
-use crate::theme::look;
+use crate::theme::{self, look};
 use crate::{PlotError, check_count, label};
 
 /// Intervals of one figure.
@@ -56,6 +56,8 @@ pub struct Interval {
 pub struct Timeline<'a> {
     /// The title.
     pub title: &'a str,
+    /// Whose tails they are, such as `map`.
+    pub operation: &'a str,
     /// What fragmentation is a share of, such as `free slots no segment's worth lies in`.
     pub fragmentation: &'a str,
     /// Which quantile the tails are.
@@ -81,19 +83,28 @@ pub fn over_time(timeline: &Timeline<'_>) -> Result<String, PlotError> {
         notes: notes(timeline),
     };
     let samples = label::samples(intervals.iter().map(|i| i.samples));
-    let tail_title = format!("{} latency, log", timeline.quantile);
+    let tail_title = format!("{} of {}, log", timeline.quantile, theme::fit(timeline.operation, 18));
     let x_title = format!("time, {} intervals of {samples} samples", intervals.len());
     page.draw(|areas| {
         let time = Axis::between(0.0, end, MANY, label::time);
         let silent = || time.clone().unlabelled();
         let upper = Margins { bottom: 12, ..MARGINS };
-        let percent = || Axis::linear(0.0, 100.0, FEW, label::number);
+        let percent = |of: fn(&Interval) -> Spread| {
+            let most = intervals.iter().map(|i| of(i).high).fold(1.0, f64::max);
+            Axis::linear(0.0, most, FEW, label::number)
+        };
         let pools =
             Axis::linear(0.0, intervals.iter().map(|i| i.pools.high).fold(1.0, f64::max), FEW - 1, whole)
                 .labelled();
-        let first = Panel::draw(&areas[0], upper, (silent(), ""), (percent(), "slots in use (%)"))?;
+        let first =
+            Panel::draw(&areas[0], upper, (silent(), ""), (percent(|i| i.occupancy), "slots in use (%)"))?;
         draw_spread(&first, 0, intervals, |i| i.occupancy)?;
-        let second = Panel::draw(&areas[1], upper, (silent(), ""), (percent(), "fragmentation (%)"))?;
+        let second = Panel::draw(
+            &areas[1],
+            upper,
+            (silent(), ""),
+            (percent(|i| i.fragmentation), "fragmentation (%)"),
+        )?;
         draw_spread(&second, 1, intervals, |i| i.fragmentation)?;
         let third = Panel::draw(&areas[2], upper, (silent(), ""), (pools, "pools (count)"))?;
         draw_spread(&third, 2, intervals, |i| i.pools)?;
@@ -217,7 +228,13 @@ mod tests {
 
     fn draw(intervals: &[Interval]) -> Result<String, PlotError> {
         let words = HOSTILE[0];
-        over_time(&Timeline { title: words, fragmentation: words, quantile: Quantile::P99, intervals })
+        over_time(&Timeline {
+            title: words,
+            operation: words,
+            fragmentation: words,
+            quantile: Quantile::P99,
+            intervals,
+        })
     }
 
     #[test]
@@ -235,7 +252,7 @@ mod tests {
                 "5.00 s",
             ],
         );
-        assert_says(&svg, &["p99 latency, log", "Intervals without a tail: 1, of fewer than 1,000 samples."]);
+        assert_says(&svg, &["p99 of ", "Intervals without a tail: 1, of fewer than 1,000 samples."]);
         assert_eq!(tags(&svg).iter().filter(|tag| *tag == "polygon").count(), 3, "three bands");
     }
 

@@ -155,6 +155,19 @@ impl Document {
         self.sections.iter_mut().find(|section| section.name == name)
     }
 
+    /// A report of the section called `name` and those below it; nothing where there is none.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Option<Self> {
+        let mut sections = self.sections.iter().skip_while(|section| section.name != name);
+        let first = sections.next()?;
+        let mut part = Self::new(self.title.clone(), self.lead.clone());
+        part.sections.push(first.clone());
+        if !first.below {
+            part.sections.extend(sections.take_while(|section| section.below).cloned());
+        }
+        Some(part)
+    }
+
     /// All figures, in order.
     pub fn figures(&self) -> impl Iterator<Item = &Figure> {
         let blocks = self.sections.iter().flat_map(|section| &section.blocks);
@@ -183,5 +196,20 @@ mod tests {
         assert_eq!(got, ["quick-search", "quick-search-2", "script", "section", "section-2", "a-b"]);
         assert_eq!(document.section("section-2").map(|s| s.title.as_str()), Some(""));
         assert_eq!(safe(&"x".repeat(99)).len(), 60);
+    }
+
+    #[test]
+    fn a_part_has_its_section_and_what_is_below() {
+        let mut document = Document::new("t", "l");
+        document.push("run", "", Vec::new());
+        document.push_below("a", "", Vec::new());
+        document.push_below("b", "", Vec::new());
+        document.push("method", "", Vec::new());
+        let names = |name: &str| {
+            document.part(name).map(|part| part.sections.into_iter().map(|s| s.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names("run").unwrap_or_default(), ["run", "a", "b"]);
+        assert_eq!(names("a").unwrap_or_default(), ["a"]);
+        assert_eq!((names("method").map(|all| all.len()), names("c")), (Some(1), None));
     }
 }

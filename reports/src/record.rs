@@ -10,12 +10,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::course::Course;
 use crate::evidence::{Fairness, Noise, Oracle, Place, Thread};
 use crate::latency::Latency;
 use crate::machine::Machine;
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "swiotlb-bench/1.3";
+pub const SCHEMA: &str = "swiotlb-bench/1.4";
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,6 +86,9 @@ pub struct RunRecord {
     /// What else went on.
     #[serde(default)]
     pub noise: Option<Noise>,
+    /// How it went over time (since 1.4): of a replay that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
 }
 
 impl RunRecord {
@@ -122,6 +126,7 @@ impl RunRecord {
             fairness: None,
             oracle: None,
             noise: None,
+            course: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::*;
+use crate::course::{Interval, Spread};
 use crate::machine::Cache;
 
 /// A record with every field in use.
@@ -65,6 +66,18 @@ fn with_evidence(mut record: RunRecord) -> RunRecord {
     record.fairness = Some(Fairness { shares: vec![0.5, 0.5], jain: 1.0, longest_wait_ns: 12 });
     record.oracle = Some(Oracle { mode: "sampled 1/64".into(), checked: 9, violations: 1 });
     record.noise = Some(Noise { steal_ns: Some(4), clock_source: Some("tsc".into()), ..Noise::default() });
+    let spread = Spread { mean: 12.5, low: 1.0, high: 99.5 };
+    let interval = Interval {
+        end_ns: 1_000,
+        occupancy: spread,
+        fragmentation: spread,
+        pools: spread,
+        samples: 2_000,
+        tail_ns: Some(77),
+        max_ns: Some(99),
+    };
+    record.course =
+        Some(Course { operation: "map".into(), quantile: "p99".into(), intervals: vec![interval] });
     record
 }
 
@@ -79,7 +92,7 @@ fn read(value: Value) -> Result<RunRecord, serde_json::Error> {
 #[test]
 fn a_record_comes_back_whole() {
     let text = serde_json::to_string(&sample()).unwrap();
-    assert!(text.starts_with("{\"schema\":\"swiotlb-bench/1.3\","));
+    assert!(text.starts_with("{\"schema\":\"swiotlb-bench/1.4\","));
     assert!(!text.contains('\n'));
     let back: RunRecord = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&back).unwrap(), text);
@@ -213,6 +226,9 @@ fn the_published_schema_names_nothing_that_is_not_written() {
         (root["properties"]["fairness"].clone(), &v["fairness"]),
         (root["properties"]["oracle"].clone(), &v["oracle"]),
         (root["properties"]["noise"].clone(), &v["noise"]),
+        (root["properties"]["course"].clone(), &v["course"]),
+        (root["$defs"]["interval"].clone(), &v["course"]["intervals"][0]),
+        (root["$defs"]["spread"].clone(), &v["course"]["intervals"][0]["pools"]),
         (root["$defs"]["thread"].clone(), &v["threads"][0]),
         (root["$defs"]["latency"].clone(), &v["latencies"]["map"]),
         (root["$defs"]["cache"].clone(), &v["machine"]["caches"][0]),

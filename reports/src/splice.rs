@@ -1,8 +1,8 @@
 //! Parts of a report between markers of another file.
 //!
 //! `<!-- swiotlb-bench:begin NAME -->` and `<!-- swiotlb-bench:end NAME -->` stand on lines of their own; what is
-//! between them is replaced, and nothing else of the file changes. A file whose markers do not pair is refused
-//! whole.
+//! between them is replaced, and nothing else of the file changes. NAME may be several words, of which the end need
+//! say the first only. A file whose markers do not pair is refused whole.
 
 use std::fmt;
 
@@ -59,7 +59,7 @@ pub struct Spliced {
 ///
 /// # Errors
 /// [`SpliceError`] with the first line whose marker does not pair.
-pub fn splice(text: &str, part: impl Fn(&str) -> Option<String>) -> Result<Spliced, SpliceError> {
+pub fn splice(text: &str, mut part: impl FnMut(&str) -> Option<String>) -> Result<Spliced, SpliceError> {
     let mut done =
         Spliced { text: String::with_capacity(text.len()), replaced: Vec::new(), left: Vec::new() };
     let mut open: Option<(&str, usize, bool)> = None;
@@ -75,7 +75,7 @@ pub fn splice(text: &str, part: impl Fn(&str) -> Option<String>) -> Result<Splic
                 }
                 open = Some((name, i + 1, done.begin(line, name, part(name))));
             }
-            (None, Some(name), Some((opened, ..))) if name == opened => {
+            (None, Some(name), Some((opened, ..))) if name == opened || is_first_word(name, opened) => {
                 done.text.push_str(line);
                 open = None;
             }
@@ -105,6 +105,10 @@ impl Spliced {
         }
         true
     }
+}
+
+fn is_first_word(word: &str, words: &str) -> bool {
+    words.split_whitespace().next() == Some(word)
 }
 
 /// The name in a line that is a marker of this kind and nothing else.
@@ -137,6 +141,13 @@ no end";
         assert_eq!((done.replaced, done.left), (vec!["a".to_owned()], vec!["b".to_owned()]));
         assert_eq!(splice(&done.text, new).unwrap().text, done.text, "twice is once");
         assert_eq!(splice("no marker\r\n", new).unwrap().text, "no marker\r\n");
+        let words = FILE.replacen("begin a", "begin a x=1 by y", 1);
+        let new = |name: &str| (name == "a x=1 by y").then(|| "new".to_owned());
+        assert_eq!(
+            splice(&words, new).unwrap().text,
+            words.replace("old", "new"),
+            "the end says the first word"
+        );
     }
 
     #[test]

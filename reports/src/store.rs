@@ -1,4 +1,4 @@
-//! The file of records, `runs.jsonl`: one record a line, only ever added to.
+//! The file of records, `runs.jsonl`: one record a line, only ever added to; to be kept, compressed as a whole.
 //!
 //! A finished line is never touched again. A record is written as one whole line by a single write and then
 //! synchronised, so that a crash, a kill or a full disk can cut only the last line, and a cut last line is
@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::compressed;
 use crate::record::RunRecord;
 use crate::text;
 
@@ -17,7 +18,10 @@ use crate::text;
 mod read;
 
 pub(crate) use read::load_from;
-pub use read::{BadLine, Loaded, each, each_of, load};
+pub use read::{BadLine, Loaded, each, each_of, file_of, load};
+
+/// The records' file in a run's folder.
+pub const RUNS_FILE: &str = "runs.jsonl";
 
 /// The longest line that is written or read: 64 MiB, some hundred histograms.
 pub const MAX_LINE: u64 = 64 << 20;
@@ -54,6 +58,12 @@ pub enum StoreError {
     #[error("{path}: another run is writing to this file: wait for it or choose another folder", path = path.display())]
     Busy {
         /// The file.
+        path: PathBuf,
+    },
+    /// The records there are compressed: they are kept as they are.
+    #[error("{path}: compressed records are only read: `gunzip {path}` goes on with them, another folder begins anew", path = path.display())]
+    Compressed {
+        /// The compressed file.
         path: PathBuf,
     },
     /// The file ends in something that no record begins with; it is left as it is.
@@ -114,9 +124,14 @@ impl Store {
     /// Opens or creates the file at `path`, takes its lock, and mends a cut last line.
     ///
     /// # Errors
-    /// [`StoreError::Io`], [`StoreError::Busy`], or [`StoreError::Foreign`] where the file is not ours.
+    /// [`StoreError::Io`], [`StoreError::Busy`], [`StoreError::Foreign`] where the file is not ours, and
+    /// [`StoreError::Compressed`] where it lies there compressed.
     pub fn open(path: &Path) -> Result<(Self, Option<Repair>), StoreError> {
         let fail = |action| move |source| StoreError::Io { path: path.to_owned(), action, source };
+        let found = compressed::find(path);
+        if found != path {
+            return Err(StoreError::Compressed { path: found });
+        }
         let mut file =
             OpenOptions::new().read(true).append(true).create(true).open(path).map_err(fail("open"))?;
         if !file.metadata().map_err(fail("open"))?.is_file() {

@@ -1,17 +1,13 @@
-//! Reading a file of records: whole, or one record at a time; one that was compressed with gzip just the same.
+//! Reading a file of records, plain or compressed with gzip: whole, or one record at a time.
 //!
 //! The file is left alone; a line that is no record is named and keeps none of the others from being read.
 
-use super::{MAX_LINE, StoreError};
+use super::{MAX_LINE, RUNS_FILE, StoreError};
+use crate::compressed;
 use crate::record::RunRecord;
 use crate::text;
-use flate2::bufread::MultiGzDecoder;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, Read as _};
 use std::path::{Path, PathBuf};
-
-/// How a file begins that was compressed with gzip.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A line that is not a record of this version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,11 +32,18 @@ pub struct Loaded {
     pub bad: Vec<BadLine>,
 }
 
+/// The file of records that `path` means: itself, or [`RUNS_FILE`] in the folder there, which may be compressed.
+/// Nothing says that it exists.
+#[must_use]
+pub fn file_of(path: &Path) -> PathBuf {
+    if path.is_dir() { compressed::find(&path.join(RUNS_FILE)) } else { path.to_owned() }
+}
+
 /// Reads all records of the file at `path`. Empty lines are skipped; a line that is no record is reported
 /// in [`Loaded::bad`] and keeps none of the others from being read.
 ///
 /// # Errors
-/// [`StoreError::Io`] where the file cannot be opened or read at all.
+/// [`StoreError::Io`] where the file cannot be opened or read at all, or its compressed data are cut or damaged.
 pub fn load(path: &Path) -> Result<Loaded, StoreError> {
     let mut records = Vec::new();
     let bad = each(path, |record| records.push(record))?;
@@ -88,11 +91,7 @@ fn each_line(
     read: impl FnMut(&[u8]) -> serde_json::Result<()>,
 ) -> Result<Vec<BadLine>, StoreError> {
     let fail = |action| move |source| StoreError::Io { path: path.to_owned(), action, source };
-    let mut file = BufReader::new(File::open(path).map_err(fail("open"))?);
-    let is_compressed = file.fill_buf().map_err(fail("read"))?.starts_with(&GZIP);
-    if is_compressed {
-        return each_from(BufReader::new(MultiGzDecoder::new(file)), path, read).map_err(fail("decompress"));
-    }
+    let file = compressed::open(path).map_err(fail("open"))?;
     each_from(file, path, read).map_err(fail("read"))
 }
 

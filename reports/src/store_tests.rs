@@ -87,7 +87,7 @@ fn bad_lines_are_named_and_the_others_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = store(&folder, &[small("a")]);
     let good = fs::read_to_string(&path).unwrap();
-    let newer = good.replace("swiotlb-bench/1.3", "swiotlb-bench/2");
+    let newer = good.replace("swiotlb-bench/1.4", "swiotlb-bench/2");
     fs::write(&path, format!("{good}\nnonsense\u{1b}\n{newer}{good}{{\"schema\":\"swio")).unwrap();
     let loaded = load(&path).unwrap();
     assert_eq!(loaded.records.len(), 2);

@@ -203,6 +203,14 @@ CPU:1 [3 EVENTS DROPPED]
 nonsense
 ";
 
+/// The same as Linux 6.18 prints it: pages have become physical addresses, and a list that failed says so.
+fn as_6_18(report: &str) -> String {
+    let failed =
+        "  b-2 [001] 1.000008: dma_map_sg_err: d dir=TO_DEVICE dma_addrs={0x3000,0x4000} err=-5 attrs=\n";
+    let renamed = report.replace("dma_map_page", "dma_map_phys").replace("dma_unmap_page", "dma_unmap_phys");
+    renamed.replace("  b-2 [001] 1.000009:", &format!("{failed}  b-2 [001] 1.000009:"))
+}
+
 /// The same as `perf script` prints it.
 fn as_perf(report: &str) -> String {
     let renamed = report.replace("a-1 ", "a 1 ").replace("b-2 ", "b 2 ");
@@ -211,7 +219,7 @@ fn as_perf(report: &str) -> String {
 
 #[test]
 fn bounced_mappings_are_told_from_direct_ones_and_failures_are_found() {
-    for text in [REPORT.to_owned(), as_perf(REPORT)] {
+    for text in [REPORT.to_owned(), as_perf(REPORT), as_6_18(REPORT)] {
         let trace = from_text(text);
         let names: Vec<_> = trace.records.iter().map(|r| (r.event.name(), r.t_ns / 1000 % 1000)).collect();
         let expected = [
@@ -231,6 +239,27 @@ fn bounced_mappings_are_told_from_direct_ones_and_failures_are_found() {
         assert_eq!((count(Reason::LostEvents), count(Reason::UnparsedLine)), (3, 1));
         assert_eq!((count(Reason::UnmapWithoutMap), trace.geometry.cpus), (1, Some(2)));
     }
+}
+
+#[test]
+fn a_list_that_failed_says_so_and_one_that_was_truncated_is_passed_over() {
+    let entry = |us: u32, orig: u32| {
+        format!(
+            "  b-2 [001] 1.00000{us}: swiotlb_bounced: dev_name: d dma_mask=ffff dev_addr={orig} size=512 FORCE\n"
+        )
+    };
+    let failed = "  b-2 [001] 1.000005: dma_map_sg_err: d dir=TO_DEVICE dma_addrs={0x3000,0x4000} err=-5 attrs=NO_WARN\n";
+    let (two, names) = (entry(1, 3000) + &entry(2, 4000), |trace: &Trace| {
+        trace.records.iter().map(|record| record.event.name()).collect::<Vec<_>>()
+    });
+    let trace = from_text(two.clone() + failed);
+    assert_eq!((names(&trace), trace.skipped.is_empty()), (vec!["map_fail"], true));
+    let whole = "  b-2 [001] 1.000005: dma_map_sg: d dir=TO_DEVICE nents=2/2 ents=2/2 dma_addrs={0x90000} sizes={0x200} phys_addrs={0x3000} attrs=\n";
+    let trace = from_text(two.clone() + whole);
+    assert_eq!(names(&trace), ["map", "map_fail"]);
+    let truncated = whole.replace("ents=2/2 dma", "ents=2/2 [TRUNCATED] dma");
+    let trace = from_text(two + &truncated);
+    assert_eq!((names(&trace), trace.skipped.get(Reason::EntryWithoutReturn).count), (vec!["map"], 1));
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn in_order(entry: &Entry, spec: &CellSpec) -> Result<CellOutcome, CellError> {
     let script = replay::load(&trace(spec)?, &TraceOptions::default(), &overrides(spec)?).map_err(failed)?;
     // Raw text and JSON Lines hold the same addresses; nothing to compare where the pool is another one.
     let check = overrides(spec)?.swiotlb.is_none() && script.source == SourceKind::Jsonl;
-    let job = ReplayJob { script: &script, clock: &ReplayClock::new(), check };
+    let job = ReplayJob { script: &script, clock: &ReplayClock::new(), check, course: false };
     let record = entry.replay(&job).map_err(failed)?.record;
     let mut outcome = CellOutcome {
         metrics: record.metrics,

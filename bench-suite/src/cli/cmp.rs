@@ -14,8 +14,8 @@ use workloads::suite::filter::Filter;
 /// What to compare.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The older run: a file of records, a folder that holds `runs.jsonl`, or a run of the history, by its name or what
-    /// no other name begins with. What is there as a path is meant as one.
+    /// The older run: a file of records or a folder that holds `runs.jsonl`, plain or compressed with gzip, or a run of
+    /// the history, by its name or what no other name begins with. What is there as a path is meant as one.
     old: PathBuf,
     /// The newer one.
     new: PathBuf,

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// What to export.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Runs: files of records, or folders that hold `runs.jsonl`.
+    /// Runs: files of records, or folders that hold `runs.jsonl`, plain or compressed with gzip.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// The form.
@@ -116,12 +116,17 @@ fn label(path: &Path) -> String {
     // `.` has no name of its own.
     let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let named = |path: Option<&std::ffi::OsStr>| path.map(|name| name.to_string_lossy().into_owned());
+    let plain = if whole.extension().is_some_and(|end| end == "gz") {
+        whole.with_extension("")
+    } else {
+        whole.clone()
+    };
     let name = if whole.is_dir() {
         named(whole.file_name())
-    } else if whole.file_name().is_some_and(|name| name == RUNS_FILE) {
+    } else if plain.file_name().is_some_and(|name| name == RUNS_FILE) {
         named(whole.parent().and_then(Path::file_name))
     } else {
-        named(whole.file_stem())
+        named(plain.file_stem())
     };
     name.unwrap_or_else(|| "run".to_owned())
 }

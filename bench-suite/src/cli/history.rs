@@ -24,7 +24,8 @@ pub(super) struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Add runs, each a file of records or a folder that holds `runs.jsonl`, and show the shifts that are open.
+    /// Add runs, each a file of records or a folder that holds `runs.jsonl`, plain or compressed with gzip, and show
+    /// the shifts that are open.
     Add {
         /// The runs.
         #[arg(required = true, value_name = "RUN")]

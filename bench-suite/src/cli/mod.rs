@@ -29,6 +29,7 @@ mod quoted;
 mod reading;
 mod replay;
 mod report;
+mod report_files;
 mod search;
 mod session;
 mod sides;

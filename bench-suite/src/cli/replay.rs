@@ -136,7 +136,7 @@ fn replay_one(
     };
     let script = replay::load(path, options, &args.overrides()).map_err(fault)?;
     for entry in entries {
-        let job = ReplayJob { script: &script, clock, check: args.check };
+        let job = ReplayJob { script: &script, clock, check: args.check, course: args.out.is_some() };
         let mut replayed = entry.replay(&job).map_err(fault)?;
         replayed.record.parameters.insert("policy".to_owned(), entry.name.to_owned());
         if let Some(cost) = external::cost_of(entry.name) {

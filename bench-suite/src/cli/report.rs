@@ -1,11 +1,13 @@
 //! `swiotlb-bench report DIR…`: run folders as one page, as Markdown, and spliced into another file.
 
 use super::out::say;
+use super::reading::Reading;
+use super::report_files::Files;
 use super::{Exit, Failure, complain};
-use crate::report::{compose, source::Source};
-use reports::document::{Document, Section, safe};
+use crate::report::{Beside, compose, excerpt::Excerpt, nights::Nights, source::Source, traces::Recorded};
+use reports::document::{Document, Section};
 use reports::{html, outline, splice};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// The page's name where none is given.
 const PAGE: &str = "report.html";
@@ -14,9 +16,19 @@ const PAGE: &str = "report.html";
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Run folders, as `measure --out`, `ab --out` and `calibrate --out` make them, or files of records.
-    #[arg(required = true, value_name = "DIR")]
+    /// Run folders, as `measure --out`, `ab --out` and `calibrate --out` make them, or files of records; either may be
+    /// compressed with gzip (`gzip -9n DIR/*.json*`).
+    #[arg(required_unless_present_any = ["traces", "history"], value_name = "DIR")]
     from: Vec<PathBuf>,
+    /// Show a trace too: sizes and lifetimes of its mappings, and how full they made the pools over its time. May be
+    /// given several times.
+    #[arg(long = "trace", value_name = "FILE")]
+    traces: Vec<PathBuf>,
+    /// Show a history too: the series of these runs' cells night by night, with their change points.
+    #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_REPORT_HISTORY")]
+    history: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// Write the page: one HTML file that fetches nothing. Without any of these flags it is report.html in the
     /// first folder.
     #[arg(long, value_name = "FILE", env = "SWIOTLB_BENCH_REPORT")]
@@ -24,13 +36,18 @@ pub(super) struct Args {
     /// Write the same as Markdown.
     #[arg(long, value_name = "FILE", env = "SWIOTLB_BENCH_MARKDOWN")]
     markdown: Option<PathBuf>,
-    /// Write every figure as SVG into this folder, which Markdown then shows them from.
+    /// Write figures as SVG into this folder, which Markdown then shows them from: every one, or with --splice alone
+    /// those of the sections that are spliced.
     #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_FIGURES")]
     figures: Option<PathBuf>,
     /// Put sections between the markers of a file: `<!-- swiotlb-bench:begin NAME -->` and the same with `end`,
-    /// where NAME is a section's anchor on the page, such as `summary`. May be given several times.
+    /// where NAME is a section's anchor on the page, such as `summary`, or `SUITE [FILTER] [by KEY] [figures|table]`
+    /// for some of a suite's cells. May be given several times.
     #[arg(long, value_name = "FILE")]
     splice: Vec<PathBuf>,
+    /// Write nothing: end with exit code 1 where a file is not what it would be.
+    #[arg(long, env = "SWIOTLB_BENCH_REPORT_CHECK", value_parser = super::switch())]
+    check: bool,
     /// The summary of a GitHub workflow's step: the report's summary is added at its end.
     #[arg(long, value_name = "FILE", env = "GITHUB_STEP_SUMMARY", hide = true)]
     step_summary: Option<PathBuf>,
@@ -43,68 +60,61 @@ text in every form.";
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let read = |path: &PathBuf| Source::read(path).map_err(Failure::error);
     let sources = args.from.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let document = compose(&sources);
-    let files =
-        args.figures.as_deref().map(|folder| draw(&document, folder)).transpose()?.unwrap_or_default();
+    let beside = beside(args)?;
+    let document = compose(&sources, &beside);
+    let mut files = Files::new(args.check, args.figures.as_deref())?;
     let asked = args.markdown.is_some() || !args.splice.is_empty() || args.figures.is_some();
-    let beside = |path: &PathBuf| if path.is_dir() { path.join(PAGE) } else { PathBuf::from(PAGE) };
-    let page = args.out.clone().or_else(|| if asked { None } else { args.from.first().map(beside) });
+    let in_folder = args.from.first().filter(|path| path.is_dir()).map(|path| path.join(PAGE));
+    let page = args.out.clone().or_else(|| (!asked).then(|| in_folder.unwrap_or_else(|| PAGE.into())));
     if let Some(path) = page {
-        write(&path, &html::page(&document).map_err(Failure::error)?)?;
+        files.write(&path, &html::page(&document).map_err(Failure::error)?)?;
     }
     if let Some(path) = &args.markdown {
-        write(path, &outline::render(&document, &links(&files, path)))?;
+        let links = files.links(&document, path)?;
+        files.write(path, &outline::render(&document, &links))?;
+    } else if args.splice.is_empty() {
+        files.draw(&document)?;
     }
     for path in &args.splice {
-        spliced(&document, path, &links(&files, path))?;
+        spliced(&sources, &document, path, &mut files)?;
     }
-    summarise(args, &document)?;
+    if !args.check {
+        summarise(args, &document)?;
+    }
+    files.finish()?;
     Ok(Exit::Ok)
 }
 
-/// Writes every figure, and says where.
-fn draw(document: &Document, folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    std::fs::create_dir_all(folder).map_err(|e| Failure::error(format!("{}: {e}", folder.display())))?;
-    let mut files: Vec<PathBuf> = Vec::new();
-    for figure in document.figures() {
-        let name = safe(&figure.title);
-        let names = std::iter::once(name.clone()).chain((2..).map(|n| format!("{name}-{n}")));
-        let mut paths = names.map(|name| folder.join(format!("{name}.svg")));
-        let Some(path) = paths.find(|path| !files.contains(path)) else { break };
-        write(&path, &figure.svg)?;
-        files.push(path);
-    }
-    Ok(files)
+/// What is to be shown beside runs.
+fn beside(args: &Args) -> Result<Beside, Failure> {
+    let options = args.reading.options()?;
+    let read = |path: &PathBuf| Recorded::read(path, &options).map_err(Failure::error);
+    let traces = args.traces.iter().map(read).collect::<Result<_, _>>()?;
+    let nights = args.history.as_deref().map(|path| Nights::read(path).map_err(Failure::error));
+    Ok(Beside { traces, nights: nights.transpose()? })
 }
 
-/// The files as links from the folder of `page`.
-fn links(files: &[PathBuf], page: &Path) -> Vec<String> {
-    let base = absolute(page);
-    let base: Vec<Component<'_>> = base.parent().map(|p| p.components().collect()).unwrap_or_default();
-    let link = |file: &PathBuf| {
-        let file = absolute(file);
-        let parts: Vec<Component<'_>> = file.components().collect();
-        let same = base.iter().zip(&parts).take_while(|(a, b)| a == b).count();
-        let up = std::iter::repeat_n("..".to_owned(), base.len() - same);
-        let down = parts.iter().skip(same).map(|part| part.as_os_str().to_string_lossy().into_owned());
-        up.chain(down).collect::<Vec<_>>().join("/")
-    };
-    files.iter().map(link).collect()
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder =
-        folder.canonicalize().or_else(|_| std::path::absolute(folder)).unwrap_or_else(|_| folder.to_owned());
-    path.file_name().map_or(folder.clone(), |name| folder.join(name))
-}
-
-/// Replaces the parts of a file that are sections of the report.
-fn spliced(document: &Document, path: &Path, links: &[String]) -> Result<(), Failure> {
+/// Replaces the parts of a file that are sections of the report, or excerpts of them.
+fn spliced(sources: &[Source], document: &Document, path: &Path, files: &mut Files) -> Result<(), Failure> {
     let fail = |e: &dyn core::fmt::Display| Failure::error(format!("{}: {e}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| fail(&e))?;
-    let part = |name: &str| document.section(name).map(|_| outline::part(document, name, links));
-    let done = splice::splice(&text, part).map_err(|e| fail(&e))?;
+    let mut failed = None;
+    let done = splice::splice(&text, |name| {
+        let part = part(sources, document, name).map_err(|why| fail(&format!("`{name}`: {why}")));
+        let shown = part.and_then(|part| {
+            let Some(part) = part else { return Ok(None) };
+            let links = files.links(&part, path)?;
+            Ok(part.sections().first().map(|first| outline::part(&part, first.name(), &links)))
+        });
+        shown.unwrap_or_else(|failure| {
+            failed.get_or_insert(failure);
+            None
+        })
+    });
+    let done = done.map_err(|e| fail(&e))?;
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
     if done.replaced.is_empty() {
         let names: Vec<&str> = document.sections().iter().map(Section::name).collect();
         let why = format!("no marker of a section of this report, whose names are {}", names.join(", "));
@@ -119,7 +129,16 @@ fn spliced(document: &Document, path: &Path, links: &[String]) -> Result<(), Fai
     if done.text == text {
         return say(&format!("{}: nothing has changed\n", path.display()));
     }
-    write(path, &done.text)
+    files.write(path, &done.text)
+}
+
+/// What a marker asks for, as a report of its own; nothing where there is none of that name.
+fn part(sources: &[Source], document: &Document, marker: &str) -> Result<Option<Document>, String> {
+    let Some(excerpt) = Excerpt::parse(marker)? else { return Ok(document.part(marker)) };
+    let Some(blocks) = excerpt.of(sources)? else { return Ok(None) };
+    let mut part = Document::new(document.title.clone(), document.lead.clone());
+    part.push(marker, marker, blocks);
+    Ok(Some(part))
 }
 
 fn summarise(args: &Args, document: &Document) -> Result<(), Failure> {
@@ -135,10 +154,4 @@ fn summarise(args: &Args, document: &Document) -> Result<(), Failure> {
         std::io::Write::write_all(&mut file, text.as_bytes())
     };
     append().map_err(|e| Failure::error(format!("{}: {e}", path.display())))
-}
-
-/// Writes a file and says so.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
-    say(&format!("{}: {} KiB\n", path.display(), text.len().div_ceil(1_024)))
 }

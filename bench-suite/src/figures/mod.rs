@@ -6,16 +6,20 @@
 //!
 //! Invariant: what is not drawn is said in [`Drawn::notes`].
 
+pub mod advice;
 mod charts;
 mod fallback;
 mod find_pool;
 pub mod forest;
 mod latency;
 mod locks;
+pub mod mappings;
+pub mod nights;
 mod points;
 mod sensitivity;
 mod slot_search;
 mod threads;
+pub mod timeline;
 
 use crate::measure::verdict::Groups;
 use plots::PlotError;

@@ -6,7 +6,7 @@ use super::{Drawn, Given, title};
 use crate::measure::table::{shown, varying};
 use crate::measure::verdict::compared;
 use plots::measured::Measured;
-use plots::sensitivity::{Level, Parameter, of_parameters};
+use plots::sensitivity::{Level, Measure, Parameter, of_parameters};
 use workloads::suite::Cell;
 use workloads::suite::expect::Subject;
 use workloads::suite::filter::Filter;
@@ -31,7 +31,8 @@ pub(super) fn draw(given: &Given<'_>, drawn: &mut Drawn) {
         levels.iter().map(|(name, levels)| Parameter { name, levels }).collect();
     parameters.sort_by(|a, b| b.span().total_cmp(&a.span()));
     let title = title(given, "each value by itself", &first.policy);
-    let svg = of_parameters(&title, &metric, &parameters);
+    let measure = Measure { name: &metric, unit: "%", samples: "launches" };
+    let svg = of_parameters(&title, measure, &parameters);
     drawn.take(title, svg);
 }
 

@@ -4,6 +4,7 @@ use super::drive::{DriveError, Ended, Progress, drive};
 use super::launch::Launch;
 use super::plan::{Key, PLAN_FILE, PlanError, RUNS_FILE, RunPlan, Step, done, key_of};
 use crate::cell::CellSpec;
+use reports::compressed;
 use reports::record::RunRecord;
 use reports::store::{self, Repair, Store, StoreError};
 use std::collections::HashSet;
@@ -112,7 +113,7 @@ impl Folder {
     /// [`FolderError`].
     pub fn look(path: &Path) -> Result<(RunPlan, Vec<CellSpec>), FolderError> {
         let plan = RunPlan::load(path)?.ok_or_else(|| FolderError::Empty(path.to_owned()))?;
-        let runs = path.join(RUNS_FILE);
+        let runs = store::file_of(path);
         // A cut last line is what resuming would mend.
         let kept = if runs.exists() { store::load(&runs)?.records } else { Vec::new() };
         let (done, steps) = (done(&kept), plan.steps.iter());
@@ -122,7 +123,7 @@ impl Folder {
     }
 
     fn opened(path: &Path) -> Result<Self, FolderError> {
-        if !path.join(PLAN_FILE).exists() {
+        if !compressed::find(&path.join(PLAN_FILE)).exists() {
             return Err(FolderError::Empty(path.to_owned()));
         }
         let (store, repair) = Store::open(&path.join(RUNS_FILE))?;

@@ -11,6 +11,7 @@ use crate::cell::{CellSpec, Counting, Program};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
+use reports::compressed;
 use reports::record::RunRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -22,8 +23,7 @@ use workloads::suite::{Cell, Mode, Suite, SuiteError, derived_seed, hash, read};
 const VERSION: u32 = 2;
 /// The plan's file in a run's folder.
 pub const PLAN_FILE: &str = "plan.json";
-/// The records' file in a run's folder.
-pub const RUNS_FILE: &str = "runs.jsonl";
+pub use reports::store::RUNS_FILE;
 
 /// The stack is moved by less than a page and what a page's caches hold twice.
 const MOST_PADDING: u32 = 8_192;
@@ -203,13 +203,13 @@ impl RunPlan {
         whole::save(&path, self).map_err(|source| PlanError::Io { path, action: "write", source })
     }
 
-    /// Reads the plan in `folder`; nothing where there is none.
+    /// Reads the plan in `folder`, which may be compressed; nothing where there is none.
     ///
     /// # Errors
     /// [`PlanError::Io`], and [`PlanError::Foreign`] where it is none of this version.
     pub fn load(folder: &Path) -> Result<Option<Self>, PlanError> {
-        let path = folder.join(PLAN_FILE);
-        let text = match std::fs::read(&path) {
+        let path = compressed::find(&folder.join(PLAN_FILE));
+        let text = match compressed::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(PlanError::Io { path, action: "read", source }),

@@ -18,7 +18,7 @@ pub enum StoredError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A folder without records.
-    #[error("{path}: the folder holds no {RUNS_FILE}", path = .0.display())]
+    #[error("{path}: the folder holds no {RUNS_FILE} (nor {RUNS_FILE}.gz)", path = .0.display())]
     NoRuns(PathBuf),
     /// A file without records.
     #[error("{path}: no record in it", path = .0.display())]
@@ -93,7 +93,7 @@ impl StoredRun {
     /// # Errors
     /// [`StoredError`].
     pub fn read(path: &Path) -> Result<Self, StoredError> {
-        let file = if path.is_dir() { path.join(RUNS_FILE) } else { path.to_owned() };
+        let file = store::file_of(path);
         if path.is_dir() && !file.exists() {
             return Err(StoredError::NoRuns(path.to_owned()));
         }

@@ -95,7 +95,8 @@ fn numbers(summary: Option<Summary>) -> [Value; 2] {
 }
 
 /// Three significant digits, and no more than three decimals.
-pub(super) fn decimals(x: f64) -> usize {
+#[must_use]
+pub fn decimals(x: f64) -> usize {
     match x.abs() {
         x if x >= 100.0 => 0,
         x if x >= 10.0 => 1,

@@ -44,16 +44,21 @@ pub(super) struct Tally {
     pub(super) stats: MemStats,
 }
 
-/// Runs the pass.
-pub(super) fn run(subject: &dyn Subject, script: &Script) -> Tally {
+/// Runs the pass; `after` sees each step's number once it is done.
+pub(super) fn run(
+    subject: &dyn Subject,
+    script: &Script,
+    after: &mut dyn FnMut(usize, &dyn Session),
+) -> Tally {
     let mut live = vec![PhysAddr::INVALID; script.mappings];
     let mut tally = Tally::default();
     let caller = subject.caller(0);
-    for steps in script.steps.chunks(BATCH) {
+    for (steps, batch) in script.steps.chunks(BATCH).zip(0..) {
         let session = caller.enter();
-        for step in steps {
+        for (step, i) in steps.iter().zip(batch * BATCH..) {
             caller.set_cpu(step.cpu);
             Counting { caller: &*caller, session: &*session, tally: &mut tally }.step(step, &mut live);
+            after(i, &*session);
         }
         drop(session);
         take_notes(&*caller, &mut tally);

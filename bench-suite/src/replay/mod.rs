@@ -13,6 +13,7 @@
 //! | `timed.rs` | the pass that times every operation by itself |
 //! | `grouped.rs` | the pass that times operations by the batch, and `find_pool` |
 //! | `counted.rs` | the pass that counts steps, failures and copies |
+//! | `course.rs` | the pass that watches occupancy, fragmentation and pools over the trace's time |
 //! | `check.rs` | the pass that compares every map with the recorded address |
 //! | `clock.rs` | the clock and its cost |
 //! | `outcome.rs` | the record and the tables that all this becomes |
@@ -20,6 +21,7 @@
 mod check;
 mod clock;
 mod counted;
+mod course;
 mod grouped;
 mod machine;
 mod originals;
@@ -42,10 +44,11 @@ use crate::hot::Loop;
 use crate::policies::Entry;
 use machine::Machine;
 pub(crate) use machine::{Make, Site};
+use reports::course::Course;
 use std::path::{Path, PathBuf};
 use swiotlb_core::error::{DeviceError, InitError, PageError};
 use thiserror::Error;
-use workloads::trace::{Trace, TraceError, TraceOptions};
+use workloads::trace::{Event, Record, Trace, TraceError, TraceOptions};
 
 /// Operations that share a read section, as those of one softirq do.
 pub const BATCH: usize = 64;
@@ -104,6 +107,8 @@ pub struct ReplayJob<'a> {
     pub clock: &'a ReplayClock,
     /// Whether every map is compared with the recorded address.
     pub check: bool,
+    /// Whether its course over the trace's time is kept.
+    pub course: bool,
 }
 
 /// Reads a trace and makes it ready to run.
@@ -152,9 +157,30 @@ pub(crate) fn time_on<M: Mem>(make: Make<'_, M>, job: &ReplayJob<'_>) -> Result<
 pub fn run(policy: &Entry, job: &ReplayJob<'_>) -> Result<Replayed, ReplayError> {
     let fresh = || machine::subject(policy.build, job.script);
     let checked = if job.check { Some(check::run(&*fresh()?, job.script)) } else { None };
-    let counted = counted::run(&*fresh()?, job.script);
+    let counted = counted::run(&*fresh()?, job.script, &mut |_, _| {});
     let timings = policy.runs.time(job)?;
-    Ok(outcome::replayed(policy, job, &counted, timings, checked))
+    // What lies inside is for policies of ours to tell.
+    let course = if job.course && policy.build.abilities().inside {
+        Some(course::run(&*fresh()?, job.script, "map", &timings.timed.maps))
+    } else {
+        None
+    };
+    let mut replayed = outcome::replayed(policy, job, &counted, timings, checked);
+    replayed.record.course = course;
+    Ok(replayed)
+}
+
+/// The course of a trace under a policy, with the tails of its map calls as they were recorded; no clock is read.
+///
+/// # Errors
+/// The first pool or a device cannot be built.
+pub fn course_of(policy: &Entry, script: &Script, trace: &Trace) -> Result<Course, ReplayError> {
+    let taken = |record: &Record| match record.event {
+        Event::Map(call) => Some((record.t_ns, call.t_ret_ns.saturating_sub(call.t_in_ns))),
+        _ => None,
+    };
+    let calls: Vec<(u64, u64)> = trace.records.iter().filter_map(taken).collect();
+    Ok(course::run(&*machine::subject(policy.build, script)?, script, "map as recorded", &calls))
 }
 
 fn touched<M: Mem>(make: Make<'_, M>, job: &ReplayJob<'_>) -> Result<Machine<M>, ReplayError> {

@@ -81,6 +81,8 @@ pub struct Script {
     /// The pool that the allocator begins with.
     pub first: FirstPool,
     pub(super) steps: Vec<Step>,
+    /// When each step was recorded, ns. Beside the steps, so that a loop that is timed does not read them.
+    pub(super) times: Vec<u64>,
     pub(super) mappings: usize,
     pub(super) devices: Vec<DeviceLimits>,
     pub(super) layout: Layout,
@@ -108,6 +110,7 @@ pub(super) fn compile(trace: &Trace, first: FirstPool) -> Script {
         added: pools.added,
         devices: Devices::default(),
         steps: Vec::with_capacity(paired.ops.len()),
+        times: Vec::with_capacity(paired.ops.len()),
         remarks: Remarks {
             read: trace.skipped.clone(),
             paired: paired.skipped,
@@ -127,6 +130,7 @@ pub(super) fn compile(trace: &Trace, first: FirstPool) -> Script {
         records: trace.records.len() as u64,
         first,
         steps: compiler.steps,
+        times: compiler.times,
         mappings: trace.records.len(),
         devices: compiler.devices.limits,
         layout,
@@ -200,6 +204,7 @@ struct Compiler<'a> {
     added: Vec<u32>,
     devices: Devices,
     steps: Vec<Step>,
+    times: Vec<u64>,
     remarks: Remarks,
 }
 
@@ -226,6 +231,7 @@ impl Compiler<'_> {
         };
         if let Some(act) = act {
             self.steps.push(Step { cpu: record.cpu, act });
+            self.times.push(record.t_ns);
         }
     }
 

@@ -36,6 +36,8 @@ struct Sample {
 pub(super) struct Timed {
     /// By operation: `map`, `map_failed`, `unmap`, `sync`.
     pub(super) latencies: BTreeMap<&'static str, Latency>,
+    /// Maps that succeeded: when each was recorded, and what it took here, ns.
+    pub(super) maps: Vec<(u64, u64)>,
     /// Pages that the host had to find while the clock ran, if it says so.
     pub(super) page_faults: Option<u64>,
 }
@@ -58,7 +60,9 @@ pub(super) fn run<M: Mem>(machine: &Machine<M>, script: &Script, clock: &ReplayC
         caller.free_expired();
     }
     let page_faults = before.zip(minor_faults()).map(|(before, after)| after.saturating_sub(before));
-    Timed { latencies: histograms(&samples, clock), page_faults }
+    let maps = script.times.iter().zip(&samples).filter(|(_, sample)| sample.kind == Kind::Map);
+    let maps = maps.map(|(at, sample)| (*at, clock.ns(0, sample.ticks))).collect();
+    Timed { latencies: histograms(&samples, clock), maps, page_faults }
 }
 
 struct Batch<'a, 's, C: Caller + 's> {

@@ -12,9 +12,9 @@ use workloads::suite::filter::Filter;
 use workloads::suite::{Cell, Suite};
 
 /// Whom the others are held against.
-const BASE: &str = "kernel";
+pub(super) const BASE: &str = "kernel";
 /// In what.
-const METRIC: &str = "ns_per_op";
+pub(super) const METRIC: &str = "ns_per_op";
 
 /// A suite's policies, the fastest first.
 pub(super) struct Answer {
@@ -116,7 +116,8 @@ pub(super) fn table(answers: &[Answer]) -> Option<Table> {
     (!table.rows().is_empty()).then_some(table)
 }
 
-fn against(policy: &str, cells: &[Cell], groups: &Groups<'_>) -> Vec<Compared> {
+/// The ratios of one policy's cells, those that are oversubscribed left out.
+pub(super) fn against(policy: &str, cells: &[Cell], groups: &Groups<'_>) -> Vec<Compared> {
     let is = |policy: &str| Filter::equal([("policy", policy.to_owned())]);
     let subject = Subject {
         metric: METRIC.to_owned(),

@@ -2,8 +2,8 @@
 
 use super::against::Answer;
 use super::source::Source;
-use super::{compared, latencies};
-use crate::figures::{self, Drawn, Given};
+use super::{compared, latencies, of_suite};
+use crate::figures::{self, Drawn, Given, timeline};
 use crate::measure::groups;
 use crate::measure::plan::{RunPlan, done, key_of};
 use crate::measure::steady::CONTROL;
@@ -73,8 +73,7 @@ fn suites(
     findings.extend(state(source, plan).into_iter().map(|finding| finding.see(name.clone())));
     let (by_cell, mut of_run) = (groups::by_cell(&source.records), Expected::default());
     for (number, suite) in source.suites.iter().enumerate() {
-        let of_suite = |(n, _): &&(u32, Cell)| usize::try_from(*n).ok() == Some(number);
-        let cells: Vec<Cell> = plan.cells.iter().filter(of_suite).map(|(_, cell)| cell.clone()).collect();
+        let cells = of_suite(plan, number);
         let section =
             document.push_below(&suite.name, suite.name.clone(), blocks(source, suite, &cells, &by_cell));
         findings.extend(judged(suite, &cells, &by_cell).into_iter().map(|f| f.see(section.clone())));
@@ -105,8 +104,7 @@ fn blocks(source: &Source, suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -
     if let Some(table) = table::verdicts(suite, cells, groups) {
         blocks.push(Block::Table(table));
     }
-    let cpus = source.records.iter().filter_map(|record| record.machine.usable_cores).max().unwrap_or(1);
-    let given = Given { suite, cells, groups, cpus, whole: &|cells| source.whole(cells) };
+    let given = Given { suite, cells, groups, cpus: source.cpus(), whole: &|cells| source.whole(cells) };
     blocks.extend(drawn(figures::of_suite(&given)));
     blocks.push(Block::Table(table::cells(suite, cells, groups)));
     blocks.extend(latencies::table(suite, cells, groups).map(Block::Table));
@@ -265,6 +263,17 @@ fn single(source: &Source, document: &mut Document) {
     let scenarios = source.records.iter().take(SHOWN).map(|record| record.scenario.as_str()).collect();
     let whole = source.whole(&scenarios);
     let shown = if whole.is_empty() { &source.records } else { &whole };
-    blocks.extend(shown.iter().take(SHOWN).flat_map(summary::tables).map(Block::Table));
+    for record in shown.iter().take(SHOWN) {
+        if let Some(course) = &record.course {
+            let title = format!("{} under {}: pools over the recorded time", record.scenario, policy(record));
+            blocks.extend(drawn(timeline::draw(&title, course)));
+        }
+        blocks.extend(summary::tables(record).into_iter().map(Block::Table));
+    }
     document.push(&source.name(), format!("Records: {}", source.name()), blocks);
+}
+
+/// What a record's policy is called: by its name where it has one, else by all of its axes.
+fn policy(record: &RunRecord) -> &str {
+    record.parameters.get("policy").map_or(record.policy.label.as_str(), String::as_str)
 }

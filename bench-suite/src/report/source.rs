@@ -4,9 +4,12 @@
 //! `map.max`, and the number of samples, `map.n`), under the names by which [`reports::metric`] finds them. Whoever
 //! draws histograms reads the few records again ([`Source::whole`]).
 
+use super::advice;
 use crate::measure::calibrations::{self, Calibrations, CalibrationsError};
 use crate::measure::commands;
 use crate::measure::plan::{PlanError, RUNS_FILE, RunPlan};
+use crate::tune::Tuned;
+use reports::compressed;
 use reports::quantile::{Cell, Quantile};
 use reports::record::RunRecord;
 use reports::store::{self, BadLine, StoreError};
@@ -35,8 +38,16 @@ pub enum SourceError {
         /// What is wrong.
         source: SuiteError,
     },
+    /// What `tune` advised.
+    #[error("{path}: {why}", path = path.display())]
+    Advice {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// Neither records nor anything learned.
-    #[error("{path}: no {RUNS_FILE} in it (nor {calibration}): name the folder of a run, as `measure --out` made it", path = .0.display(), calibration = calibrations::FILE)]
+    #[error("{path}: no {RUNS_FILE} in it (nor {calibration}, nor {advice}): name the folder of a run, as `measure --out` made it", path = .0.display(), calibration = calibrations::FILE, advice = advice::FILE)]
     Nothing(PathBuf),
     /// Records, and none that could be read.
     #[error("{path}: no record of this version in it{first}", path = path.display())]
@@ -61,6 +72,8 @@ pub struct Source {
     pub records: Vec<RunRecord>,
     /// Lines that are no records.
     pub bad: Vec<BadLine>,
+    /// What `tune` advised.
+    pub advice: Option<Tuned>,
     /// What comparisons of A with itself showed.
     pub calibrated: Option<Calibrations>,
     /// The commands that made the run, as far as it keeps them.
@@ -73,16 +86,20 @@ impl Source {
     /// # Errors
     /// [`SourceError`].
     pub fn read(path: &Path) -> Result<Self, SourceError> {
-        let file = records_file(path);
+        let file = store::file_of(path);
         let calibration = path.join(calibrations::FILE);
         let calibrated = if calibration.exists() { Some(Calibrations::open(&calibration)?) } else { None };
-        if !file.exists() && calibrated.is_none() {
+        let advised = compressed::find(&path.join(advice::FILE));
+        let advice = if advised.exists() { Some(advice::read(&advised)) } else { None };
+        let advice = advice.transpose().map_err(|why| SourceError::Advice { path: advised, why })?;
+        let beside = calibrated.is_some() || advice.is_some();
+        if !file.exists() && !beside {
             return Err(SourceError::Nothing(path.to_owned()));
         }
         let mut records = Vec::new();
         let bad =
             if file.exists() { store::each(&file, |record| records.push(thin(record)))? } else { Vec::new() };
-        if records.is_empty() && calibrated.is_none() {
+        if records.is_empty() && !beside {
             let first = bad.first().map(|line| format!("; {line}")).unwrap_or_default();
             return Err(SourceError::Empty { path: file, first });
         }
@@ -90,13 +107,19 @@ impl Source {
         let suites = plan.as_ref().map_or(Ok(Vec::new()), RunPlan::read_suites);
         let suites = suites.map_err(|source| SourceError::Suite { path: path.to_owned(), source })?;
         let commands = commands::read(path);
-        Ok(Self { path: path.to_owned(), plan, suites, records, bad, calibrated, commands })
+        Ok(Self { path: path.to_owned(), plan, suites, records, bad, advice, calibrated, commands })
     }
 
     /// What messages and headings call it.
     #[must_use]
     pub fn name(&self) -> String {
         self.path.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Cores that the measuring processes could use.
+    #[must_use]
+    pub fn cpus(&self) -> u32 {
+        self.records.iter().filter_map(|record| record.machine.usable_cores).max().unwrap_or(1)
     }
 
     /// The records of these cells as they were written, whole histograms and all. A file that has changed
@@ -109,14 +132,10 @@ impl Source {
         };
         if self.records.iter().any(histograms) {
             let wanted = |scenario: &str| cells.contains(scenario);
-            let _ = store::each_of(&records_file(&self.path), wanted, |record| records.push(record));
+            let _ = store::each_of(&store::file_of(&self.path), wanted, |record| records.push(record));
         }
         records
     }
-}
-
-fn records_file(path: &Path) -> PathBuf {
-    if path.is_file() { path.to_owned() } else { path.join(RUNS_FILE) }
 }
 
 /// How the number of an operation's samples is called.

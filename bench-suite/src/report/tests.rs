@@ -53,7 +53,7 @@ fn says(document: &Document, words: &str) {
 #[test]
 fn a_run_is_told_from_the_answer_to_the_commands() {
     let folder = run(SUITE, 12, half);
-    let document = compose(&[source(&folder)]);
+    let document = compose(&[source(&folder)], &Beside::default());
     let names: Vec<&str> = document.sections().iter().map(Section::name).collect();
     let run = names[1].to_owned();
     assert_eq!(names[2..], ["made-up", "method", "machine", "noise", "error-rate", "repeat"]);
@@ -74,7 +74,11 @@ fn a_run_is_told_from_the_answer_to_the_commands() {
         _ => None,
     });
     assert_eq!(first.map(|finding| finding.tone), Some(Tone::Bad), "what is wrong comes first");
-    assert_eq!(page(&document), page(&compose(&[source(&folder)])), "the same folder, the same page");
+    assert_eq!(
+        page(&document),
+        page(&compose(&[source(&folder)], &Beside::default())),
+        "the same folder, the same page"
+    );
 }
 
 #[test]
@@ -91,7 +95,7 @@ fn what_limits_the_numbers_is_said() {
     let text = std::fs::read_to_string(&path).unwrap();
     let kept: Vec<&str> = text.lines().take(10).collect();
     std::fs::write(&path, format!("{}\nnonsense\n{}", kept.join("\n"), &kept[0][..99])).unwrap();
-    let document = compose(&[source(&folder)]);
+    let document = compose(&[source(&folder)], &Beside::default());
     says(&document, "a quick run, enough to see that it works");
     says(&document, "2 of 12 launches are missing: the run was not finished");
     says(&document, "launches are void; the first: memory was not in place");
@@ -115,7 +119,7 @@ fn nothing_in_a_suite_or_a_record_is_markup() {
         record.revision = shown.into();
         record.notes.push(shown.into());
     });
-    let document = compose(&[source(&folder)]);
+    let document = compose(&[source(&folder)], &Beside::default());
     let page = page(&document);
     assert_eq!(page.matches("<script").count(), 1);
     assert!(!page.contains("<img") && !page.contains('\u{202e}'), "{page}");
@@ -129,7 +133,7 @@ fn nothing_in_a_suite_or_a_record_is_markup() {
 fn a_comparison_is_told_as_far_as_its_looks_went() {
     let mut cells = all_cells(SUITE);
     let others = cells.split_off(3);
-    let pair = |cell: &workloads::suite::Cell| Pair {
+    let pair = |cell: &Cell| Pair {
         name: format!("made-up/pools={}", cell.values["pools"]),
         floor: Floor::of(0.01),
         judged: true,
@@ -146,7 +150,7 @@ fn a_comparison_is_told_as_far_as_its_looks_went() {
     let pairs = cells.into_iter().zip(others).collect();
     let plan = ab::plan(planned(SUITE), pairs, comparison, 1, Mode::Quick);
     let folder = folder(&plan, half);
-    let document = compose(&[source(&folder)]);
+    let document = compose(&[source(&folder)], &Beside::default());
     says(&document, "lookup-sorted (B) against kernel (A) in ns_per_op: ");
     says(&document, "3 improved (advice only); the largest change is -50.0 % ");
     says(&document, "how often these verdicts are wrong on this machine is not known.");
@@ -155,7 +159,7 @@ fn a_comparison_is_told_as_far_as_its_looks_went() {
     let path = folder.path().join(RUNS_FILE);
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.lines().take(20).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
-    let document = compose(&[source(&folder)]);
+    let document = compose(&[source(&folder)], &Beside::default());
     says(&document, "52 launches are missing before the look at 6 blocks");
     says(&document, "no verdict yet");
 }
@@ -164,7 +168,7 @@ fn a_comparison_is_told_as_far_as_its_looks_went() {
 fn a_thousand_cells_stay_small() {
     let pools = (1..=500).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
     let text = SUITE.replace("[1, 16, 256]", &format!("[{pools}]"));
-    let document = compose(&[source(&run(&text, 2, half))]);
+    let document = compose(&[source(&run(&text, 2, half))], &Beside::default());
     let page = page(&document);
     assert!(page.len() < 10 << 20, "{} bytes", page.len());
     assert!(page.matches("<tr>").count() > 1_000, "every cell has its row");
@@ -177,7 +181,7 @@ fn records_without_a_plan_are_shown_one_by_one() {
         (0..50).for_each(|ns| latency.record(ns));
         record.latencies.insert("map".into(), latency);
     });
-    let document = compose(&[Source::read(&folder.path().join(RUNS_FILE)).unwrap()]);
+    let document = compose(&[Source::read(&folder.path().join(RUNS_FILE)).unwrap()], &Beside::default());
     says(&document, "The first 30 records; 6 more are in ");
     says(&document, "Latency: made-up/");
 }

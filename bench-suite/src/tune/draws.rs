@@ -8,7 +8,7 @@ use super::sweep::{SweepError, Tried, one};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use workloads::demand::{Demand, Load, Occupancy, Scale, unbounded};
 
 /// How many draws there are.
@@ -30,7 +30,7 @@ pub fn wanted(demand: &Demand, scale: Scale, shifts: &[Vec<u64>]) -> Vec<Occupan
 }
 
 /// A distribution over draws: its least, its middle and its most.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Spread {
     /// The least.
     pub least: u64,
@@ -57,7 +57,7 @@ impl Spread {
 }
 
 /// What all draws made of one candidate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Drawn {
     /// The boot parameter.
     pub boot: String,

@@ -8,14 +8,15 @@ use super::row::{DeviceRow, Row};
 use super::sweep::{SweepError, Tried, one, sweep};
 use super::timed::{self, Timed};
 use crate::replay::ReplayError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::path::Path;
 use thiserror::Error;
 use workloads::demand::{Demand, DemandDevice, Load, Occupancy, Scale, unbounded};
 use workloads::trace::{Trace, TraceOptions};
 
 /// Candidates that are timed at most.
-const FEW: usize = 4;
+const FEW: usize = 10;
 
 /// Why there is no advice.
 #[derive(Debug, Error)]
@@ -50,7 +51,7 @@ pub struct Job<'a> {
 }
 
 /// What the load wants at once, slots.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Wanted {
     /// The high-water mark over draws (one, unless copies are overlaid).
     pub high_water: Spread,
@@ -67,7 +68,7 @@ pub struct Wanted {
 }
 
 /// A device of the trace.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct DeviceFacts {
     /// Its name, as found in the trace.
     pub device: String,
@@ -82,11 +83,11 @@ pub struct DeviceFacts {
     /// Those of them that never got room.
     pub never: u64,
     /// What a failure costs it: `retried`, `dropped`, `mixed` or `unknown`.
-    pub cost: &'static str,
+    pub cost: Cow<'static, str>,
 }
 
 /// What would have happened at a geometry.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Predicted {
     /// All devices together.
     pub row: Row,
@@ -95,7 +96,7 @@ pub struct Predicted {
 }
 
 /// Advice of the first half of all requests, judged by the second.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct HoldOut {
     /// What the first half wants at once, slots.
     pub first_high_water: u64,
@@ -108,7 +109,7 @@ pub struct HoldOut {
 }
 
 /// Everything that the advice rests on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Tuned {
     /// The recording.
     pub recording: Recording,
@@ -229,7 +230,7 @@ fn facts(device: &DemandDevice) -> DeviceFacts {
         failed_calls: device.failed_calls,
         delayed: device.delayed,
         never: device.never,
-        cost: device.cost().word(),
+        cost: Cow::Borrowed(device.cost().word()),
     }
 }
 
@@ -266,7 +267,8 @@ fn hold_out(demand: &Demand, recording: &Recording) -> Result<HoldOut, TuneError
     })
 }
 
-/// Times the choice, one step smaller, the smallest that grows, and the choice under another policy.
+/// Times the choice, one step smaller, the smallest that grows, the choice under other policies, and what is beaten by
+/// nobody in memory and delay.
 fn time(
     job: &Job<'_>,
     choice: &Choice,
@@ -280,6 +282,25 @@ fn time(
     few.extend(choice.growing.map(|i| tried[i].candidate.clone()));
     let others = job.policies.iter().filter(|policy| **policy != chosen.policy);
     few.extend(others.map(|policy| Candidate { policy, ..chosen.clone() }));
+    for candidate in front(tried) {
+        if !few.contains(candidate) {
+            few.push(candidate.clone());
+        }
+    }
     few.truncate(FEW);
     timed::time(path, options, job.trace, &few)
+}
+
+/// The candidates that none beats in memory and requests delayed, by rising memory.
+fn front(tried: &[Tried]) -> impl Iterator<Item = &Candidate> {
+    let costs = |one: &Tried| (one.result.memory, one.result.delayed());
+    let beaten = move |one: &&Tried| {
+        let (memory, delayed) = costs(one);
+        tried.iter().map(costs).any(|(m, d)| (m <= memory && d < delayed) || (m < memory && d <= delayed))
+    };
+    let mut all: Vec<&Tried> = tried.iter().filter(|one| !beaten(one)).collect();
+    all.sort_by_key(|one| one.result.memory);
+    // Of those that cost the same, one.
+    all.dedup_by_key(|one| costs(one));
+    all.into_iter().map(|one| &one.candidate)
 }

@@ -4,13 +4,13 @@
 //! others from being asked. Its high-water mark is then no more than a lower bound of what is wanted.
 
 use reports::units::count;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use swiotlb_core::rules::IO_TLB_SIZE;
 use workloads::demand::Demand;
 use workloads::trace::{Event, Reason, SourceKind, Trace, pair};
 
 /// Whose time a trace tells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
     /// That of emulated CPUs and devices: order, sizes and addresses are real, rates and lifetimes are not.
@@ -20,7 +20,7 @@ pub enum Clock {
 }
 
 /// Facts about a recording.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Recording {
     /// The trace's name.
     pub name: String,

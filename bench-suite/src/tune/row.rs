@@ -1,11 +1,12 @@
 //! What came of a candidate, as one row of numbers.
 
 use super::sweep::Tried;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use workloads::demand::DeviceFlow;
 
 /// A candidate and what came of it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Row {
     /// The boot parameter.
     pub boot: String,
@@ -16,7 +17,7 @@ pub struct Row {
     /// Whether the allocator grows.
     pub growth: bool,
     /// The policy.
-    pub policy: &'static str,
+    pub policy: Cow<'static, str>,
     /// Most bytes that pools took at once, transient ones included.
     pub memory_bytes: u64,
     /// Requests that were asked.
@@ -52,7 +53,7 @@ impl From<&Tried> for Row {
             slots: candidate.nslabs,
             areas: candidate.nareas,
             growth: candidate.grow,
-            policy: candidate.policy,
+            policy: Cow::Borrowed(candidate.policy),
             memory_bytes: result.memory,
             requests: result.flow.requests(),
             delayed: result.delayed(),
@@ -70,7 +71,7 @@ impl From<&Tried> for Row {
 }
 
 /// What came of a candidate for one device.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct DeviceRow {
     /// Its name, as found in the trace.
     pub device: String,

@@ -54,7 +54,7 @@ impl Tuned {
                 Value::Count(device.requests),
                 Value::Count(device.in_flight as u64),
                 Value::Count(device.delayed),
-                Value::Text(device.cost.to_owned()),
+                Value::Text(device.cost.to_string()),
                 smaller.map_or(Value::Missing, |row| Value::Count(row.delayed)),
                 smaller.map_or(Value::Missing, |row| wait(row.longest_wait_ns)),
             ]);

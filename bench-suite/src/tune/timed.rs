@@ -11,7 +11,7 @@ use plots::measured::Measured;
 use reports::latency::Latency;
 use reports::quantile::{Cell, Quantile};
 use reports::stats::sign_test::estimate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::boot::BootParam;
@@ -23,7 +23,7 @@ pub const ROUNDS: usize = 6;
 const BASE: PhysAddr = PhysAddr(1 << 30);
 
 /// What a map costs with a candidate.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Timed {
     /// The candidate, in words.
     pub candidate: String,
@@ -71,7 +71,8 @@ pub fn time(
     for _ in 0..ROUNDS {
         for ((candidate, script), (values, failed)) in few.iter().zip(&scripts).zip(&mut rounds) {
             let Ok(policy) = policies::by_name(candidate.policy) else { continue };
-            let replayed = policy.replay(&ReplayJob { script, clock: &clock, check: false })?;
+            let replayed =
+                policy.replay(&ReplayJob { script, clock: &clock, check: false, course: false })?;
             let Some(map) = replayed.record.latencies.get("map") else { continue };
             let (ns, of) = tail(map);
             quantile = of;

@@ -91,7 +91,7 @@ impl Tuned {
                 "One step smaller, {}, would have delayed nobody either, but leaves less head-room{}.",
                 row.boot,
                 self.first_delays()
-                    .map(|row| format!("; with {} {}", row.boot, delays(row)))
+                    .map(|row| format!("; with {}: {}", row.boot, delays(row)))
                     .unwrap_or_default()
             ),
             Some(row) => format!("One step smaller, {}: {}.", row.boot, delays(row)),

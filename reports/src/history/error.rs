@@ -28,7 +28,7 @@ pub enum HistoryError {
         source: rusqlite::Error,
     },
     /// A run's folder without records.
-    #[error("{path}: the folder holds no runs.jsonl", path = .0.display())]
+    #[error("{path}: the folder holds no runs.jsonl (nor runs.jsonl.gz)", path = .0.display())]
     NoRuns(PathBuf),
     /// Lines that are no records of this version.
     #[error("{first}{more}: nothing of damaged or foreign records is added", more = if *.count > 1 { format!(" (and {} more)", .count - 1) } else { String::new() })]

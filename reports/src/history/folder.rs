@@ -6,14 +6,12 @@
 
 use super::error::{HistoryError, io};
 use super::steps::reached;
-use flate2::read::MultiGzDecoder;
+use crate::{compressed, store};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The most bytes of records that are read of one run: 1 GiB.
-const MOST: u64 = 1 << 30;
 /// What a run's copy is called after its name.
 const ENDINGS: [&str; 2] = [".jsonl", ".jsonl.gz"];
 /// The end of a draft's name.
@@ -129,28 +127,11 @@ fn synchronise(folder: &Path) -> Result<(), HistoryError> {
 
 /// The file of records that `path` means: itself, or the one in the folder there.
 pub(super) fn runs_file(path: &Path) -> Result<PathBuf, HistoryError> {
-    if !path.is_dir() {
-        return Ok(path.to_owned());
-    }
-    let found = ["runs.jsonl", "runs.jsonl.gz"].map(|name| path.join(name)).into_iter().find(|f| f.exists());
-    found.ok_or_else(|| HistoryError::NoRuns(path.to_owned()))
+    let file = store::file_of(path);
+    if path.is_dir() && !file.exists() { Err(HistoryError::NoRuns(path.to_owned())) } else { Ok(file) }
 }
 
 /// What the file holds, whether it is compressed or not.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, HistoryError> {
-    let mut file = File::open(path).map_err(io(path, "open"))?;
-    let text = limited(&mut file).map_err(io(path, "read"))?;
-    if text.starts_with(&[0x1f, 0x8b]) {
-        return limited(&mut MultiGzDecoder::new(&*text)).map_err(io(path, "decompress"));
-    }
-    Ok(text)
-}
-
-fn limited(from: &mut impl io::Read) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    from.take(MOST + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MOST {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "more than 1 GiB of records in one run"));
-    }
-    Ok(text)
+    compressed::read(path).map_err(io(path, "read"))
 }

@@ -156,7 +156,8 @@ impl<'a> Args<'a> {
                 Some(quoted) => quoted.split_once('"')?,
                 None => value.split_once(' ').unwrap_or((value, "")),
             };
-            if key == name {
+            // A word without a value may stand before a key.
+            if key.rsplit(' ').next() == Some(name) {
                 return Some(value);
             }
             left = behind;
@@ -165,6 +166,11 @@ impl<'a> Args<'a> {
 
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         number(self.text(name)?)
+    }
+
+    /// Whether `word` stands between the pairs.
+    pub(super) fn has_word(&self, word: &str) -> bool {
+        self.pairs.split(' ').any(|other| other == word)
     }
 }
 

@@ -20,7 +20,10 @@ pub(super) fn is_dma(event: &str) -> bool {
         event,
         "dma_map_page"
             | "dma_unmap_page"
+            | "dma_map_phys"
+            | "dma_unmap_phys"
             | "dma_map_sg"
+            | "dma_map_sg_err"
             | "dma_unmap_sg"
             | "dma_sync_single_for_cpu"
             | "dma_sync_single_for_device"
@@ -64,6 +67,11 @@ impl<'a> Fields<'a> {
         let inner = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).ok_or(Reason::BadField)?;
         let all = inner.split(',').filter(|t| !t.is_empty()).take(MAX_ELEMENTS);
         all.map(|text| number(text).ok_or(Reason::BadField)).collect()
+    }
+
+    /// Whether the kernel left out elements of a list: it prints no more than 128.
+    pub(super) fn is_truncated(&self) -> bool {
+        self.pairs.has_word("[TRUNCATED]")
     }
 
     /// The kernel's number of a direction.

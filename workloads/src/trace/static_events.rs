@@ -4,13 +4,15 @@
 //! | event | gives |
 //! | --- | --- |
 //! | `swiotlb_bounced` | the entry of a map that will be bounced |
-//! | `dma_map_page`, `dma_map_sg` | its return, if the buffer was bounced; passed over if not |
-//! | `dma_unmap_page`, `dma_unmap_sg` | an unmap, if a bounced mapping is live there |
+//! | `dma_map_page` (`dma_map_phys` since 6.18), `dma_map_sg` | its return, if the buffer was bounced; passed over if not |
+//! | `dma_map_sg_err` (not in 6.12) | the return of a list that failed |
+//! | `dma_unmap_page` (`dma_unmap_phys`), `dma_unmap_sg` | an unmap, if a bounced mapping is live there |
 //! | `dma_sync_single_for_cpu`, `_device`, `dma_sync_sg_for_cpu`, `_device` | syncs, likewise |
 //!
 //! An entry and its return have one task, device, original and size. `dma_unmap_sg` names originals and no bounce
 //! addresses: the latest live list of that device with that original is meant. A list of which an element finds no
-//! room leaves entries without a return: the last of each such list is the element that failed.
+//! room leaves entries without a return: the last of each such list is the element that failed. Of a list that the
+//! kernel truncated (to 128 elements) nothing is known of the rest: it is passed over and counted.
 //!
 //! Events are printed when the call is over, but for `swiotlb_bounced`. They do not hold the device's alignment
 //! and boundary masks (see `masks.rs`), and the CPU's context only as far as the tracer prints flags.
@@ -81,8 +83,12 @@ impl StaticReader {
         let task = (parts.pid, if parts.pid == 0 { parts.cpu } else { 0 });
         match parts.event {
             "swiotlb_bounced" => self.bounced(builder, parts, line, task),
-            "dma_map_page" | "dma_map_sg" => self.mapped(builder, parts, line, task),
-            "dma_unmap_page" => {
+            "dma_map_page" | "dma_map_phys" | "dma_map_sg" => self.mapped(builder, parts, line, task),
+            "dma_map_sg_err" => {
+                let open = self.open.remove(&task).unwrap_or_default();
+                self.failed(builder, parts, &Fields::of(parts.rest)?, &open)
+            }
+            "dma_unmap_page" | "dma_unmap_phys" => {
                 let fields = Fields::of(parts.rest)?;
                 let dev = builder.device(fields.device)?;
                 let (tlb, size) = (fields.hex("dma_addr")?, fields.decimal("size")?);
@@ -175,6 +181,10 @@ impl StaticReader {
             }
         }
         self.taken += u64::from(bounced);
+        if list && fields.is_truncated() {
+            open.iter().for_each(|entry| builder.skip(Reason::EntryWithoutReturn, entry.line));
+            return Ok(());
+        }
         self.failed(builder, parts, &fields, &open)
     }
 

@@ -1,0 +1,242 @@
+//! A part of a suite for another file: figures and a table of some of its cells, as a marker asks for them.
+//!
+//! `SUITE [FILTER] [by KEY] [figures|table]`: of the first run that has cells of SUITE which FILTER chooses. With `by`,
+//! cells that differ in KEY alone share a row, and policies stand beside the kernel's. Below a table a line says when,
+//! where and of what revision.
+
+use super::against::{BASE, METRIC, against};
+use super::runs::drawn;
+use super::source::Source;
+use super::{lead, of_suite};
+use crate::figures::{self, Given};
+use crate::measure::groups;
+use crate::measure::table::{self, decimals, estimate as written, varying};
+use crate::measure::verdict::Groups;
+use reports::document::Block;
+use reports::stats::sign_test::{ALPHA, Estimate, estimate};
+use reports::table::{Column, Table, Unit, Value};
+use std::collections::BTreeMap;
+use workloads::suite::Cell;
+use workloads::suite::filter::Filter;
+
+/// What a marker asks for.
+#[derive(Debug, PartialEq)]
+pub struct Excerpt {
+    suite: String,
+    filter: Filter,
+    by: Option<String>,
+    figures: bool,
+    table: bool,
+}
+
+impl Excerpt {
+    /// Reads the words of a marker; nothing of a single word, which is a section's name.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parse(text: &str) -> Result<Option<Self>, String> {
+        let mut words = text.split_whitespace().peekable();
+        let suite = words.next().unwrap_or_default().to_owned();
+        if words.peek().is_none() {
+            return Ok(None);
+        }
+        let mut excerpt = Self { suite, filter: Filter::default(), by: None, figures: true, table: true };
+        while let Some(word) = words.next() {
+            match word {
+                "by" => excerpt.by = Some(words.next().ok_or("by what? write `by KEY`")?.to_owned()),
+                "figures" => excerpt.table = false,
+                "table" => excerpt.figures = false,
+                filter if excerpt.filter == Filter::default() => excerpt.filter = Filter::parse(filter)?,
+                more => {
+                    return Err(format!(
+                        "`{more}` is one word too many: SUITE [FILTER] [by KEY] [figures|table]"
+                    ));
+                }
+            }
+        }
+        Ok(Some(excerpt))
+    }
+
+    /// What it is of the first source that has such cells; nothing where none has the suite.
+    ///
+    /// # Errors
+    /// A filter that leaves no cell, or a KEY that no cell has.
+    pub fn of(&self, sources: &[Source]) -> Result<Option<Vec<Block>>, String> {
+        let mut known = false;
+        for source in sources {
+            let Some(plan) = source.plan.as_ref().filter(|plan| plan.comparison.is_none()) else { continue };
+            for (number, suite) in source.suites.iter().enumerate().filter(|(_, s)| s.name == self.suite) {
+                known = true;
+                let mut cells = of_suite(plan, number);
+                cells.retain(|cell| self.filter.matches(&cell.id, &cell.values));
+                if cells.is_empty() {
+                    continue;
+                }
+                if let Some(key) =
+                    self.by.as_ref().filter(|key| cells.iter().all(|c| !c.values.contains_key(*key)))
+                {
+                    return Err(format!("no cell of {} has a `{key}`", self.suite));
+                }
+                return Ok(Some(self.blocks(source, suite, &cells)));
+            }
+        }
+        if known { Err(format!("no cell of {} is left by its filter", self.suite)) } else { Ok(None) }
+    }
+
+    fn blocks(&self, source: &Source, suite: &workloads::suite::Suite, cells: &[Cell]) -> Vec<Block> {
+        let groups = groups::by_cell(&source.records);
+        let mut blocks = Vec::new();
+        if self.figures {
+            let given = Given {
+                suite,
+                cells,
+                groups: &groups,
+                cpus: source.cpus(),
+                whole: &|cells| source.whole(cells),
+            };
+            blocks.extend(drawn(figures::of_suite(&given)));
+        }
+        if self.table {
+            blocks.push(Block::Table(match &self.by {
+                Some(key) => spread(&suite.title, key, cells, &groups),
+                None => table::cells(suite, cells, &groups),
+            }));
+            blocks.push(Block::Text(lead(std::slice::from_ref(source))));
+        }
+        blocks
+    }
+}
+
+/// A row: the values of all other axes, and its cells by their value of the axis that is spread.
+type Spread<'a> = (Vec<&'a str>, BTreeMap<&'a str, &'a Cell>);
+
+/// One row for all cells that differ in `key` alone.
+fn spread(title: &str, key: &str, cells: &[Cell], groups: &Groups<'_>) -> Table {
+    let axes: Vec<String> = varying(cells).into_iter().filter(|axis| axis != key).collect();
+    let (mut values, mut rows): (Vec<&str>, Vec<Spread<'_>>) = Default::default();
+    for cell in cells {
+        let value = cell.values.get(key).map_or("", String::as_str);
+        let place: Vec<&str> =
+            axes.iter().map(|axis| cell.values.get(axis).map_or("-", String::as_str)).collect();
+        if !values.contains(&value) {
+            values.push(value);
+        }
+        match rows.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, row)) => drop(row.insert(value, cell)),
+            None => rows.push((place, BTreeMap::from([(value, cell)]))),
+        }
+    }
+    let others: Vec<&str> = values.iter().copied().filter(|v| key == "policy" && *v != BASE).collect();
+    let others = if values.contains(&BASE) { others } else { Vec::new() };
+    let ratios: BTreeMap<String, String> = others
+        .iter()
+        .flat_map(|policy| against(policy, cells, groups))
+        .map(|compared| (compared.cell, written(compared.estimate)))
+        .collect();
+    let mut table = Table::new(title, columns(key, &axes, &values, &others));
+    for (place, row) in rows {
+        let number = |value: &&str| row.get(value).and_then(|cell| number(cell, groups));
+        let ratio = |value: &&str| row.get(value).and_then(|cell| ratios.get(&cell.id).cloned());
+        let place = place.into_iter().map(|value| Some(value.to_owned()));
+        let all = place.chain(values.iter().map(number)).chain(others.iter().map(ratio));
+        table.push(all.map(|text| text.map_or(Value::Missing, Value::Text)).collect());
+    }
+    table.notes.push(note(cells, groups, !others.is_empty()));
+    table
+}
+
+fn columns(key: &str, axes: &[String], values: &[&str], others: &[&str]) -> Vec<Column> {
+    let heading = |value: &&str| {
+        let name = if key == "policy" { (*value).to_owned() } else { format!("{key}={value}") };
+        Column::number(name, Unit::Named("ns".to_owned()))
+    };
+    let ratio = |value: &&str| Column::number(format!("{value} / {BASE}"), Unit::None);
+    let axes = axes.iter().map(Column::text);
+    axes.chain(values.iter().map(heading)).chain(others.iter().map(ratio)).collect()
+}
+
+/// `97.5 [97.1, 98.0]`; nothing where the cell has no number.
+fn number(cell: &Cell, groups: &Groups<'_>) -> Option<String> {
+    let numbers: Vec<f64> = groups.get(&(cell.id.clone(), None))?.numbers(METRIC).into_values().collect();
+    let Estimate { median, interval, n } = estimate(&numbers, ALPHA)?;
+    let decimals = decimals(median);
+    Some(match interval {
+        Some((low, high, _)) => format!("{median:.decimals$} [{low:.decimals$}, {high:.decimals$}]"),
+        None => format!("{median:.decimals$} (n {n})"),
+    })
+}
+
+fn note(cells: &[Cell], groups: &Groups<'_>, ratios: bool) -> String {
+    let launches = |cell: &Cell| groups.get(&(cell.id.clone(), None)).map_or(0, |group| group.launches.len());
+    let all: Vec<usize> = cells.iter().map(launches).collect();
+    let (least, most) = (all.iter().min().copied().unwrap_or(0), all.iter().max().copied().unwrap_or(0));
+    let launches = if least == most { most.to_string() } else { format!("{least} to {most}") };
+    let paired = if ratios { "; ratios are paired by launch" } else { "" };
+    format!("{METRIC}: median over {launches} process launches, with its exact 95 % interval{paired}.")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
+
+    use super::super::made_up::{run, source};
+    use super::*;
+    use reports::markdown;
+
+    const SUITE: &str = "name = \"s\"\ntitle = \"What is asked\"\nanalysis = \"a\"\nscenario = \"find_pool\"\npolicies = [\"kernel\", \"lookup-sorted\"]\n[axes]\npools = [1, 16]\nposition = [\"tail\", \"miss\"]";
+
+    fn blocks(marker: &str) -> Result<Option<Vec<Block>>, String> {
+        let folder = run(SUITE, 6, |record| {
+            let policy = if record.parameters["policy"] == "kernel" { 100.0 } else { 50.0 };
+            let launch = record.place.as_ref().map_or(0, |place| place.launch);
+            record.metrics.insert("ns_per_op".into(), policy + f64::from(launch) / 10.0);
+        });
+        Excerpt::parse(marker)?.unwrap().of(&[source(&folder)])
+    }
+
+    fn table(blocks: &[Block]) -> String {
+        let table = blocks.iter().find_map(|b| if let Block::Table(table) = b { Some(table) } else { None });
+        markdown::render(table.unwrap())
+    }
+
+    #[test]
+    fn policies_stand_beside_the_kernel_s() {
+        let all = blocks("s position=tail by policy").unwrap().unwrap();
+        assert!(matches!(all[..], [Block::Figure(_), Block::Table(_), Block::Text(_)]), "{all:?}");
+        let text = table(&all);
+        for line in [
+            "| pools | kernel (ns) | lookup-sorted (ns) | lookup-sorted / kernel |",
+            r"| 16 | 100 \[100, 100\] | 50.2 \[50.0, 50.5\] | 0.501 \[0.500, 0.502\] |",
+            "ns_per_op: median over 6 process launches, with its exact 95 % interval; ratios are paired by launch.",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        assert!(matches!(&all[2], Block::Text(text) if text.contains("of revision 0123456789ab")));
+    }
+
+    #[test]
+    fn any_key_is_spread_and_parts_are_left_out() {
+        let all = blocks("s policy=kernel by pools table").unwrap().unwrap();
+        assert!(matches!(all[..], [Block::Table(_), Block::Text(_)]));
+        let text = table(&all);
+        assert!(text.contains("| position | pools=1 (ns) | pools=16 (ns) |"), "{text}");
+        let all = blocks("s pools=1 figures").unwrap().unwrap();
+        assert!(all.iter().all(|block| !matches!(block, Block::Table(_))));
+        assert!(table(&blocks("s policy=kernel table").unwrap().unwrap()).contains("| miss | "));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        assert_eq!(Excerpt::parse("summary"), Ok(None));
+        for (marker, what) in [
+            ("s by", "write `by KEY`"),
+            ("s pools=1 pools=2", "one word too many"),
+            ("s pools=3", "no cell of s is left"),
+            ("s by threads", "no cell of s has a `threads`"),
+            ("s =1", "is no condition"),
+        ] {
+            assert!(blocks(marker).unwrap_err().contains(what), "{marker}: {:?}", blocks(marker));
+        }
+        assert_eq!(blocks("t by pools"), Ok(None));
+    }
+}
