@@ -32,21 +32,6 @@ fn records_come_back_in_order_over_several_openings() {
 }
 
 #[test]
-fn a_compressed_file_is_read_as_if_it_were_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = store(&folder, &[small("a"), small("b")]);
-    let plain = load(&path).unwrap();
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packed.write_all(&fs::read(&path).unwrap()).unwrap();
-    let packed = packed.finish().unwrap();
-    fs::write(&path, &packed).unwrap();
-    assert_eq!(load(&path).unwrap(), plain);
-    fs::write(&path, &packed[..packed.len() - 9]).unwrap();
-    let cut = load(&path).unwrap_err().to_string();
-    assert!(cut.contains("runs.jsonl: cannot decompress: "), "{cut}");
-}
-
-#[test]
 fn a_file_cut_anywhere_keeps_every_finished_record() {
     let folder = tempfile::tempdir().unwrap();
     let path = store(&folder, &[small("a"), small("b")]);
