@@ -72,11 +72,22 @@ impl Metrics<'_> {
 /// takes a page away now and then is no reason to throw a number away. They are recorded all the same.
 const SPARED: u64 = 20;
 
+/// Of how many calls one may have had a page fault, where the number is their mean: a fault takes about as long as ten or
+/// twenty calls, and so many move a mean by a fifth of a percent.
+const SPARED_CALLS: u64 = 10_000;
+
 /// Why the numbers of `batches` may not be used: memory was touched for the first time while the clock ran.
 pub fn not_in_place(faults: u64, batches: u64) -> Option<String> {
-    (faults.saturating_mul(SPARED) > batches).then(|| {
-        format!("{faults} page faults while the clock ran, in {batches} batches: memory was not in place")
-    })
+    (faults.saturating_mul(SPARED) > batches).then(|| faulted(faults, batches, "batches"))
+}
+
+/// The same for the mean of `calls` that were timed one by one.
+pub fn calls_not_in_place(faults: u64, calls: u64) -> Option<String> {
+    (faults.saturating_mul(SPARED_CALLS) > calls).then(|| faulted(faults, calls, "calls"))
+}
+
+fn faulted(faults: u64, of: u64, what: &str) -> String {
+    format!("{faults} page faults while the clock ran, in {of} {what}: memory was not in place")
 }
 
 /// Adds failures by their reason.
@@ -119,6 +130,20 @@ pub enum CellError {
 mod tests {
     use super::*;
     use reports::record::{Kind, PolicyName};
+
+    #[test]
+    fn a_fault_now_and_then_is_spared() {
+        assert_eq!(
+            [not_in_place(3, 60), not_in_place(0, 0), calls_not_in_place(4, 40_000)],
+            [None, None, None]
+        );
+        assert!(
+            not_in_place(4, 60)
+                .is_some_and(|why| why.contains("4 page faults") && why.contains("60 batches"))
+        );
+        assert!(calls_not_in_place(5, 40_000).is_some_and(|why| why.contains("in 40000 calls")));
+        assert!(calls_not_in_place(1, 0).is_some());
+    }
 
     #[test]
     fn a_failed_oracle_voids_the_record_and_numbers_that_are_none_are_left_out() {

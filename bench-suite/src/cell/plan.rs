@@ -5,7 +5,7 @@
 //! watches samples. A violation in either voids the cell.
 
 use super::model::model_of;
-use super::outcome::{Metrics, add_counters, add_failures, not_in_place};
+use super::outcome::{Metrics, add_counters, add_failures, calls_not_in_place, not_in_place};
 use super::{CellError, CellOutcome, CellSpec, slowdown, threads};
 use crate::policies::Entry;
 use crate::run::reason::Reason;
@@ -144,8 +144,14 @@ fn void(counted: &Outcome, timed: &Outcome, settings: &Settings) -> Option<Strin
         return Some(format!("stopped after {seconds:.1} s: raise time_limit or lower ops_per_thread"));
     }
     // A pool that is made while the clock runs has tables of its own, and their first touch belongs to it.
-    let batches = timed.threads.iter().map(|thread| thread.batches).sum();
-    if settings.can_grow { None } else { not_in_place(timed.page_faults_inside, batches) }
+    if settings.can_grow {
+        return None;
+    }
+    let threads = &timed.threads;
+    match threads.iter().map(|thread| thread.batches).sum() {
+        0 => calls_not_in_place(timed.page_faults_inside, threads.iter().map(|thread| thread.ops).sum()),
+        batches => not_in_place(timed.page_faults_inside, batches),
+    }
 }
 
 /// Runs a cell in virtual time: counts only, exact for a seed.
