@@ -2,7 +2,8 @@
 # A real browser opens a report, sorts, filters and follows links, in light and dark, wide and narrow; no request
 # leaves the file, and no error is logged. Usage: ci/browser.sh [--install] [REPORT.html]
 #
-# Without a report, one is made of a small run, a comparison and a suite whose words try to be markup. Where no
+# Without a report, one is made of a small run, a comparison, a suite and a trace whose words try to be markup, advice, a
+# kept replay and a history. Where no
 # browser is installed, --install gets Debian's headless Chromium, and without it nothing is checked and that is said.
 # With SHOTS set to a folder, screenshots go there.
 set -euo pipefail
@@ -54,8 +55,24 @@ SUITE
     "$bench" measure "$work/hostile.toml" --quick --launches 2 --no-control --out "$work/<b>run" >"$work/log"
     "$bench" measure quick-find-pool --quick --launches 2 --filter 'policy=kernel|lookup-sorted' --out "$work/run" >"$work/log"
     "$bench" ab none none "$work/hostile.toml" --quick --filter 'service=1us|2us|3us' --out "$work/ab" >"$work/log"
+    trace="$work/<i>trace.jsonl"
+    # shellcheck disable=SC2016 # every line but the names is as it is
+    for number in $(seq 40); do
+        printf '{"t_ns":%d,"cpu":0,"op":"map","dev":"%s","orig":"%#x","size":4096,"dir":1,"tlb":"%#x","t_ret_ns":%d}\n' \
+            $((number * 1000)) '<script>window.broken = 1</script>\u202e|`' $((number << 20)) $((0x80000000 + number * 4096)) \
+            $((number * 1000 + 70))
+        printf '{"t_ns":%d,"cpu":0,"op":"unmap","dev":"%s","size":4096,"dir":1,"tlb":"%#x"}\n' \
+            $((number * 1000 + 500)) '<script>window.broken = 1</script>\u202e|`' $((0x80000000 + number * 4096))
+    done >"$trace"
+    "$bench" tune "$trace" --out "$work/advice" >"$work/log"
+    "$bench" replay workloads/data/traces/boot_probe.jsonl.gz --out "$work/replay" >"$work/log"
+    for again in 1 2; do
+        "$bench" measure dummy --quick --launches 2 --no-control --out "$work/night-$again" >"$work/log"
+        "$bench" history add "$work/night-$again" --history "$work/history" >"$work/log"
+    done
     report="$work/report.html"
-    "$bench" report "$work/<b>run" "$work/run" "$work/ab" --out "$report"
+    "$bench" report "$work/<b>run" "$work/run" "$work/ab" "$work/night-2" "$work/advice" "$work/replay" --trace "$trace" \
+        --trace workloads/data/traces/dyn_growth.jsonl.gz --history "$work/history" --out "$report"
 fi
 
 # What the browser does, with the answer of the page on standard output and its log in $work/log. No name resolves.

@@ -93,15 +93,13 @@ impl<'s, 'a> Panel<'s, 'a> {
 
     fn draw_marks(&self) -> Result<(), PlotError> {
         let grid = theme::GRID.stroke_width(1);
-        let mut free = i32::MIN;
-        for (at, words) in self.x.marks() {
+        let step = self.labelled();
+        for (i, (at, words)) in self.x.marks().iter().enumerate() {
             let x = self.x.place(*at, self.across);
             self.path(vec![(x, self.up.0), (x, self.up.1)], grid)?;
-            let half = columns(words) * COLUMN / 2;
-            if x - half >= free {
+            if i % step == 0 {
                 // Below the lowest mark of the vertical axis, which may stand beside it.
                 self.text(words, (x, self.up.0 + 12), (HPos::Center, VPos::Top))?;
-                free = x + half + COLUMN;
             }
         }
         let mut free = i32::MAX;
@@ -114,6 +112,20 @@ impl<'s, 'a> Panel<'s, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// Every how many marks of the horizontal axis have a label: as many as leave each its room.
+    fn labelled(&self) -> usize {
+        let ends = |(at, words): &(f64, String)| {
+            let (x, half) = (self.x.place(*at, self.across), columns(words) * COLUMN / 2);
+            (x - half, x + half + COLUMN / 2)
+        };
+        let marks: Vec<(i32, i32)> = self.x.marks().iter().map(ends).collect();
+        let apart = |step: &usize| {
+            let shown: Vec<_> = marks.iter().step_by(*step).collect();
+            shown.windows(2).all(|pair| pair[0].1 <= pair[1].0)
+        };
+        (1..=marks.len()).find(apart).unwrap_or(1)
     }
 
     fn draw_frame(&self) -> Result<(), PlotError> {

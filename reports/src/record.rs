@@ -98,6 +98,12 @@ impl RunRecord {
         self.oracle.as_ref().is_some_and(|oracle| oracle.violations > 0)
     }
 
+    /// What its policy is called: by name, where its parameters have that, else by all of its axes.
+    #[must_use]
+    pub fn policy_name(&self) -> &str {
+        self.parameters.get("policy").map_or(self.policy.label.as_str(), String::as_str)
+    }
+
     /// A record without measurements, of this version's schema. The caller fills in the rest.
     #[must_use]
     pub fn new(kind: Kind, scenario: impl Into<String>, policy: PolicyName) -> Self {

@@ -71,7 +71,7 @@ pub fn counters(record: &RunRecord) -> Table {
 }
 
 fn subject(record: &RunRecord) -> String {
-    format!("{} under {}", record.scenario, record.policy.label)
+    format!("{} under {}", record.scenario, record.policy_name())
 }
 
 fn in_order(record: &RunRecord) -> Vec<(&str, &Latency)> {

@@ -36,7 +36,7 @@ pub fn draw(all: &[&Judged]) -> Drawn {
         .filter_map(|(shift, judged)| change(shift, judged, at(shift, judged)?))
         .collect();
     changes.sort_by_key(|change| change.night);
-    let title = format!("{} of {}, night by night", key.metric, key.cell);
+    let title = format!("{}: {}", key.cell, key.metric);
     let nights: Vec<Night<'_>> = nights.into_iter().map(|(_, night)| night).collect();
     let (quantity, bars) = (key.metric.as_str(), "the spread of launches");
     let history =
@@ -143,7 +143,7 @@ mod tests {
         let drawn = draw(&[&old, &new]);
         let svg = &drawn.figures[0].svg;
         assert!(svg.contains("old: 12 nights") && svg.contains("new: 12 nights") && !svg.contains("1: 1970"));
-        assert_eq!(drawn.figures[0].title, "ns_per_op of s/policy=kernel, night by night");
+        assert_eq!(drawn.figures[0].title, "s/policy=kernel: ns_per_op");
         assert!(draw(&[]).figures.is_empty());
     }
 }

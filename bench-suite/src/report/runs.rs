@@ -265,15 +265,11 @@ fn single(source: &Source, document: &mut Document) {
     let shown = if whole.is_empty() { &source.records } else { &whole };
     for record in shown.iter().take(SHOWN) {
         if let Some(course) = &record.course {
-            let title = format!("{} under {}: pools over the recorded time", record.scenario, policy(record));
+            let title =
+                format!("{} under {}: pools over the recorded time", record.scenario, record.policy_name());
             blocks.extend(drawn(timeline::draw(&title, course)));
         }
         blocks.extend(summary::tables(record).into_iter().map(Block::Table));
     }
     document.push(&source.name(), format!("Records: {}", source.name()), blocks);
-}
-
-/// What a record's policy is called: by its name where it has one, else by all of its axes.
-fn policy(record: &RunRecord) -> &str {
-    record.parameters.get("policy").map_or(record.policy.label.as_str(), String::as_str)
 }

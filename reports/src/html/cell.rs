@@ -4,11 +4,15 @@ use crate::latency::MAX_NS;
 use crate::quantile;
 use crate::table::{Align, Value};
 
+/// Bytes of a text that is never broken but at blanks.
+const SHORT: usize = 24;
+
 /// A value on a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cell {
-    /// What people read; one line, not escaped.
-    pub shown: String,
+    /// What people read; one line, not escaped, in pieces between which a long word of many parts (a cell's id) may
+    /// be broken.
+    pub pieces: Vec<String>,
     /// What it is sorted by, where it is a number; empty for text, which is sorted as it reads.
     pub key: String,
     /// Whether it lines up at the right.
@@ -18,8 +22,16 @@ pub(super) struct Cell {
 impl Cell {
     /// `value` in a column of this alignment.
     pub(super) fn of(value: &Value, align: Align) -> Self {
-        Self { shown: value.shown(), key: key(value), right: align == Align::Right }
+        Self { pieces: pieces(&value.shown()), key: key(value), right: align == Align::Right }
     }
+}
+
+/// Pieces that each end in what parts an id; the whole, where that is short.
+fn pieces(shown: &str) -> Vec<String> {
+    if shown.len() <= SHORT {
+        return vec![shown.to_owned()];
+    }
+    shown.split_inclusive([',', '/', '=']).map(str::to_owned).collect()
 }
 
 /// The number behind a value. What is too long for a histogram comes after everything in it.
@@ -45,7 +57,7 @@ mod tests {
 
     #[test]
     fn numbers_are_sorted_by_themselves_and_not_by_how_they_read() {
-        let cell = |value: &Value| (Cell::of(value, Align::Right).shown, key(value));
+        let cell = |value: &Value| (Cell::of(value, Align::Right).pieces.concat(), key(value));
         let both = |shown: &str, key: &str| (shown.to_owned(), key.to_owned());
         assert_eq!(cell(&Value::Count(12_345)), both("12,345", "12345"));
         assert_eq!(cell(&Value::Ns(12_345)), both("12.3 us", "12345"));
@@ -55,5 +67,13 @@ mod tests {
         assert_eq!((cell(&Value::Real(f64::NAN, 1)), cell(&Value::Missing)), (both("-", ""), both("-", "")));
         assert_eq!(key(&Value::Real(0.018_587_473_638_370_808, 3)), "0.01858747");
         assert_eq!(cell(&Value::Text("a\nb".into())), both("a\\nb", ""));
+    }
+
+    #[test]
+    fn long_ids_may_be_broken_between_their_parts() {
+        assert_eq!(pieces("swiotlb=8192,4"), ["swiotlb=8192,4"]);
+        let id = "find-pool/policy=kernel,pools=1024";
+        assert_eq!(pieces(id), ["find-pool/", "policy=", "kernel,", "pools=", "1024"]);
+        assert_eq!(pieces(id).concat(), id);
     }
 }
