@@ -41,6 +41,14 @@ pub enum StoredError {
         /// The launch.
         launch: u32,
     },
+    /// A record without a launch's number, as of a replay, is there twice.
+    #[error("{path}: a record of {cell} is there twice, the same in everything: keep one", path = path.display())]
+    Repeated {
+        /// The file.
+        path: PathBuf,
+        /// The cell.
+        cell: String,
+    },
     /// More than one machine.
     #[error("{path}: records of {count} machines in one file: compare those of one", path = path.display())]
     Machines {
@@ -134,6 +142,9 @@ impl StoredRun {
             {
                 return Err(StoredError::Parameters { path, cell: name, key, one, other });
             }
+            if launch.is_none() && cell.launches.contains(&record) {
+                return Err(StoredError::Repeated { path, cell: name });
+            }
             cell.parameters.clone_from(&record.parameters);
             if record.void.is_some() {
                 void += 1;
@@ -225,6 +236,8 @@ mod tests {
         let mut other = record(1);
         other.parameters.insert("copy".into(), "off".into());
         says(&lines(&[record(0), other]), "was run with copy=nothing and with copy=off");
+        let replayed = RunRecord { place: None, ..record(0) };
+        says(&lines(&[replayed.clone(), record(1), replayed]), "is there twice, the same in everything");
         let foreign = lines(&[record(0)]).replace("swiotlb-bench/1", "swiotlb-bench/9");
         says(&foreign, "read it with the version that wrote it");
         says(&format!("nonsense\n{}", lines(&[record(0)])), "runs.jsonl:1:");
@@ -239,7 +252,8 @@ mod tests {
         let mut replayed = record(0);
         replayed.place = None;
         replayed.policy.label = "kernel".into();
-        let run = read(&lines(&[record(0), arm, replayed.clone(), replayed])).unwrap();
+        let again = RunRecord { started: 1, ..replayed.clone() };
+        let run = read(&lines(&[record(0), arm, replayed, again])).unwrap();
         let names: Vec<(&String, usize)> = run.cells.iter().map(|(n, c)| (n, c.launches.len())).collect();
         let expected = [("s/pools=4", 1), ("s/pools=4 (arm B)", 1), ("s/pools=4 under kernel", 2)];
         assert_eq!(names.iter().map(|(n, c)| (n.as_str(), *c)).collect::<Vec<_>>(), expected);

@@ -125,7 +125,7 @@ impl History {
                     self.notes.push(format!("{name}: its records were not in the index; now they are"));
                 }
                 Ok(()) => {}
-                Err(error @ HistoryError::Index { .. }) => return Err(error),
+                Err(error @ HistoryError::Index { .. }) if !error.is_of_one_run() => return Err(error),
                 Err(error) => self.notes.push(format!("left out: {error}")),
             }
         }
