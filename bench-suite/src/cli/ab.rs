@@ -118,7 +118,8 @@ fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
     let null = args.building.null(&side(&args.a)?, &side(&args.b)?)?;
     let name = shipped::find(suite).map_err(Failure::usage)?.1.name;
     let (floor, limits) = (args.terms.floor, fit::limits(machine));
-    let wanted = Wanted { null, suite: &name, metric: &args.terms.metric, rules: &comparison.rules, floor };
+    let (metric, effort) = (&args.terms.metric, args.choice.mode());
+    let wanted = Wanted { null, suite: &name, metric, rules: &comparison.rules, floor, effort };
     let (known, source) = args.quoted.find(&fingerprint::of(machine), wanted)?;
     let asked = Asked { suite, choice: &args.choice, floor, limits, known: known.as_ref() };
     let plan = plan(&asked, comparison)?;

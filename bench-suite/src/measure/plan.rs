@@ -6,14 +6,14 @@
 use super::builds::Builds;
 use super::comparison::Comparison;
 use super::gate::check::Check;
-use super::whole;
+use super::{fit, whole};
 use crate::cell::{CellSpec, Counting, Program};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use reports::record::RunRecord;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use workloads::suite::{Cell, Mode, Suite, SuiteError, derived_seed, hash, read};
@@ -149,6 +149,15 @@ impl RunPlan {
             }));
         }
         plan
+    }
+
+    /// The pairs whose threads wait for each other: they never confirm anything.
+    #[must_use]
+    pub fn contended(&self) -> BTreeSet<String> {
+        let pairs = self.comparison.iter().flat_map(|comparison| &comparison.pairs);
+        let both = pairs.zip(self.cells.chunks_exact(2));
+        let contended = both.filter(|(_, cells)| cells.iter().any(|(_, cell)| fit::is_contended(cell)));
+        contended.map(|(pair, _)| pair.name.clone()).collect()
     }
 
     pub(super) fn empty(seed: u64, mode: Mode) -> Self {
