@@ -234,8 +234,7 @@ fn all(
         let (path, plan) = (whole.join(name).join(format!("{round:05}")), plan(round)?);
         // A round that was not begun when the run was stopped is begun now.
         let there = args.place.resume && path.join(PLAN_FILE).exists();
-        let folder =
-            if there { Folder::resume(&path, |found| *found == plan) } else { Folder::begin(&path, plan) };
+        let folder = if there { Folder::resume_as(&path, &plan) } else { Folder::begin(&path, plan) };
         let judged = judge(&mut folder.map_err(Failure::error)?, &args.place, whole)?;
         if judged.violated {
             complain(format_args!("{}: an oracle saw a violation: its numbers are void", path.display()));

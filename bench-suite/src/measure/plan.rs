@@ -6,6 +6,7 @@
 use super::builds::Builds;
 use super::comparison::Comparison;
 use super::gate::check::Check;
+use super::made::Made;
 use super::{fit, whole};
 use crate::cell::{CellSpec, Counting, Program};
 use rand::SeedableRng;
@@ -37,6 +38,9 @@ pub struct RunPlan {
     pub seed: u64,
     /// How much is measured.
     pub mode: Mode,
+    /// Where it was made, and by which program. Not written down before there was this field.
+    #[serde(default)]
+    pub made: Option<Made>,
     /// The suites, whole.
     pub suites: Vec<PlannedSuite>,
     /// What is compared, if two sides are.
@@ -163,7 +167,8 @@ impl RunPlan {
     pub(super) fn empty(seed: u64, mode: Mode) -> Self {
         let (suites, remarks, cells, steps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (comparison, builds, checks) = (None, None, Vec::new());
-        Self { version: VERSION, seed, mode, suites, comparison, builds, remarks, checks, cells, steps }
+        let made = Some(Made::here());
+        Self { version: VERSION, seed, mode, made, suites, comparison, builds, remarks, checks, cells, steps }
     }
 
     /// The suites, read again from the texts that the plan holds.

@@ -3,6 +3,7 @@
 //! Invariant: the launches of a cell are of one machine and one set of parameters, and each is there once.
 //! Anything else is refused with a message, never averaged.
 
+use super::made::mixed;
 use super::plan::RUNS_FILE;
 use reports::fingerprint;
 use reports::record::RunRecord;
@@ -56,6 +57,14 @@ pub enum StoredError {
         path: PathBuf,
         /// How many.
         count: usize,
+    },
+    /// More than one build of a side.
+    #[error("{path}: {what}: a run is of one build; keep each in a folder of its own", path = path.display())]
+    Builds {
+        /// The file.
+        path: PathBuf,
+        /// Which, in words.
+        what: String,
     },
     /// One cell with several sets of parameters.
     #[error("{path}: {cell} was run with {key}={one} and with {key}={other}", path = path.display())]
@@ -128,6 +137,9 @@ impl StoredRun {
             return Err(StoredError::Machines { path, count: machines.len() });
         }
         let Some(machine) = machines.into_iter().next() else { return Err(StoredError::Empty(path)) };
+        if let Some(what) = mixed(&records) {
+            return Err(StoredError::Builds { path, what });
+        }
         let (mut cells, mut seen, mut void) = (BTreeMap::<String, Stored>::new(), BTreeSet::new(), 0_u64);
         for record in records {
             let name = name_of(&record);
@@ -233,6 +245,17 @@ mod tests {
         let mut other = record(1);
         other.machine.cpu_model = Some("another".into());
         says(&lines(&[record(0), other]), "records of 2 machines");
+        let other = RunRecord { revision: "r2".into(), ..record(1) };
+        says(&lines(&[record(0), other.clone()]), " and r2: a run is of one build");
+        let void = RunRecord { void: Some("crashed".into()), ..other.clone() };
+        assert!(read(&lines(&[record(0), void])).is_ok());
+        // The arms of a comparison are of two builds.
+        let arms = |mut record: RunRecord, arm: &str| {
+            record.place.as_mut().unwrap().arm = Some(arm.into());
+            record
+        };
+        assert!(read(&lines(&[arms(record(0), "A"), arms(other.clone(), "B")])).is_ok());
+        says(&lines(&[arms(record(0), "B"), arms(other, "B")]), "as arm B");
         let mut other = record(1);
         other.parameters.insert("copy".into(), "off".into());
         says(&lines(&[record(0), other]), "was run with copy=nothing and with copy=off");
