@@ -28,6 +28,7 @@ pub mod tables;
 
 pub use accepted::Accepted;
 pub use error::HistoryError;
+use night::CUT;
 pub use night::{Night, Run};
 pub use series::{Key, Number, Point, Series};
 
@@ -114,17 +115,17 @@ impl History {
     /// Brings the index in line with the copies; with `tell`, says what that took.
     fn synchronise(&mut self, tell: bool) -> Result<(), HistoryError> {
         let path = self.folder.index();
-        let (copies, sizes) = (self.folder.copies()?, self.index.sizes().map_err(in_index(&path))?);
-        for name in sizes.keys().filter(|name| !copies.contains_key(*name)) {
+        let (copies, looks) = (self.folder.copies()?, self.index.looks().map_err(in_index(&path))?);
+        for name in looks.keys().filter(|name| !copies.contains_key(*name)) {
             self.index.remove(name).map_err(in_index(&path))?;
             self.notes.push(format!("{name}: its records are gone, and it from the index"));
         }
-        for (name, copy) in copies.iter().filter(|(name, copy)| sizes.get(*name) != Some(&copy.bytes)) {
+        for (name, copy) in copies.iter().filter(|(name, copy)| looks.get(*name) != Some(&copy.look)) {
             match self.index_copy(name, copy) {
-                Ok(()) if tell => {
+                Ok(true) if tell => {
                     self.notes.push(format!("{name}: its records were not in the index; now they are"));
                 }
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(error @ HistoryError::Index { .. }) if !error.is_of_one_run() => return Err(error),
                 Err(error) => self.notes.push(format!("left out: {error}")),
             }
@@ -132,13 +133,33 @@ impl History {
         Ok(())
     }
 
-    fn index_copy(&mut self, name: &str, copy: &Copy) -> Result<(), HistoryError> {
-        let night = Night::read(&copy.path, folder::read(&copy.path)?)?;
+    /// Puts a copy into the index; whether it holds records that the index had not. One that lacks records which the index
+    /// knows was damaged or changed, and is refused.
+    fn index_copy(&mut self, name: &str, copy: &Copy) -> Result<bool, HistoryError> {
+        let text = folder::read(&copy.path)?;
+        let bytes = text.len();
+        let night = Night::read(&copy.path, text)?;
         if night.run.name != name {
             let why = format!("its records are those of {}: it was renamed or changed", night.run.name);
             return Err(HistoryError::Refused { path: copy.path.clone(), why });
         }
-        self.put(&night, copy)
+        let known = self.index.hashes(name).map_err(in_index(&self.folder.index()))?;
+        let kept = night.hashes.iter().filter(|hash| known.contains(*hash)).count();
+        if kept < known.len() {
+            let why = format!(
+                "{} of its {} records are gone or changed since it was added, and its numbers stay as they were: put the \
+                 copy back, by hand or by `history add` of the run that it was made of; without index.sqlite it is taken as it is",
+                known.len() - kept,
+                known.len()
+            );
+            return Err(HistoryError::Refused { path: copy.path.clone(), why });
+        }
+        // Copies are whole lines.
+        if night.text.len() < bytes {
+            self.notes.extend(night.notes.iter().filter(|note| note.contains(CUT)).cloned());
+        }
+        self.put(&night, copy)?;
+        Ok(night.hashes.len() > known.len())
     }
 
     fn put(&mut self, night: &Night, copy: &Copy) -> Result<(), HistoryError> {
@@ -247,6 +268,8 @@ fn in_index(path: &Path) -> impl FnOnce(rusqlite::Error) -> HistoryError {
     move |source| HistoryError::Index { path, source }
 }
 
+#[cfg(test)]
+mod copies_tests;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]

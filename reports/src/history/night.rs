@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+/// What is said of a last line that is no whole one.
+pub(super) const CUT: &str = "cut by a run that was interrupted";
+
 /// What is known of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Run {
@@ -62,7 +65,7 @@ impl Night {
         let mut notes = Vec::new();
         for cut in loaded.bad.iter().filter(|line| line.cut) {
             let (path, line) = (path.display(), cut.line);
-            notes.push(format!("{path}:{line}: cut by a run that was interrupted: left out"));
+            notes.push(format!("{path}:{line}: {CUT}: left out"));
             text.truncate(text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1));
         }
         let damaged: Vec<_> = loaded.bad.iter().filter(|line| !line.cut).collect();
