@@ -1,7 +1,7 @@
-//! Runs and copies that are not what they should be: records twice, damaged copies.
+//! Runs and copies that are not what they should be: records twice, damaged copies, clocks that jumped.
 #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
 
-use super::night::tests::text;
+use super::night::tests::{launch, text};
 use super::tests::{Place, night};
 use super::*;
 use std::fs;
@@ -102,4 +102,26 @@ fn a_copy_that_was_damaged_or_changed_is_refused_and_its_numbers_stay() {
     fs::remove_file(&copy).unwrap();
     fs::write(&copy, &whole).unwrap();
     assert_eq!(place.open().notes, Vec::<String>::new());
+}
+
+#[test]
+fn a_run_of_a_clock_that_jumped_is_refused_or_told() {
+    let place = Place::new();
+    let names = place.nights(3, &[1.0]);
+    // The first moment of 2100.
+    let future = [launch(4_102_444_800, 0, 1.0)];
+    let error = place.add(&future).unwrap_err().to_string();
+    assert!(error.contains("2100-01-01T000000Z-") && error.contains("dated in the future"), "{error}");
+    assert_eq!(place.open().runs().unwrap().len(), 1);
+    let Added::New(late) = place.add(&night(1, 1.0)).unwrap() else { panic!("it is new") };
+    assert!(late.notes[0].contains(&format!("older than the newest run {}", names[0])), "{:?}", late.notes);
+    let Added::New(next) = place.add(&night(4, 1.0)).unwrap() else { panic!("it is new") };
+    assert_eq!(next.notes, Vec::<String>::new());
+    // One that lies there already is told whenever the history is opened.
+    let name = Night::read(Path::new("f"), text(&future)).unwrap().run.name;
+    fs::write(place.history().join(format!("records/{name}.jsonl")), text(&future)).unwrap();
+    for _ in 0..2 {
+        let notes = place.open().notes.join("\n");
+        assert!(notes.contains(&format!("counts as the newest run: remove records/{name}.jsonl")), "{notes}");
+    }
 }

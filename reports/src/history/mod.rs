@@ -32,11 +32,16 @@ use night::CUT;
 pub use night::{Night, Run};
 pub use series::{Key, Number, Point, Series};
 
+use crate::date;
 use folder::{Copy, Folder};
 use index::{Found, Index};
 use rayon::prelude::*;
 use shifts::Shift;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How far the clocks of two machines may differ, in seconds.
+const MOST_AHEAD: u64 = 3_600;
 
 /// A history, open and locked until it is dropped.
 #[derive(Debug)]
@@ -109,6 +114,12 @@ impl History {
             Found::Missing | Found::Whole => {}
         }
         history.synchronise(found == Found::Whole)?;
+        for run in history.runs()? {
+            if let Some(ahead) = ahead(&run) {
+                let copy = format!("records/{}.jsonl", run.name);
+                history.notes.push(format!("{ahead}: it counts as the newest run: remove {copy}"));
+            }
+        }
         Ok(history)
     }
 
@@ -180,7 +191,7 @@ impl History {
     /// [`HistoryError`]; the history is then as it was.
     pub fn add(&mut self, path: &Path) -> Result<Added, HistoryError> {
         let file = folder::runs_file(path)?;
-        let night = Night::read(&file, folder::read(&file)?)?;
+        let mut night = Night::read(&file, folder::read(&file)?)?;
         let kept = self.folder.copies()?.remove(&night.run.name);
         if let Some(kept) = &kept {
             let text = Night::read(&kept.path, folder::read(&kept.path)?)?.text;
@@ -193,6 +204,17 @@ impl History {
             }
         }
         self.is_new(&night, &file)?;
+        if let Some(ahead) = ahead(&night.run) {
+            let why = format!("{ahead}: it would stay the newest run: mend the clock and measure again");
+            return Err(HistoryError::Refused { path: file, why });
+        }
+        let newest = self.runs()?.pop().filter(|newest| newest.name > night.run.name);
+        night.notes.extend(newest.map(|newest| {
+            format!(
+                "{}: older than the newest run {}, which stays the newest: runs are in the order of their clocks",
+                night.run.name, newest.name
+            )
+        }));
         let copy = self.folder.keep(&night.run.name, &night.text)?;
         self.index.put(&night, &copy).map_err(in_index(&self.folder.index()))?;
         Ok(if kept.is_some() { Added::Grown(night) } else { Added::New(night) })
@@ -261,6 +283,13 @@ impl History {
         }
         Ok(open)
     }
+}
+
+/// That a run is dated in the future, in words.
+fn ahead(run: &Run) -> Option<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let is_ahead = run.started > now.saturating_add(MOST_AHEAD);
+    is_ahead.then(|| format!("{}: dated in the future (it is {} by this clock)", run.name, date::moment(now)))
 }
 
 fn in_index(path: &Path) -> impl FnOnce(rusqlite::Error) -> HistoryError {
