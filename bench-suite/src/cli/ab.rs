@@ -21,6 +21,7 @@ use reports::compare::verdict::{State, Verdict};
 use reports::fingerprint;
 use reports::machine::Machine;
 use reports::table::Table;
+use std::collections::BTreeSet;
 use std::path::Path;
 use workloads::suite::{Cell, Limits, Mode};
 
@@ -118,7 +119,8 @@ fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
     let null = args.building.null(&side(&args.a)?, &side(&args.b)?)?;
     let name = shipped::find(suite).map_err(Failure::usage)?.1.name;
     let (floor, limits) = (args.terms.floor, fit::limits(machine));
-    let wanted = Wanted { null, suite: &name, metric: &args.terms.metric, rules: &comparison.rules, floor };
+    let (metric, effort) = (&args.terms.metric, args.choice.mode());
+    let wanted = Wanted { null, suite: &name, metric, rules: &comparison.rules, floor, effort };
     let (known, source) = args.quoted.find(&fingerprint::of(machine), wanted)?;
     let asked = Asked { suite, choice: &args.choice, floor, limits, known: known.as_ref() };
     let plan = plan(&asked, comparison)?;
@@ -191,24 +193,78 @@ fn exit(args: &Args, judged: &Judged) -> Exit {
         return Exit::Verification;
     }
     let verdicts = judged.trial.verdicts();
-    let counts = |v: &&Verdict| !v.only_advises() && !v.null_moved() && !judged.contended.contains(&v.cell);
-    if !judged.only_advises && verdicts.iter().filter(counts).any(|v| v.state == State::Regressed) {
+    if verdicts.iter().any(|verdict| verdict.blocks == 0) {
+        complain("a cell has no whole block: its records say why");
+    }
+    let strict = (args.place.strict, args.fail_inconclusive);
+    ending(verdicts, &judged.contended, judged.only_advises, strict)
+}
+
+/// What the verdicts end with. The answers of contended cells count for nothing; that they have none at all does.
+fn ending(
+    verdicts: &[Verdict],
+    contended: &BTreeSet<String>,
+    only_advises: bool,
+    (strict, fail_inconclusive): (bool, bool),
+) -> Exit {
+    let answers = || verdicts.iter().filter(|verdict| !contended.contains(&verdict.cell));
+    let counts = |v: &&Verdict| !v.only_advises() && !v.null_moved();
+    if !only_advises && answers().filter(counts).any(|v| v.state == State::Regressed) {
         return Exit::Regression;
     }
     if verdicts.iter().any(|verdict| verdict.blocks == 0) {
-        complain("a cell has no whole block: its records say why");
         return Exit::Error;
     }
-    if args.place.strict && verdicts.iter().any(Verdict::null_moved) {
+    if strict && answers().any(Verdict::null_moved) {
         return Exit::Unfit;
     }
-    let open = verdicts.iter().any(|verdict| verdict.state == State::Inconclusive);
-    if args.fail_inconclusive && open { Exit::Inconclusive } else { Exit::Ok }
+    let open = answers().any(|verdict| verdict.state == State::Inconclusive);
+    if fail_inconclusive && open { Exit::Inconclusive } else { Exit::Ok }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reports::compare::effect::Better;
+    use reports::compare::verdict::Null;
+
+    fn verdict(state: State, blocks: u32, moved: bool) -> Verdict {
+        let null = Some(Null { estimate: None, interval: None, moved });
+        let (better, floor, advice) = (Better::Lower, Floor::of(0.01), false);
+        let (estimate, interval, minimum_detectable, discarded) = (None, None, None, 0);
+        let (cell, p, level, look) = ("s/c".to_owned(), 1.0, 0.05, 12);
+        Verdict {
+            cell,
+            state,
+            better,
+            estimate,
+            interval,
+            p,
+            level,
+            floor,
+            look,
+            blocks,
+            discarded,
+            minimum_detectable,
+            null,
+            advice,
+        }
+    }
+
+    #[test]
+    fn no_exit_code_rests_on_what_contended_cells_answer() {
+        let (alone, contended) = (BTreeSet::new(), BTreeSet::from(["s/c".to_owned()]));
+        let of = |verdict, contended| ending(&[verdict], contended, false, (true, true));
+        for (verdict, code) in [
+            (verdict(State::Regressed, 24, false), Exit::Regression),
+            (verdict(State::Inconclusive, 24, false), Exit::Inconclusive),
+            (verdict(State::Equivalent, 24, true), Exit::Unfit),
+        ] {
+            assert_eq!(of(verdict.clone(), &alone), code);
+            assert_eq!(of(verdict, &contended), Exit::Ok);
+        }
+        assert_eq!(of(verdict(State::Inconclusive, 0, false), &contended), Exit::Error);
+    }
 
     #[test]
     fn percentages_have_their_sign() {

@@ -15,6 +15,7 @@ use crate::cell::slowdown;
 use crate::measure::builds::{Builds, Layout};
 use crate::measure::calibrated::{Calibrated, Null};
 use crate::measure::calibrations::{Calibrations, FILE};
+use crate::measure::comparison::Pair;
 use crate::measure::fit;
 use crate::measure::folder::Folder;
 use crate::measure::plan::{PLAN_FILE, RunPlan};
@@ -133,11 +134,11 @@ impl Calibrating<'_> {
         let suite = first.cells.first().and_then(|(_, cell)| cell.id.split('/').next()).unwrap_or_default();
         let (suite, side) = (suite.to_owned(), args.policy.clone());
         let mut found = Calibrated::new(null, suite, side, comparison.metric, comparison.rules);
-        found.floor = Some(args.terms.floor);
+        (found.floor, found.effort) = (Some(args.terms.floor), Some(args.choice.mode()));
         let Some(trials) = all(args, (path, "null"), rounds, |round| self.planned(round))? else {
             return Ok(None);
         };
-        found.count(&trials);
+        found.count(&trials, &first.contended());
         for (number, effect) in args.inject.iter().enumerate() {
             let name = format!("inject-{number}");
             let Some(trials) = all(args, (path, &name), rounds, |round| self.slowed(round, *effect))? else {
@@ -196,7 +197,7 @@ fn tell(args: &Args, found: &Calibrated, path: &Path, machine: String) -> Result
     args.summary.write(&tables)?;
     if found.calibration.is_wrong_too_often() {
         complain(
-            "warning: wrong more than twice as often as promised: with this calibration `ab` only advises",
+            "warning: wrong, with 95 % confidence, more than twice as often as promised: with this calibration `ab` only advises",
         );
     }
     Ok(Exit::Ok)
@@ -204,7 +205,16 @@ fn tell(args: &Args, found: &Calibrated, path: &Path, machine: String) -> Result
 
 /// How often the suite is compared with itself.
 fn rounds(args: &Args, plan: &RunPlan) -> Result<u32, Failure> {
-    let cells = plan.comparison.iter().flat_map(|c| &c.pairs).filter(|pair| pair.judged).count();
+    let contended = plan.contended();
+    let judged: Vec<&Pair> =
+        plan.comparison.iter().flat_map(|c| &c.pairs).filter(|pair| pair.judged).collect();
+    let counted = judged.iter().filter(|pair| !contended.contains(&pair.name)).count();
+    if counted == 0 && !judged.is_empty() {
+        complain(
+            "warning: all cells have several threads, and only advise: floors are learned, and no error rate",
+        );
+    }
+    let cells = if counted == 0 { judged.len() } else { counted };
     let cells = u32::try_from(cells).unwrap_or(u32::MAX);
     if cells == 0 {
         return Err(Failure::usage("no cell gets a verdict: all have more threads than there are cores"));
@@ -224,8 +234,7 @@ fn all(
         let (path, plan) = (whole.join(name).join(format!("{round:05}")), plan(round)?);
         // A round that was not begun when the run was stopped is begun now.
         let there = args.place.resume && path.join(PLAN_FILE).exists();
-        let folder =
-            if there { Folder::resume(&path, |found| *found == plan) } else { Folder::begin(&path, plan) };
+        let folder = if there { Folder::resume_as(&path, &plan) } else { Folder::begin(&path, plan) };
         let judged = judge(&mut folder.map_err(Failure::error)?, &args.place, whole)?;
         if judged.violated {
             complain(format_args!("{}: an oracle saw a violation: its numbers are void", path.display()));

@@ -3,10 +3,10 @@
 use super::session::{Driver, Where};
 use super::{Failure, complain};
 use crate::measure::folder::Folder;
+use crate::measure::judged;
 use crate::measure::paired::{Paired, paired};
 use crate::measure::plan::RunPlan;
 use crate::measure::trial::Trial;
-use crate::measure::{fit, judged};
 use reports::record::RunRecord;
 use reports::table::Table;
 use std::collections::BTreeSet;
@@ -47,9 +47,7 @@ pub(super) fn judge(folder: &mut Folder, place: &Where, shown: &Path) -> Result<
     table.notes.extend(remarks.iter().cloned());
     narrow.notes.extend(remarks);
     let narrow = [Some(narrow), steps].into_iter().flatten().collect();
-    let contended = trial.comparison().pairs.iter().zip(folder.plan.cells.chunks_exact(2));
-    let contended = contended.filter(|(_, cells)| cells.iter().any(|(_, cell)| fit::is_contended(cell)));
-    let contended = contended.map(|(pair, _)| pair.name.clone()).collect();
+    let contended = folder.plan.contended();
     Ok(Judged { trial, table, narrow, only_advises: folder.plan.only_advises(), violated, contended })
 }
 

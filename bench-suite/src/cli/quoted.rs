@@ -4,6 +4,7 @@ use super::{Failure, complain, switch};
 use crate::measure::calibrated::Calibrated;
 use crate::measure::calibrations::{Calibrations, CalibrationsError, Wanted};
 use std::path::{Path, PathBuf};
+use workloads::suite::Mode;
 
 /// Which calibration.
 #[derive(clap::Args)]
@@ -67,14 +68,25 @@ fn named(
     let all = Calibrations::read(path, machine)?;
     let fitting = all.fitting(wanted);
     let found = fitting.map_err(|why| CalibrationsError::NoneFits { path: path.to_owned(), why })?;
-    let other = if found.suite == wanted.suite { "" } else { ", another one" };
-    let source = format!(
-        "Error rate: of {} in the suite {}{other}, from {}.",
-        found.side,
-        found.suite,
-        path.display()
-    );
-    Ok((Some(found.clone()), source))
+    let mut said = if found.calibration.borrowed {
+        ", another one: it is told and decides nothing".to_owned()
+    } else {
+        String::new()
+    };
+    if let Some(learned) = found.effort.filter(|learned| *learned != wanted.effort) {
+        said.push_str(&format!(
+            "; learned of {} launches, and these are {}",
+            effort(learned),
+            effort(wanted.effort)
+        ));
+    }
+    let (side, suite) = (&found.side, &found.suite);
+    let source = format!("Error rate: of {side} in the suite {suite}{said}; from {}.", path.display());
+    Ok((Some(found), source))
+}
+
+fn effort(mode: Mode) -> &'static str {
+    if mode == Mode::Quick { "quick" } else { "full" }
 }
 
 /// Gathers what was learned for this machine; where. A machine without a place for it is told, no more.
@@ -96,5 +108,43 @@ pub(super) fn gather(machine: &str, new: &Calibrated) -> Option<PathBuf> {
             complain(format_args!("warning: not gathered for this machine: {error}"));
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
+
+    use super::*;
+    use crate::measure::calibrated::Null;
+    use reports::compare::calibration::Calibration;
+    use reports::compare::rules::Rules;
+
+    #[test]
+    fn another_suite_and_another_effort_are_said_and_the_first_decides_nothing() {
+        let (folder, rules) = (tempfile::tempdir().unwrap(), Rules::gate());
+        let path = folder.path().join("calibration.json");
+        let mut wrong =
+            Calibrated::new(Null::Policies, "two".into(), "kernel".into(), "ns_per_op".into(), rules.clone());
+        wrong.calibration =
+            Calibration { comparisons: 100, regressed: 60, nominal: 0.05, ..wrong.calibration };
+        wrong.effort = Some(Mode::Quick);
+        let mut all = Calibrations::new("m".into());
+        all.learn(wrong);
+        all.save(&path).unwrap();
+        let of = |suite, effort| {
+            let (null, metric, rules) = (Null::Policies, "ns_per_op", &rules);
+            let (found, says) =
+                named(&path, "m", Wanted { null, suite, metric, rules, floor: 0.01, effort }).unwrap();
+            (found.unwrap().calibration.is_wrong_too_often(), says)
+        };
+        let (is_wrong, says) = of("one", Mode::Full);
+        assert!(
+            !is_wrong && says.contains("the suite two, another one: it is told and decides nothing"),
+            "{says}"
+        );
+        assert!(says.contains("learned of quick launches, and these are full"), "{says}");
+        let (is_wrong, says) = of("two", Mode::Quick);
+        assert!(is_wrong && !says.contains("another one") && !says.contains("launches"), "{says}");
     }
 }

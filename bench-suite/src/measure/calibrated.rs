@@ -11,7 +11,8 @@ use reports::compare::rules::Rules;
 use reports::compare::verdict::{State, Verdict};
 use reports::table::{Column, Table, Unit, Value};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use workloads::suite::Mode;
 
 /// What was compared with what, where nothing differed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +44,10 @@ pub struct Calibrated {
     /// was this field.
     #[serde(default)]
     pub floor: Option<f64>,
-    /// The verdicts, counted.
+    /// How much each launch measured. Not written down before there was this field.
+    #[serde(default)]
+    pub effort: Option<Mode>,
+    /// The verdicts, counted; without those on cells of several threads, which only advise.
     pub calibration: Calibration,
     /// Each cell's comparisons: their states, and their medians, ln(A' / A).
     pub cells: BTreeMap<String, History>,
@@ -65,14 +69,17 @@ impl Calibrated {
     #[must_use]
     pub fn new(null: Null, suite: String, side: String, metric: String, rules: Rules) -> Self {
         let (calibration, cells, injected) = (Calibration::default(), BTreeMap::new(), Vec::new());
-        Self { null, suite, side, metric, rules, floor: None, calibration, cells, injected }
+        let (floor, effort) = (None, None);
+        Self { null, suite, side, metric, rules, floor, effort, calibration, cells, injected }
     }
 
-    /// Counts the verdicts of all comparisons. In a family of n cells each may be wrong in alpha / n.
-    pub fn count(&mut self, trials: &[Trial]) {
+    /// Counts the verdicts of all comparisons. In a family of n cells each may be wrong in alpha / n. What is said of
+    /// `contended` cells never confirms anything, and is no false verdict.
+    pub fn count(&mut self, trials: &[Trial], contended: &BTreeSet<String>) {
         let all: Vec<&Verdict> = trials.iter().flat_map(Trial::verdicts).collect();
         let family = trials.iter().map(|trial| trial.verdicts().len()).max().unwrap_or(0).max(1);
-        self.calibration = Calibration::of(all.iter().copied(), self.rules.alpha / family as f64);
+        let counted = all.iter().copied().filter(|verdict| !contended.contains(&verdict.cell));
+        self.calibration = Calibration::of(counted, self.rules.alpha / family as f64);
         self.cells.clear();
         for verdict in all {
             let history = self.cells.entry(verdict.cell.clone()).or_default();
@@ -115,6 +122,11 @@ impl Calibrated {
             ]);
         }
         table.notes.push(quote(&self.calibration));
+        if self.cells.values().map(|history| history.states.len() as u64).sum::<u64>()
+            > self.calibration.comparisons
+        {
+            table.notes.push("Cells of several threads only advise, and are not counted there.".to_owned());
+        }
         table.notes.push(
             "Learned floor: the 95th percentile of the medians' sizes; below 20 comparisons the largest."
                 .to_owned(),
@@ -180,8 +192,14 @@ mod tests {
         let mut all = Calibrated::new(Null::Policies, suite, side, "ns_per_op".into(), Rules::gate());
         let history = History { states: vec![State::Equivalent; 3], medians: vec![0.004, -0.02, 0.001] };
         all.cells.insert("s/pools=4".into(), history);
-        all.calibration =
-            Calibration { comparisons: 300, regressed: 2, improved: 1, equivalent: 90, nominal: 0.05 };
+        all.calibration = Calibration {
+            comparisons: 300,
+            regressed: 2,
+            improved: 1,
+            equivalent: 90,
+            nominal: 0.05,
+            borrowed: false,
+        };
         all
     }
 

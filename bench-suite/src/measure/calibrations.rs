@@ -11,6 +11,7 @@ use reports::compare::rules::Rules;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+use workloads::suite::Mode;
 
 /// The version of the file's form. Since 2 it holds several entries.
 const VERSION: u32 = 2;
@@ -82,6 +83,8 @@ pub struct Wanted<'a> {
     pub rules: &'a Rules,
     /// The smallest floor that a user asked for, ln(B / A).
     pub floor: f64,
+    /// How much each of its launches measures.
+    pub effort: Mode,
 }
 
 impl Calibrations {
@@ -102,20 +105,21 @@ impl Calibrations {
     /// Adds an entry in the place of the one that it is a newer version of.
     pub fn learn(&mut self, new: Calibrated) {
         let same = |old: &Calibrated| {
-            (old.null, &old.suite, &old.metric, &old.rules, old.floor)
-                == (new.null, &new.suite, &new.metric, &new.rules, new.floor)
+            (old.null, &old.suite, &old.metric, &old.rules, old.floor, old.effort)
+                == (new.null, &new.suite, &new.metric, &new.rules, new.floor, new.effort)
         };
         self.learned.retain(|old| !same(old));
         self.learned.push(new);
     }
 
-    /// The entry for a comparison: its own suite's, else the latest of another suite. One that was learned with a larger
+    /// The entry for a comparison: its own suite's, else the latest of another suite, borrowed: it is told and decides
+    /// nothing. One that was learned with a larger
     /// floor is none: a change that such a floor hid counted as no false verdict there.
     ///
     /// # Errors
     /// What there is instead, in words.
-    pub fn fitting(&self, wanted: Wanted<'_>) -> Result<&Calibrated, String> {
-        let Wanted { null, suite, metric, rules, floor } = wanted;
+    pub fn fitting(&self, wanted: Wanted<'_>) -> Result<Calibrated, String> {
+        let Wanted { null, suite, metric, rules, floor, .. } = wanted;
         let of_null: Vec<&Calibrated> = self.learned.iter().filter(|one| one.null == null).collect();
         if of_null.is_empty() {
             return Err(match null {
@@ -130,7 +134,9 @@ impl Calibrations {
         let is_lower = |one: &&&Calibrated| one.floor.is_none_or(|learned| learned <= floor + SAME);
         let fits: Vec<&&Calibrated> = by_rules.clone().filter(is_lower).collect();
         if let Some(found) = fits.iter().rev().find(|one| one.suite == suite).or_else(|| fits.last()) {
-            return Ok(**found);
+            let mut found = Calibrated::clone(found);
+            found.calibration.borrowed = found.suite != suite;
+            return Ok(found);
         }
         Err(match in_metric.count() {
             0 => format!("nothing was learned in the metric {metric}"),
@@ -211,7 +217,7 @@ mod tests {
     fn a_comparison_is_told_what_was_learned_of_its_kind() {
         let (gate, sweep, all) = (Rules::gate(), Rules::sweep(), all());
         let of = |null, suite, metric, rules| {
-            let found = all.fitting(Wanted { null, suite, metric, rules, floor: 0.01 });
+            let found = all.fitting(Wanted { null, suite, metric, rules, floor: 0.01, effort: Mode::Full });
             found.map(|one| format!("{} {}", one.suite, one.side))
         };
         assert_eq!(of(Null::Policies, "areas", "ns_per_op", &gate).as_deref(), Ok("areas kernel"));
@@ -234,6 +240,7 @@ mod tests {
             metric: "ns_per_op",
             rules: &rules,
             floor,
+            effort: Mode::Full,
         };
         let refused = all.fitting(wanted(0.01)).unwrap_err();
         assert!(refused.contains("of a larger floor than 1.01 %"), "{refused}");

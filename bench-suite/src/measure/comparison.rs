@@ -76,7 +76,7 @@ impl Comparison {
         self.rules.looks.last() < ADVICE_BELOW || self.is_wrong_too_often()
     }
 
-    /// Whether comparisons of A with itself were wrong more than twice as often as promised.
+    /// Whether the lower bound (95 %) of how often comparisons of A with itself are wrong is above twice what was promised.
     #[must_use]
     pub fn is_wrong_too_often(&self) -> bool {
         self.calibration.is_some_and(|known| known.is_wrong_too_often())

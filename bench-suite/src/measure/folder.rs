@@ -2,6 +2,7 @@
 
 use super::drive::{DriveError, Ended, Progress, drive};
 use super::launch::Launch;
+use super::made::{Made, mixed};
 use super::plan::{Key, PLAN_FILE, PlanError, RUNS_FILE, RunPlan, Step, done, key_of};
 use crate::cell::CellSpec;
 use reports::compressed;
@@ -37,6 +38,22 @@ pub enum FolderError {
         path: PathBuf,
         /// What it holds, and what was asked for.
         how: String,
+    },
+    /// It was begun elsewhere.
+    #[error("{path} holds {how}: it goes on where and with what it began; choose another --out", path = .path.display())]
+    Elsewhere {
+        /// The folder.
+        path: PathBuf,
+        /// In what that differs.
+        how: String,
+    },
+    /// Its records are not of one machine and one build.
+    #[error("{path} holds {what}: nothing is added to them, and no verdict comes of them; choose another --out", path = .path.display())]
+    Mixed {
+        /// The folder.
+        path: PathBuf,
+        /// Which, in words.
+        what: String,
     },
     /// It cannot be made.
     #[error("{path}: cannot make the folder: {source}", path = path.display())]
@@ -128,7 +145,16 @@ impl Folder {
         }
         let (store, repair) = Store::open(&path.join(RUNS_FILE))?;
         let plan = RunPlan::load(path)?.ok_or_else(|| FolderError::Empty(path.to_owned()))?;
-        let done = done(&records(path)?);
+        let differs = plan.made.as_ref().and_then(|made| made.difference(&Made::here()));
+        if let Some(how) = differs {
+            return Err(FolderError::Elsewhere { path: path.to_owned(), how });
+        }
+        let kept = records(path)?;
+        // Each program of a side that has several may be of a revision of its own: the table names them.
+        if let Some(what) = mixed(&kept).filter(|_| plan.builds.is_none()) {
+            return Err(FolderError::Mixed { path: path.to_owned(), what });
+        }
+        let done = done(&kept);
         Ok(Self { path: path.to_owned(), store, plan, done, repair })
     }
 
@@ -189,6 +215,11 @@ pub fn is_the_same(path: &Path, found: &RunPlan, wanted: &RunPlan) -> Result<(),
 
 /// In what two plans differ, the plainest difference first: the seed and the mode decide everything else.
 fn difference(found: &RunPlan, wanted: &RunPlan) -> Option<String> {
+    if let Some(how) = found.made.as_ref().zip(wanted.made.as_ref()).and_then(|(f, w)| f.difference(w)) {
+        return Some(how);
+    }
+    // Plans that were made before they said so are of this machine and program as far as anybody knows.
+    let found = &RunPlan { made: wanted.made.clone(), ..found.clone() };
     let mode = |plan: &RunPlan| if plan.mode == Mode::Quick { "quick" } else { "full" };
     Some(if found == wanted {
         return None;
@@ -230,5 +261,11 @@ mod tests {
         assert_eq!(how(&plan(1, Mode::Full)), None);
         assert_eq!(how(&plan(2, Mode::Full)).as_deref(), Some("a run with seed 1 and --seed 2 is asked for"));
         assert_eq!(how(&plan(2, Mode::Quick)).as_deref(), Some("a full run and a quick one is asked for"));
+        let of = |made| RunPlan { made, ..plan(1, Mode::Full) };
+        let here = Made::here();
+        assert_eq!(difference(&of(None), &of(Some(here.clone()))), None);
+        let other = Made { program: Some("0".into()), ..here.clone() };
+        let how = difference(&of(Some(other)), &of(Some(here))).unwrap_or_default();
+        assert!(how.starts_with("a run of another build of this program (SHA-256 0, and this is "), "{how}");
     }
 }

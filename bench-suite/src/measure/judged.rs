@@ -16,6 +16,9 @@ use reports::table::{Column, Table, Unit, Value};
 /// The change and the spread between blocks for which the power is told, percent.
 const SUPPOSED: (f64, f64) = (3.0, 2.0);
 
+/// Promises whose logarithms differ by less are shown alike.
+const SAME_PROMISE: f64 = 0.01;
+
 /// Who reads a table.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum For {
@@ -192,9 +195,10 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
     let mut notes = vec![declared, taken, power(comparison)];
     notes.retain(|note| !note.is_empty());
     notes.extend(comparison.calibration.as_ref().map(quote));
+    notes.extend(other_promise(comparison));
     if comparison.is_wrong_too_often() {
         notes.push(
-            "WARNING: wrong more than twice as often as promised on this machine: this only advises."
+            "WARNING: on this machine the rate's lower bound (95 %) is above twice what was promised: this only advises."
                 .to_owned(),
         );
     }
@@ -202,6 +206,21 @@ pub fn notes(comparison: &Comparison) -> Vec<String> {
         notes.push(format!("Fewer than {ADVICE_BELOW} blocks only advise."));
     }
     notes
+}
+
+/// What each cell is promised, where it is not what it was when the error rate was learned.
+fn other_promise(comparison: &Comparison) -> Option<String> {
+    let (learned, cells) = (comparison.calibration?.nominal, comparison.questions().len());
+    #[expect(clippy::cast_precision_loss, reason = "cells are some hundreds")]
+    let here = comparison.rules.alpha / cells.max(1) as f64;
+    let differs = learned > 0.0 && (here / learned).ln().abs() > SAME_PROMISE;
+    differs.then(|| {
+        let (here, learned) = (100.0 * here, 100.0 * learned);
+        format!(
+            "That was seen where {learned:.2} % is promised; each of the {cells} cells here is promised {here:.2} %, and at \
+             another level the rate is another one."
+        )
+    })
 }
 
 /// How many blocks can decide, and what they find.

@@ -26,6 +26,7 @@ pub mod gate;
 pub mod groups;
 pub mod judged;
 pub mod launch;
+pub mod made;
 pub mod metrics;
 pub mod paired;
 pub mod plan;

@@ -6,7 +6,8 @@
 use super::builds::Builds;
 use super::comparison::Comparison;
 use super::gate::check::Check;
-use super::whole;
+use super::made::Made;
+use super::{fit, whole};
 use crate::cell::{CellSpec, Counting, Program};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -14,7 +15,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use reports::compressed;
 use reports::record::RunRecord;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use workloads::suite::{Cell, Mode, Suite, SuiteError, derived_seed, hash, read};
@@ -37,6 +38,9 @@ pub struct RunPlan {
     pub seed: u64,
     /// How much is measured.
     pub mode: Mode,
+    /// Where it was made, and by which program. Not written down before there was this field.
+    #[serde(default)]
+    pub made: Option<Made>,
     /// The suites, whole.
     pub suites: Vec<PlannedSuite>,
     /// What is compared, if two sides are.
@@ -151,10 +155,20 @@ impl RunPlan {
         plan
     }
 
+    /// The pairs whose threads wait for each other: they never confirm anything.
+    #[must_use]
+    pub fn contended(&self) -> BTreeSet<String> {
+        let pairs = self.comparison.iter().flat_map(|comparison| &comparison.pairs);
+        let both = pairs.zip(self.cells.chunks_exact(2));
+        let contended = both.filter(|(_, cells)| cells.iter().any(|(_, cell)| fit::is_contended(cell)));
+        contended.map(|(pair, _)| pair.name.clone()).collect()
+    }
+
     pub(super) fn empty(seed: u64, mode: Mode) -> Self {
         let (suites, remarks, cells, steps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (comparison, builds, checks) = (None, None, Vec::new());
-        Self { version: VERSION, seed, mode, suites, comparison, builds, remarks, checks, cells, steps }
+        let made = Some(Made::here());
+        Self { version: VERSION, seed, mode, made, suites, comparison, builds, remarks, checks, cells, steps }
     }
 
     /// The suites, read again from the texts that the plan holds.

@@ -3,6 +3,7 @@
 //! Invariant: the launches of a cell are of one machine and one set of parameters, and each is there once.
 //! Anything else is refused with a message, never averaged.
 
+use super::made::mixed;
 use super::plan::RUNS_FILE;
 use reports::fingerprint;
 use reports::record::RunRecord;
@@ -41,6 +42,14 @@ pub enum StoredError {
         /// The launch.
         launch: u32,
     },
+    /// A record without a launch's number, as of a replay, is there twice.
+    #[error("{path}: a record of {cell} is there twice, the same in everything: keep one", path = path.display())]
+    Repeated {
+        /// The file.
+        path: PathBuf,
+        /// The cell.
+        cell: String,
+    },
     /// More than one machine.
     #[error("{path}: records of {count} machines in one file: compare those of one", path = path.display())]
     Machines {
@@ -48,6 +57,14 @@ pub enum StoredError {
         path: PathBuf,
         /// How many.
         count: usize,
+    },
+    /// More than one build of a side.
+    #[error("{path}: {what}: a run is of one build; keep each in a folder of its own", path = path.display())]
+    Builds {
+        /// The file.
+        path: PathBuf,
+        /// Which, in words.
+        what: String,
     },
     /// One cell with several sets of parameters.
     #[error("{path}: {cell} was run with {key}={one} and with {key}={other}", path = path.display())]
@@ -120,6 +137,9 @@ impl StoredRun {
             return Err(StoredError::Machines { path, count: machines.len() });
         }
         let Some(machine) = machines.into_iter().next() else { return Err(StoredError::Empty(path)) };
+        if let Some(what) = mixed(&records) {
+            return Err(StoredError::Builds { path, what });
+        }
         let (mut cells, mut seen, mut void) = (BTreeMap::<String, Stored>::new(), BTreeSet::new(), 0_u64);
         for record in records {
             let name = name_of(&record);
@@ -133,6 +153,9 @@ impl StoredRun {
                 different(&cell.parameters, &record.parameters).filter(|_| !first)
             {
                 return Err(StoredError::Parameters { path, cell: name, key, one, other });
+            }
+            if launch.is_none() && cell.launches.contains(&record) {
+                return Err(StoredError::Repeated { path, cell: name });
             }
             cell.parameters.clone_from(&record.parameters);
             if record.void.is_some() {
@@ -222,9 +245,22 @@ mod tests {
         let mut other = record(1);
         other.machine.cpu_model = Some("another".into());
         says(&lines(&[record(0), other]), "records of 2 machines");
+        let other = RunRecord { revision: "r2".into(), ..record(1) };
+        says(&lines(&[record(0), other.clone()]), " and r2: a run is of one build");
+        let void = RunRecord { void: Some("crashed".into()), ..other.clone() };
+        assert!(read(&lines(&[record(0), void])).is_ok());
+        // The arms of a comparison are of two builds.
+        let arms = |mut record: RunRecord, arm: &str| {
+            record.place.as_mut().unwrap().arm = Some(arm.into());
+            record
+        };
+        assert!(read(&lines(&[arms(record(0), "A"), arms(other.clone(), "B")])).is_ok());
+        says(&lines(&[arms(record(0), "B"), arms(other, "B")]), "as arm B");
         let mut other = record(1);
         other.parameters.insert("copy".into(), "off".into());
         says(&lines(&[record(0), other]), "was run with copy=nothing and with copy=off");
+        let replayed = RunRecord { place: None, ..record(0) };
+        says(&lines(&[replayed.clone(), record(1), replayed]), "is there twice, the same in everything");
         let foreign = lines(&[record(0)]).replace("swiotlb-bench/1", "swiotlb-bench/9");
         says(&foreign, "read it with the version that wrote it");
         says(&format!("nonsense\n{}", lines(&[record(0)])), "runs.jsonl:1:");
@@ -239,7 +275,8 @@ mod tests {
         let mut replayed = record(0);
         replayed.place = None;
         replayed.policy.label = "kernel".into();
-        let run = read(&lines(&[record(0), arm, replayed.clone(), replayed])).unwrap();
+        let again = RunRecord { started: 1, ..replayed.clone() };
+        let run = read(&lines(&[record(0), arm, replayed, again])).unwrap();
         let names: Vec<(&String, usize)> = run.cells.iter().map(|(n, c)| (n, c.launches.len())).collect();
         let expected = [("s/pools=4", 1), ("s/pools=4 (arm B)", 1), ("s/pools=4 under kernel", 2)];
         assert_eq!(names.iter().map(|(n, c)| (n.as_str(), *c)).collect::<Vec<_>>(), expected);

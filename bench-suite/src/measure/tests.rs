@@ -3,10 +3,12 @@
 
 use super::folder::{Folder, FolderError};
 use super::launch::{Launch, Launched};
-use super::plan::{PlannedSuite, RunPlan, Step, done, key_of};
+use super::made::Made;
+use super::plan::{PlannedSuite, RUNS_FILE, RunPlan, Step, done, key_of};
 use super::verdict::Ending;
 use super::{groups, table, verdict};
 use crate::cell::{CellSpec, blank};
+use reports::record::{Kind, PolicyName, RunRecord};
 use std::collections::BTreeSet;
 use workloads::suite::expect::Shape;
 use workloads::suite::{Cell, Changes, Limits, Mode, cells, read};
@@ -218,4 +220,36 @@ fn void_launches_are_kept_and_not_used() {
     let group = &by_cell[&(records[0].scenario.clone(), None)];
     assert_eq!((group.launches.len(), group.void.len()), (1, 1));
     assert_eq!(done(&records).len(), 24);
+}
+
+#[test]
+fn no_run_goes_on_with_another_machine_or_build() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = |change: &dyn Fn(&mut Made)| {
+        let mut plan = plan(1, 1);
+        plan.made.iter_mut().for_each(change);
+        plan.save(folder.path()).unwrap();
+        Folder::resume(folder.path(), |_| true).unwrap_err().to_string()
+    };
+    drop(Folder::begin(folder.path(), plan(1, 1)).unwrap());
+    let says = elsewhere(&|made| made.program = Some("0".into()));
+    assert!(says.contains("of another build of this program (SHA-256 0, "), "{says}");
+    let says = elsewhere(&|made| made.machine = "m".into());
+    assert!(says.contains("a run of the machine m, and this is "), "{says}");
+    // One that was begun before plans said so is held to its records.
+    RunPlan { made: None, ..plan(1, 1) }.save(folder.path()).unwrap();
+    let record = |change: &dyn Fn(&mut RunRecord)| {
+        let mut record = RunRecord::new(Kind::Cell, "s", PolicyName::default());
+        change(&mut record);
+        format!("{}\n", serde_json::to_string(&record).unwrap())
+    };
+    let with = |other: String| {
+        std::fs::write(folder.path().join(RUNS_FILE), record(&|_| ()) + &other).unwrap();
+        Folder::resume(folder.path(), |_| true).map(|_| ()).map_err(|error| error.to_string())
+    };
+    let says = with(record(&|r| r.revision = "r2".into())).unwrap_err();
+    assert!(says.contains("records of the builds ") && says.contains(" and r2: nothing is added"), "{says}");
+    let says = with(record(&|r| r.machine.cpu_model = Some("another".into()))).unwrap_err();
+    assert!(says.contains("records of the machines "), "{says}");
+    assert_eq!(with(record(&|r| (r.revision, r.void) = ("r2".into(), Some("crashed".into())))), Ok(()));
 }

@@ -3,12 +3,14 @@
 
 use super::*;
 use crate::cell::{CellSpec, blank};
+use crate::measure::calibrated::{Calibrated, Null};
 use crate::measure::comparison::{Pair, rules};
 use crate::measure::folder::Folder;
 use crate::measure::launch::{Launch, Launched};
 use crate::measure::paired::paired;
 use crate::measure::plan::{PlannedSuite, RunPlan, key_of};
 use crate::measure::{ab, judged};
+use reports::compare::calibration::Calibration;
 use reports::compare::floor::Floor;
 use reports::compare::rules::Rules;
 use reports::compare::verdict::State;
@@ -210,4 +212,27 @@ fn a_plan_of_an_older_form_is_refused() {
     std::fs::write(&path, text.replace("\"version\": 2", "\"version\": 1")).unwrap();
     let error = Folder::resume(folder.path(), |_| true).unwrap_err().to_string();
     assert!(error.contains("version 1 instead of 2"), "{error}");
+}
+
+#[test]
+fn contended_cells_are_no_false_verdicts_and_another_promise_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut begun = Folder::begin(folder.path(), plan(Rules::gate(), false, "")).unwrap();
+    let trial = run(&mut begun, &mut Fake::default()).unwrap();
+    let new =
+        || Calibrated::new(Null::Policies, "s".into(), "none".into(), "ns_per_op".into(), Rules::gate());
+    let (mut all, mut fewer) = (new(), new());
+    all.count(std::slice::from_ref(&trial), &BTreeSet::new());
+    fewer.count(std::slice::from_ref(&trial), &BTreeSet::from(["s/what=slow".to_owned()]));
+    assert_eq!((all.calibration.comparisons, all.calibration.regressed), (3, 1));
+    assert_eq!((fewer.calibration.comparisons, fewer.calibration.regressed), (2, 0));
+    // The judge corrects for all three whoever is counted, and their floors are learned.
+    assert!((fewer.calibration.nominal - 0.05 / 3.0).abs() < 1e-12 && fewer.cells.len() == 3);
+    assert!(fewer.table().notes.iter().any(|note| note.contains("several threads")));
+    let told = |nominal| {
+        let known = Some(Calibration { nominal, ..all.calibration });
+        let notes = judged::notes(&Comparison { calibration: known, ..trial.comparison().clone() });
+        notes.iter().any(|note| note.contains("each of the 3 cells here is promised 1.67 %"))
+    };
+    assert!(told(0.05) && !told(0.05 / 3.0));
 }

@@ -105,7 +105,7 @@ pub(super) fn unknown_errors(sources: &[Source]) -> Option<Finding> {
                     .iter()
                     .any(|one| one.metric == comparison.metric && Some(one.suite.as_str()) == suite)
         };
-        comparison.calibration.is_none() && !learned.into_iter().any(fits)
+        comparison.calibration.is_none_or(|known| known.borrowed) && !learned.into_iter().any(fits)
     };
     let unknown: Vec<String> = sources.iter().filter(unknown).map(Source::name).collect();
     let text =

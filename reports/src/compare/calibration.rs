@@ -20,6 +20,9 @@ pub struct Calibration {
     pub equivalent: u64,
     /// The share of false verdicts that the rules promise per comparison.
     pub nominal: f64,
+    /// Whether all this was seen in another suite than the one that it is told of: then it decides nothing.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub borrowed: bool,
 }
 
 impl Calibration {
@@ -76,10 +79,10 @@ impl Calibration {
     }
 
     /// Whether a gate with these rules only advises: the true rate is above twice the nominal one, with 95 %
-    /// confidence. One false verdict among few comparisons is not enough to say so.
+    /// confidence. One false verdict among few comparisons is not enough to say so, and neither is another suite.
     #[must_use]
     pub fn is_wrong_too_often(&self) -> bool {
-        self.lower_bound() > TOO_OFTEN * self.nominal
+        !self.borrowed && self.lower_bound() > TOO_OFTEN * self.nominal
     }
 }
 
@@ -128,7 +131,7 @@ mod tests {
     use super::*;
 
     fn counted(comparisons: u64, regressed: u64, improved: u64) -> Calibration {
-        Calibration { comparisons, regressed, improved, equivalent: 0, nominal: 0.05 }
+        Calibration { comparisons, regressed, improved, equivalent: 0, nominal: 0.05, borrowed: false }
     }
 
     #[test]
@@ -147,6 +150,7 @@ mod tests {
         assert!((counted(100, 10, 6).lower_bound() - 0.103_01).abs() < 5e-5);
         assert!(!counted(100, 10, 5).is_wrong_too_often());
         assert!(counted(100, 10, 6).is_wrong_too_often());
+        assert!(!Calibration { borrowed: true, ..counted(100, 10, 6) }.is_wrong_too_often());
         // Far above it, but of too few: one of four.
         assert!(!counted(4, 1, 0).is_wrong_too_often() && !counted(0, 0, 0).is_wrong_too_often());
         assert_eq!((counted(0, 0, 0).rate(), counted(0, 0, 0).interval()), (None, (0.0, 1.0)));

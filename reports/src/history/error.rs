@@ -71,6 +71,14 @@ pub enum HistoryError {
     Acceptance(String),
 }
 
+impl HistoryError {
+    /// Whether the index refuses what one run would put into it, and holds everything else.
+    pub(super) fn is_of_one_run(&self) -> bool {
+        let Self::Index { source, .. } = self else { return false };
+        source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+    }
+}
+
 /// Makes an [`HistoryError::Io`] of what the system answered.
 pub(super) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> HistoryError {
     let path = path.to_owned();

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 /// What a run's copy is called after its name.
 const ENDINGS: [&str; 2] = [".jsonl", ".jsonl.gz"];
@@ -30,8 +31,24 @@ pub(super) struct Folder {
 pub(super) struct Copy {
     /// Where it is.
     pub path: PathBuf,
-    /// Its size in bytes, as it lies there.
+    /// What it looks like from outside.
+    pub look: Look,
+}
+
+/// A file's size in bytes and when it was last written, in nanoseconds since 1970-01-01 UTC: where neither has changed,
+/// nobody reads it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
     pub bytes: u64,
+    pub written: u64,
+}
+
+impl Look {
+    fn of(path: &Path) -> io::Result<Self> {
+        let file = fs::metadata(path)?;
+        let since = file.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self { bytes: file.len(), written: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX) })
+    }
 }
 
 impl Folder {
@@ -95,8 +112,8 @@ impl Folder {
         let mut copies = BTreeMap::new();
         for (path, name) in self.names()? {
             if let Some(run) = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending)) {
-                let bytes = fs::metadata(&path).map_err(io(&path, "read"))?.len();
-                copies.entry(run.to_owned()).or_insert(Copy { path, bytes });
+                let look = Look::of(&path).map_err(io(&path, "read"))?;
+                copies.entry(run.to_owned()).or_insert(Copy { path, look });
             }
         }
         Ok(copies)
@@ -116,7 +133,8 @@ impl Folder {
         reached();
         synchronise(&self.records())?;
         reached();
-        Ok(Copy { path, bytes: text.len() as u64 })
+        let look = Look::of(&path).map_err(io(&path, "read"))?;
+        Ok(Copy { path, look })
     }
 }
 

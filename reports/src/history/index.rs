@@ -3,21 +3,21 @@
 //! Invariant: it holds nothing that the records do not say. It is changed in transactions, one a run, so that
 //! a run is in it whole or not at all; where it is missing, damaged or of another version, it is made again.
 
-use super::folder::Copy;
+use super::folder::{Copy, Look};
 use super::night::{Night, Run};
 use super::series::{Key, Number, Point, Series};
 use super::steps::reached;
 use rusqlite::{Connection, Error, OptionalExtension, Row, Statement, Transaction, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The version of the tables.
-const VERSION: i64 = 1;
+/// The version of the tables. Since 2 a run has the time at which its copy was written.
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE run (
-        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL, started INTEGER NOT NULL,
-        revision TEXT NOT NULL, machines TEXT NOT NULL, suites TEXT NOT NULL, records INTEGER NOT NULL,
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL, written INTEGER NOT NULL,
+        started INTEGER NOT NULL, revision TEXT NOT NULL, machines TEXT NOT NULL, suites TEXT NOT NULL, records INTEGER NOT NULL,
         void INTEGER NOT NULL
     ) STRICT;
     CREATE TABLE series (
@@ -91,10 +91,20 @@ impl Index {
         Ok(Self { connection })
     }
 
-    /// The names of all runs, with the sizes of their copies.
-    pub(super) fn sizes(&self) -> Result<BTreeMap<String, u64>, Error> {
-        let mut rows = self.connection.prepare("SELECT name, bytes FROM run")?;
-        let rows = rows.query_map([], |row| Ok((row.get(0)?, natural(row, 1)?)))?;
+    /// The names of all runs, with what their copies looked like.
+    pub(super) fn looks(&self) -> Result<BTreeMap<String, Look>, Error> {
+        let mut rows = self.connection.prepare("SELECT name, bytes, written FROM run")?;
+        let rows = rows.query_map([], |row| {
+            Ok((row.get(0)?, Look { bytes: natural(row, 1)?, written: natural(row, 2)? }))
+        })?;
+        rows.collect()
+    }
+
+    /// The hashes of a run's records; none of a run that is not there.
+    pub(super) fn hashes(&self, name: &str) -> Result<BTreeSet<[u8; 16]>, Error> {
+        let sql = "SELECT hash FROM record JOIN run ON run.id = record.run WHERE name = ?1";
+        let mut rows = self.connection.prepare(sql)?;
+        let rows = rows.query_map([name], |row| row.get(0))?;
         rows.collect()
     }
 
@@ -184,11 +194,12 @@ fn points(nights: &mut Statement, series: i64) -> Result<Vec<Point>, Error> {
 fn insert_run(change: &Transaction, run: &Run, copy: &Copy) -> Result<i64, Error> {
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     change.execute(
-        "INSERT INTO run (name, bytes, started, revision, machines, suites, records, void)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO run (name, bytes, written, started, revision, machines, suites, records, void)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             run.name,
-            whole(copy.bytes),
+            whole(copy.look.bytes),
+            whole(copy.look.written),
             whole(run.started),
             run.revision,
             text(&run.machines)?,

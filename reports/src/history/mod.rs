@@ -28,14 +28,20 @@ pub mod tables;
 
 pub use accepted::Accepted;
 pub use error::HistoryError;
+use night::CUT;
 pub use night::{Night, Run};
 pub use series::{Key, Number, Point, Series};
 
+use crate::date;
 use folder::{Copy, Folder};
 use index::{Found, Index};
 use rayon::prelude::*;
 use shifts::Shift;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How far the clocks of two machines may differ, in seconds.
+const MOST_AHEAD: u64 = 3_600;
 
 /// A history, open and locked until it is dropped.
 #[derive(Debug)]
@@ -108,37 +114,63 @@ impl History {
             Found::Missing | Found::Whole => {}
         }
         history.synchronise(found == Found::Whole)?;
+        for run in history.runs()? {
+            if let Some(ahead) = ahead(&run) {
+                let copy = format!("records/{}.jsonl", run.name);
+                history.notes.push(format!("{ahead}: it counts as the newest run: remove {copy}"));
+            }
+        }
         Ok(history)
     }
 
     /// Brings the index in line with the copies; with `tell`, says what that took.
     fn synchronise(&mut self, tell: bool) -> Result<(), HistoryError> {
         let path = self.folder.index();
-        let (copies, sizes) = (self.folder.copies()?, self.index.sizes().map_err(in_index(&path))?);
-        for name in sizes.keys().filter(|name| !copies.contains_key(*name)) {
+        let (copies, looks) = (self.folder.copies()?, self.index.looks().map_err(in_index(&path))?);
+        for name in looks.keys().filter(|name| !copies.contains_key(*name)) {
             self.index.remove(name).map_err(in_index(&path))?;
             self.notes.push(format!("{name}: its records are gone, and it from the index"));
         }
-        for (name, copy) in copies.iter().filter(|(name, copy)| sizes.get(*name) != Some(&copy.bytes)) {
+        for (name, copy) in copies.iter().filter(|(name, copy)| looks.get(*name) != Some(&copy.look)) {
             match self.index_copy(name, copy) {
-                Ok(()) if tell => {
+                Ok(true) if tell => {
                     self.notes.push(format!("{name}: its records were not in the index; now they are"));
                 }
-                Ok(()) => {}
-                Err(error @ HistoryError::Index { .. }) => return Err(error),
+                Ok(_) => {}
+                Err(error @ HistoryError::Index { .. }) if !error.is_of_one_run() => return Err(error),
                 Err(error) => self.notes.push(format!("left out: {error}")),
             }
         }
         Ok(())
     }
 
-    fn index_copy(&mut self, name: &str, copy: &Copy) -> Result<(), HistoryError> {
-        let night = Night::read(&copy.path, folder::read(&copy.path)?)?;
+    /// Puts a copy into the index; whether it holds records that the index had not. One that lacks records which the index
+    /// knows was damaged or changed, and is refused.
+    fn index_copy(&mut self, name: &str, copy: &Copy) -> Result<bool, HistoryError> {
+        let text = folder::read(&copy.path)?;
+        let bytes = text.len();
+        let night = Night::read(&copy.path, text)?;
         if night.run.name != name {
             let why = format!("its records are those of {}: it was renamed or changed", night.run.name);
             return Err(HistoryError::Refused { path: copy.path.clone(), why });
         }
-        self.put(&night, copy)
+        let known = self.index.hashes(name).map_err(in_index(&self.folder.index()))?;
+        let kept = night.hashes.iter().filter(|hash| known.contains(*hash)).count();
+        if kept < known.len() {
+            let why = format!(
+                "{} of its {} records are gone or changed since it was added, and its numbers stay as they were: put the \
+                 copy back, by hand or by `history add` of the run that it was made of; without index.sqlite it is taken as it is",
+                known.len() - kept,
+                known.len()
+            );
+            return Err(HistoryError::Refused { path: copy.path.clone(), why });
+        }
+        // Copies are whole lines.
+        if night.text.len() < bytes {
+            self.notes.extend(night.notes.iter().filter(|note| note.contains(CUT)).cloned());
+        }
+        self.put(&night, copy)?;
+        Ok(night.hashes.len() > known.len())
     }
 
     fn put(&mut self, night: &Night, copy: &Copy) -> Result<(), HistoryError> {
@@ -159,7 +191,7 @@ impl History {
     /// [`HistoryError`]; the history is then as it was.
     pub fn add(&mut self, path: &Path) -> Result<Added, HistoryError> {
         let file = folder::runs_file(path)?;
-        let night = Night::read(&file, folder::read(&file)?)?;
+        let mut night = Night::read(&file, folder::read(&file)?)?;
         let kept = self.folder.copies()?.remove(&night.run.name);
         if let Some(kept) = &kept {
             let text = Night::read(&kept.path, folder::read(&kept.path)?)?.text;
@@ -172,6 +204,17 @@ impl History {
             }
         }
         self.is_new(&night, &file)?;
+        if let Some(ahead) = ahead(&night.run) {
+            let why = format!("{ahead}: it would stay the newest run: mend the clock and measure again");
+            return Err(HistoryError::Refused { path: file, why });
+        }
+        let newest = self.runs()?.pop().filter(|newest| newest.name > night.run.name);
+        night.notes.extend(newest.map(|newest| {
+            format!(
+                "{}: older than the newest run {}, which stays the newest: runs are in the order of their clocks",
+                night.run.name, newest.name
+            )
+        }));
         let copy = self.folder.keep(&night.run.name, &night.text)?;
         self.index.put(&night, &copy).map_err(in_index(&self.folder.index()))?;
         Ok(if kept.is_some() { Added::Grown(night) } else { Added::New(night) })
@@ -242,11 +285,20 @@ impl History {
     }
 }
 
+/// That a run is dated in the future, in words.
+fn ahead(run: &Run) -> Option<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let is_ahead = run.started > now.saturating_add(MOST_AHEAD);
+    is_ahead.then(|| format!("{}: dated in the future (it is {} by this clock)", run.name, date::moment(now)))
+}
+
 fn in_index(path: &Path) -> impl FnOnce(rusqlite::Error) -> HistoryError {
     let path = path.to_owned();
     move |source| HistoryError::Index { path, source }
 }
 
+#[cfg(test)]
+mod copies_tests;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]

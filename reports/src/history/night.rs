@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+/// What is said of a last line that is no whole one.
+pub(super) const CUT: &str = "cut by a run that was interrupted";
+
 /// What is known of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Run {
@@ -62,7 +65,7 @@ impl Night {
         let mut notes = Vec::new();
         for cut in loaded.bad.iter().filter(|line| line.cut) {
             let (path, line) = (path.display(), cut.line);
-            notes.push(format!("{path}:{line}: cut by a run that was interrupted: left out"));
+            notes.push(format!("{path}:{line}: {CUT}: left out"));
             text.truncate(text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1));
         }
         let damaged: Vec<_> = loaded.bad.iter().filter(|line| !line.cut).collect();
@@ -76,6 +79,9 @@ impl Night {
         let hashes: Vec<[u8; 16]> = lines(&text).map(hash).collect();
         let first = loaded.records.first().zip(hashes.first());
         let (first, hash) = first.ok_or_else(|| refuse("no record in it".to_owned()))?;
+        if let Some((one, again)) = repeated(&hashes) {
+            return Err(refuse(format!("record {again} is record {one} once more: keep one of them")));
+        }
         let name = format!("{}-{}", date::moment(first.started), hex(&hash[..6]));
         let (cells, run) = sorted(&loaded.records, (name, first.started), &mut notes).map_err(refuse)?;
         Ok(Self { run, numbers: numbers(&cells), notes, text, hashes })
@@ -91,6 +97,12 @@ fn hash(line: &[u8]) -> [u8; 16] {
     let mut start = [0; 16];
     start.copy_from_slice(&Sha256::digest(line)[..16]);
     start
+}
+
+/// The first record that is there once more: its number, counted from 1, and that of its repetition.
+fn repeated(hashes: &[[u8; 16]]) -> Option<(usize, usize)> {
+    let mut seen = BTreeMap::new();
+    hashes.iter().zip(1..).find_map(|(hash, number)| Some((seen.insert(hash, number)?, number)))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -78,6 +78,12 @@ fn what_may_not_be_put_together_is_refused() {
     refused(&with(&|r| r.revision = "r2".into()), "records of the builds r1 and r2");
     refused(&with(&|r| r.place.as_mut().unwrap().launch = 0), "has its launch 0 twice");
     refused(&with(&|r| drop(r.parameters.insert("copy".into(), "off".into()))), "several sets of parameters");
+    // A replay's records have no launches that could be counted.
+    let mut replayed = three();
+    replayed.iter_mut().for_each(|r| r.place = None);
+    assert_eq!(read(text(&replayed)).unwrap().run.records, 3);
+    replayed.push(replayed[1].clone());
+    refused(&replayed, "record 4 is record 2 once more");
     let mut arms = three();
     arms.iter_mut().for_each(|r| r.place.as_mut().unwrap().arm = Some("A".into()));
     refused(&arms, "all its records are arms of a comparison");

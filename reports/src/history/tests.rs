@@ -16,35 +16,35 @@ pub(super) fn night(night: u64, ns: f64) -> Vec<RunRecord> {
 }
 
 /// A history in a folder that goes when this does, and files of runs beside it.
-struct Place {
+pub(super) struct Place {
     folder: tempfile::TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    fn history(&self) -> PathBuf {
+    pub(super) fn history(&self) -> PathBuf {
         self.folder.path().join("history")
     }
 
-    fn open(&self) -> History {
+    pub(super) fn open(&self) -> History {
         History::create(&self.history()).unwrap()
     }
 
-    fn file(&self, text: &[u8]) -> PathBuf {
+    pub(super) fn file(&self, text: &[u8]) -> PathBuf {
         let path = self.folder.path().join("runs.jsonl");
         fs::write(&path, text).unwrap();
         path
     }
 
-    fn add(&self, records: &[RunRecord]) -> Result<Added, HistoryError> {
+    pub(super) fn add(&self, records: &[RunRecord]) -> Result<Added, HistoryError> {
         self.open().add(&self.file(&text(records)))
     }
 
     /// Nights of these levels, counted from `first`; the names of their runs.
-    fn nights(&self, first: u64, levels: &[f64]) -> Vec<String> {
+    pub(super) fn nights(&self, first: u64, levels: &[f64]) -> Vec<String> {
         let (mut history, mut names) = (self.open(), Vec::new());
         for (i, ns) in levels.iter().enumerate() {
             match history.add(&self.file(&text(&night(first + i as u64, *ns)))).unwrap() {
@@ -137,7 +137,7 @@ fn an_index_that_is_lost_damaged_or_foreign_is_made_again() {
             "not a database",
         ),
         (&|| fs::write(&index, &whole[..whole.len() / 2]).unwrap(), "made again"),
-        (&foreign, "version 99 instead of 1"),
+        (&foreign, "version 99 instead of 2"),
     ];
     for (harm, says) in damage {
         harm();
