@@ -44,7 +44,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn of(path: &Path) -> io::Result<Self> {
+    fn of(path: &Path) -> std::io::Result<Self> {
         let file = fs::metadata(path)?;
         let since = file.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self { bytes: file.len(), written: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX) })
