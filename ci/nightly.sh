@@ -38,6 +38,9 @@ fi
 echo "== models"
 ci/loom.sh --long
 
+echo "== the bug museum: every fault put back, every row's test red"
+ci/museum.sh
+
 echo "== benchmarks"
 cargo bench --workspace
 

@@ -81,7 +81,10 @@ impl<'m, P: Policy> Caller<'m, P> {
         retired.drain(&self.mem.memory, &self.mem.pages)
     }
 
-    /// Pushes grace periods along and frees what has expired, without waiting; how many pools.
+    /// Pushes grace periods along and frees what has expired, without waiting for anybody; how many pools. Giving memory
+    /// back may block ([`PageSource::FREE_MAY_BLOCK`]): not for where nothing may, as inside of a session.
+    ///
+    /// [`PageSource::FREE_MAY_BLOCK`]: crate::phys::PageSource::FREE_MAY_BLOCK
     pub fn free_expired(&self) -> usize {
         self.advance();
         self.mem.retired.drain(&self.mem.memory, &self.mem.pages)

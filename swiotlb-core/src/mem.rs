@@ -89,7 +89,8 @@ impl<P: Policy> IoTlbMem<P> {
     ) -> Self {
         Self {
             pools: IndexOf::<P>::default(),
-            default,
+            // The search visits as many areas as are wished for: one at least.
+            default: Geometry { nareas: default.nareas.max(1), ..default },
             permissions,
             memory,
             pages,
@@ -236,13 +237,17 @@ impl<P: Policy> IoTlbMem<P> {
     }
 }
 
-/// Frees every pool that an index still holds; nobody else may use the index any more.
+/// Frees every pool that an index still holds; nobody else may use the index any more. As everywhere, under no guard:
+/// freeing may block.
 fn free_all<P: Policy>(index: &IndexOf<P>, mem: &IoTlbMem<P>) {
     let local = mem.reclaim.register();
     let guard = P::Reclaim::enter(&local);
     let held: Vec<NonNull<Pool<P>>> = index.iter(&guard).map(NonNull::from).collect();
-    for pool in held {
+    for &pool in &held {
         index.remove(&guard, pool);
+    }
+    drop(guard);
+    for pool in held {
         // SAFETY: leaked when it was published, unlinked now, and no reader is left: the caller has the
         // index to itself.
         let pool = unsafe { Box::from_raw(pool.as_ptr()) };

@@ -68,21 +68,19 @@ pub const fn max_mapping_size(min_align_mask: u64) -> u64 {
     IO_TLB_MAX_BYTES.saturating_sub(lost)
 }
 
-/// Areas that a pool of `nslabs` slots can have when `nareas` are wished for (`limit_nareas`): one
-/// segment each at least.
+/// Areas that a pool of `nslabs` slots can have when `nareas` are wished for (`limit_nareas`): a power of two
+/// of them, and whole segments each, one at least, or the one area that there is. What
+/// [`crate::boot::Geometry::new`] gives is limited by one segment each alone.
 #[inline]
 #[must_use]
 pub const fn limit_nareas(nareas: u32, nslabs: u64) -> u32 {
-    let segments = nslabs / IO_TLB_SEGSIZE as u64;
-    if segments >= nareas as u64 {
-        nareas
-    } else if segments == 0 {
-        1
-    } else {
-        #[expect(clippy::cast_possible_truncation, reason = "smaller than nareas, a u32")]
-        let limited = segments as u32;
-        limited
+    if nslabs == 0 || !nslabs.is_multiple_of(IO_TLB_SEGSIZE as u64) {
+        return 1;
     }
+    // Both as powers of two: what is wished for, and what divides the segments.
+    let wished = if nareas == 0 { 0 } else { nareas.ilog2() };
+    let most = (nslabs / IO_TLB_SEGSIZE as u64).trailing_zeros();
+    1 << if wished < most { wished } else { most }
 }
 
 /// Half of `nslabs`, rounded up to whole segments: what set-up and growth try next when memory is short.
@@ -169,14 +167,15 @@ mod tests {
 
     #[test]
     fn limit_nareas_leaves_each_area_a_segment() {
+        let whole = |nareas: u32, nslabs: u64| nslabs.is_multiple_of(u64::from(nareas * IO_TLB_SEGSIZE));
         for nslabs in (0..5_000_u64).step_by(64) {
-            for shift in 0..10 {
-                let nareas = limit_nareas(1 << shift, nslabs);
-                assert!(nareas >= 1 && nareas <= 1 << shift);
-                assert!(nareas == 1 || nslabs / u64::from(nareas) >= u64::from(IO_TLB_SEGSIZE));
+            for wished in 0..70 {
+                let slow = (0..7).rev().map(|shift| 1 << shift);
+                let slow = slow.into_iter().find(|&n| n <= wished && nslabs > 0 && whole(n, nslabs));
+                assert_eq!(limit_nareas(wished, nslabs), slow.unwrap_or(1), "{wished} areas, {nslabs} slots");
             }
         }
-        assert_eq!(limit_nareas(64, 4096), 32);
+        assert_eq!((limit_nareas(64, 4096), limit_nareas(u32::MAX, 1 << 63)), (32, 1 << 31));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod counts;
 mod free_bits;
 mod granule_hash;
 mod growth;
+mod handed_over;
 mod harness;
 mod insertion;
 mod left_right;
