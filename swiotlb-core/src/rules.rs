@@ -68,19 +68,26 @@ pub const fn max_mapping_size(min_align_mask: u64) -> u64 {
     IO_TLB_MAX_BYTES.saturating_sub(lost)
 }
 
-/// Areas that a pool of `nslabs` slots can have when `nareas` are wished for (`limit_nareas`): a power of two
-/// of them, and whole segments each, one at least, or the one area that there is. What
-/// [`crate::boot::Geometry::new`] gives is limited by one segment each alone.
+/// Areas that a pool of `nslabs` slots can have when `nareas` are wished for (`limit_nareas`; semantics 1): one segment
+/// each at least. Where as many areas as are wished for would not be whole segments, which no boot parameter leads to,
+/// they are halved until they are: a segment belongs to one area, whose lock guards it.
 #[inline]
 #[must_use]
 pub const fn limit_nareas(nareas: u32, nslabs: u64) -> u32 {
-    if nslabs == 0 || !nslabs.is_multiple_of(IO_TLB_SEGSIZE as u64) {
+    let segments = nslabs / IO_TLB_SEGSIZE as u64;
+    if segments == 0 || !nslabs.is_multiple_of(IO_TLB_SEGSIZE as u64) {
         return 1;
     }
-    // Both as powers of two: what is wished for, and what divides the segments.
-    let wished = if nareas == 0 { 0 } else { nareas.ilog2() };
-    let most = (nslabs / IO_TLB_SEGSIZE as u64).trailing_zeros();
-    1 << if wished < most { wished } else { most }
+    if segments < nareas as u64 {
+        #[expect(clippy::cast_possible_truncation, reason = "smaller than nareas, a u32")]
+        let one_each = segments as u32;
+        return one_each;
+    }
+    let mut whole = if nareas == 0 { 1 } else { nareas };
+    while !segments.is_multiple_of(whole as u64) {
+        whole /= 2;
+    }
+    whole
 }
 
 /// Half of `nslabs`, rounded up to whole segments: what set-up and growth try next when memory is short.
@@ -166,16 +173,24 @@ mod tests {
     }
 
     #[test]
-    fn limit_nareas_leaves_each_area_a_segment() {
-        let whole = |nareas: u32, nslabs: u64| nslabs.is_multiple_of(u64::from(nareas * IO_TLB_SEGSIZE));
+    fn limit_nareas_leaves_each_area_whole_segments() {
         for nslabs in (0..5_000_u64).step_by(64) {
             for wished in 0..70 {
-                let slow = (0..7).rev().map(|shift| 1 << shift);
-                let slow = slow.into_iter().find(|&n| n <= wished && nslabs > 0 && whole(n, nslabs));
-                assert_eq!(limit_nareas(wished, nslabs), slow.unwrap_or(1), "{wished} areas, {nslabs} slots");
+                let nareas = limit_nareas(wished, nslabs);
+                assert!(nareas >= 1 && nareas <= wished.max(1), "{wished} areas, {nslabs} slots");
+                assert!(
+                    nareas == 1 || nslabs.is_multiple_of(u64::from(nareas * IO_TLB_SEGSIZE)),
+                    "{wished} areas, {nslabs} slots"
+                );
             }
         }
-        assert_eq!((limit_nareas(64, 4096), limit_nareas(u32::MAX, 1 << 63)), (32, 1 << 31));
+        // As Linux has it where memory was short, and what it wished for where that is whole.
+        assert_eq!(
+            [(64, 4096), (8, 640), (4, 1536), (16, 2048)].map(|(n, s)| limit_nareas(n, s)),
+            [32, 5, 4, 16]
+        );
+        // 160 slots each would be no segments.
+        assert_eq!([(4, 640), (2, 896), (0, 1024)].map(|(n, s)| limit_nareas(n, s)), [1, 1, 1]);
     }
 
     #[test]
