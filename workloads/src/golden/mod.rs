@@ -37,7 +37,7 @@ pub use op::{
     Write,
 };
 pub use out::{
-    Area, Bug, Note, Out, OutError, PageEvent, PageEventKind, PoolAdded, PoolSnapshot, Pools, Zone,
+    Area, Bug, Cause, Note, Out, OutError, PageEvent, PageEventKind, PoolAdded, PoolSnapshot, Pools, Zone,
 };
 pub use pattern::{fill_pattern, pattern};
 
