@@ -6,19 +6,20 @@ use flate2::Crc;
 
 use crate::golden::fill_pattern;
 
-const PAGE: u64 = 4096;
+const PAGE: usize = 4096;
 
 /// Pages that were written to, by their number.
 #[derive(Debug, Default)]
-pub(super) struct Bytes(HashMap<u64, Box<[u8; PAGE as usize]>>);
+pub(super) struct Bytes(HashMap<u64, Box<[u8; PAGE]>>);
 
 /// Each page of `[addr, addr + bytes)`: its number, the first byte in it, the bytes that come before it, how many it has.
 fn pages(addr: u64, bytes: u64) -> impl Iterator<Item = (u64, usize, usize, usize)> {
     let mut done = 0;
     std::iter::from_fn(move || {
         let at = addr.wrapping_add(done);
-        let len = (PAGE - at % PAGE).min(bytes - done);
-        let page = (at / PAGE, index(at % PAGE), index(done), index(len));
+        let (page, from) = (at / PAGE as u64, at % PAGE as u64);
+        let len = (PAGE as u64 - from).min(bytes - done);
+        let page = (page, index(from), index(done), index(len));
         done += len;
         (len > 0).then_some(page)
     })
@@ -42,7 +43,7 @@ impl Bytes {
 
     pub(super) fn write(&mut self, addr: u64, bytes: &[u8]) {
         for (page, from, done, len) in pages(addr, bytes.len() as u64) {
-            let page = self.0.entry(page).or_insert_with(|| Box::new([0; PAGE as usize]));
+            let page = self.0.entry(page).or_insert_with(|| Box::new([0; PAGE]));
             page[from..from + len].copy_from_slice(&bytes[done..done + len]);
         }
     }

@@ -110,9 +110,14 @@ impl Oracle {
     fn transient(&mut self, dev: u64, bytes: u64, want: &Want, out: &mut Out) -> Result<Place, Cause> {
         let (mem, reach) = (self.devices[&dev].mem, self.devices[&dev].reach());
         let nslabs = want.nslots as u64;
-        let (base, order) = self.block(nslabs * SLOT, reach, &mut out.pages).map_err(|TooHigh(too_high)| {
-            if too_high { Cause::AboveLimit { wanted: bytes } } else { Cause::OutOfPages { wanted: bytes } }
-        })?;
+        let (base, order) =
+            self.block(nslabs * SLOT, reach, &mut out.pages).map_err(|TooHigh(too_high)| {
+                if too_high {
+                    Cause::AboveLimit { wanted: bytes }
+                } else {
+                    Cause::OutOfPages { wanted: bytes }
+                }
+            })?;
         let mut pool = new_pool(base, nslabs, 1);
         pool.transient = true;
         pool.order = Some(order);
@@ -166,7 +171,7 @@ impl Oracle {
         let bounce = self.pool_mut(number).addr(first);
         let mapping = Mapping { first, nslots: want.nslots, bounce, end: bounce + op.size, of: None };
         self.pool_mut(number).mappings.push(mapping);
-        if bounce % PAGE != 0 {
+        if !bounce.is_multiple_of(PAGE) {
             self.end(op.dev, number, &mapping, &mut Out::default());
             return Err(Cause::Unaligned);
         }

@@ -194,7 +194,9 @@ impl Oracle {
             }),
             Op::Stats { mem: number } => mem(*number),
             Op::RunWorker | Op::RunRcu | Op::HiwaterReset { .. } => mem(0),
-            Op::Init(_) | Op::Restricted(_) | Op::Snapshot | Op::FailPages { .. } | Op::MaxOrder { .. } => Ok(()),
+            Op::Init(_) | Op::Restricted(_) | Op::Snapshot | Op::FailPages { .. } | Op::MaxOrder { .. } => {
+                Ok(())
+            }
         }
     }
 

@@ -101,7 +101,10 @@ impl Pool {
     /// Free slots from one to the next that is taken, to its segment's end or to the pool's.
     pub(super) fn free_run(&self, slot: usize) -> usize {
         let mut run = 0;
-        while slot + run < self.nslabs() && (slot + run) / SEGMENT == slot / SEGMENT && !self.taken[slot + run] {
+        while slot + run < self.nslabs()
+            && (slot + run) / SEGMENT == slot / SEGMENT
+            && !self.taken[slot + run]
+        {
             run += 1;
         }
         run
@@ -134,7 +137,8 @@ impl Pool {
                 step = want.stride;
             }
             stepped_over += step;
-            within = if within as u64 + step < len as u64 { within + usize::try_from(step).ok()? } else { 0 };
+            within =
+                if within as u64 + step < len as u64 { within + usize::try_from(step).ok()? } else { 0 };
         }
         None
     }

@@ -87,7 +87,9 @@ impl Oracle {
     /// Attaches a device; the first one brings its restricted pool to life.
     pub(super) fn device(&mut self, op: &golden::Device) -> Out {
         let mut out = Out::default();
-        if let Some(declared) = self.declared.get(&op.mem).copied().filter(|_| !self.mems.contains_key(&op.mem)) {
+        if let Some(declared) =
+            self.declared.get(&op.mem).copied().filter(|_| !self.mems.contains_key(&op.mem))
+        {
             let mut mem = Mem::new(declared.nslabs, 1);
             mem.restricted = true;
             let mut pool = new_pool(declared.base, declared.nslabs, 1);

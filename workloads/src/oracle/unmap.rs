@@ -21,8 +21,7 @@ impl Oracle {
             return Err(Some(OutError::WrongDirection));
         }
         let (pool, transient, nslots) = (pool.number, pool.transient, mapping.nslots as u64);
-        let mut out =
-            Out { pool: Some(pool), transient: Some(transient), nslots: Some(nslots), ..ok(true) };
+        let mut out = Out { pool: Some(pool), transient: Some(transient), nslots: Some(nslots), ..ok(true) };
         if dir.from_device() && !op.attrs.skip_cpu_sync {
             self.copy_part(&mapping, addr, size, orig, false, &mut out);
         }
