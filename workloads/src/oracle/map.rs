@@ -2,8 +2,7 @@
 
 use swiotlb_core::device::Direction;
 
-use super::mem::MAX_BYTES;
-use super::pages::{self, TooHigh, order_of};
+use super::pages::{self, TooHigh};
 use super::pool::{Mapping, SLOT};
 use super::set_up::new_pool;
 use super::want::Want;
@@ -44,25 +43,15 @@ impl Oracle {
         if op.align_mask >= PAGE {
             out.notes.push(Note::AlignMaskGtPage);
         }
-        let multiple = u128::from(op.align_mask) + 1;
-        if !multiple.is_power_of_two() {
-            return Err(Cause::BadMask);
-        }
-        let offset = op.orig & limits.min_align_mask & (op.align_mask | (SLOT - 1));
-        let bytes = (u128::from(op.size) + u128::from(offset)).next_multiple_of(multiple);
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        if bytes == 0 {
-            return Err(Cause::ZeroLength);
-        }
-        let want = Want::new(&limits, op.orig, bytes, op.align_mask);
-        let too_large = if bytes > MAX_BYTES { Err(Cause::TooLarge { wanted: bytes }) } else { Ok(()) };
-        let found = too_large.and_then(|()| self.find_slots(op.dev, op.cpu, bytes, &want, out));
-        if found.is_err() && !op.attrs.no_warn {
+        let want = Want::new(&limits, op.orig, op.size, op.align_mask);
+        let found = want.and_then(|want| Ok((want, self.find_slots(op.dev, op.cpu, &want, out)?)));
+        let full = |cause| !matches!(cause, Cause::BadMask | Cause::ZeroLength);
+        if found.is_err_and(full) && !op.attrs.no_warn {
             out.notes.push(Note::Full);
         }
-        let (number, first) = found?;
+        let (want, (number, first)) = found?;
         let start = self.pool_mut(number).addr(first);
-        let (bounce, end) = (start + offset, start + bytes);
+        let (bounce, end) = (start + want.offset, start + want.bytes);
         let mapping = Mapping { first, nslots: want.nslots, bounce, end, of: Some((op.orig, op.dir)) };
         self.pool_mut(number).mappings.push(mapping);
         if op.api == Api::Stream && bounce + op.size.saturating_sub(1) > reach {
@@ -80,25 +69,18 @@ impl Oracle {
     }
 
     /// Slots from the pools, else from a transient pool.
-    fn find_slots(
-        &mut self,
-        dev: u64,
-        cpu: u64,
-        bytes: u64,
-        want: &Want,
-        out: &mut Out,
-    ) -> Result<Place, Cause> {
+    fn find_slots(&mut self, dev: u64, cpu: u64, want: &Want, out: &mut Out) -> Result<Place, Cause> {
         let number = self.devices[&dev].mem;
         let mem = self.mem_mut(number);
         let place = match mem.take(cpu, want) {
             Some(place) => place,
             None if !mem.can_grow => {
-                return Err(Cause::Full { wanted: bytes, total: mem.nslabs(), used: mem.used });
+                return Err(Cause::Full { wanted: want.bytes, total: mem.nslabs(), used: mem.used });
             }
             None => {
                 out.work_scheduled = !mem.asked;
                 mem.asked = true;
-                self.transient(dev, bytes, want, out)?
+                self.transient(dev, want, out)?
             }
         };
         self.mem_mut(number).add_used(want.nslots as u64);
@@ -107,23 +89,19 @@ impl Oracle {
     }
 
     /// A pool of exactly the slots that are wanted, for this mapping alone.
-    fn transient(&mut self, dev: u64, bytes: u64, want: &Want, out: &mut Out) -> Result<Place, Cause> {
+    fn transient(&mut self, dev: u64, want: &Want, out: &mut Out) -> Result<Place, Cause> {
         let (mem, reach) = (self.devices[&dev].mem, self.devices[&dev].reach());
-        let nslabs = want.nslots as u64;
+        let (nslabs, wanted) = (want.nslots as u64, want.bytes);
         let (base, order) =
             self.block(nslabs * SLOT, reach, &mut out.pages).map_err(|TooHigh(too_high)| {
-                if too_high {
-                    Cause::AboveLimit { wanted: bytes }
-                } else {
-                    Cause::OutOfPages { wanted: bytes }
-                }
+                if too_high { Cause::AboveLimit { wanted } } else { Cause::OutOfPages { wanted } }
             })?;
         let mut pool = new_pool(base, nslabs, 1);
         pool.transient = true;
         pool.order = Some(order);
         let Some(first) = pool.take(0, want) else {
             pages::free(&mut self.blocks, base, order, &mut out.pages);
-            return Err(Cause::TransientUnusable { wanted: bytes, base });
+            return Err(Cause::TransientUnusable { wanted, base });
         };
         let added = self.number(&mut pool, mem, i64::try_from(dev).unwrap_or(i64::MAX));
         out.pools_added.push(added);
@@ -160,14 +138,8 @@ impl Oracle {
         if !self.mems[&device.mem].restricted {
             return Err(Cause::NotRestricted);
         }
-        if op.size > MAX_BYTES {
-            return Err(Cause::TooLarge { wanted: op.size });
-        }
-        if op.size == 0 {
-            return Err(Cause::ZeroLength);
-        }
-        let want = Want::new(&device.limits, 0, op.size, (PAGE << order_of(op.size)) - 1);
-        let (number, first) = self.find_slots(op.dev, op.cpu, op.size, &want, &mut Out::default())?;
+        let want = Want::pages(&device.limits, op.size)?;
+        let (number, first) = self.find_slots(op.dev, op.cpu, &want, &mut Out::default())?;
         let bounce = self.pool_mut(number).addr(first);
         let mapping = Mapping { first, nslots: want.nslots, bounce, end: bounce + op.size, of: None };
         self.pool_mut(number).mappings.push(mapping);

@@ -14,12 +14,16 @@
 //! | `map.rs`, `unmap.rs`, `copy.rs` | a mapping's begin, its end, its bytes |
 //! | `look.rs` | what is asked and changes nothing |
 //! | `pages.rs`, `bytes.rs` | page blocks, memory |
+//! | `ask.rs`, `author.rs`, `mistake.rs` | new vectors: what is asked for, and an author who has the oracle answer it |
 
+mod ask;
+mod author;
 mod bytes;
 mod copy;
 mod look;
 mod map;
 mod mem;
+mod mistake;
 mod pages;
 mod pool;
 mod set_up;
@@ -31,12 +35,16 @@ use std::collections::BTreeMap;
 use swiotlb_core::device::{DeviceLimits, Direction};
 use thiserror::Error;
 
-use crate::golden::{Area, FindAt, Op, Out, PageEvent, PoolAdded, Restricted};
+use crate::golden::{Area, FindAt, Op, Out, PageEvent, PoolAdded, Restricted, Rfree, Unmap};
+pub use ask::{Ask, AskMap, MAX_SIZE, Orig, Part, Setting};
+pub use author::{Author, Script, written};
 use bytes::Bytes;
 use mem::Mem;
+pub use mistake::Mistake;
 use pages::Blocks;
 pub use pages::Made;
 use pool::Pool;
+pub use want::Want;
 
 /// An operation that names what there never was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -181,9 +189,10 @@ impl Oracle {
             Op::Map(op) => dev(op.dev),
             Op::Ralloc(op) => dev(op.dev),
             // A handle that is none is a map that failed: nothing is asked.
-            Op::Unmap(op) => op.dev.map_or(Ok(()), dev),
+            Op::Unmap(Unmap { dev: named, .. }) | Op::Rfree(Rfree { dev: named, .. }) => {
+                named.map_or(Ok(()), dev)
+            }
             Op::SyncDev(op) | Op::SyncCpu(op) => handle(op.h).and(op.dev.map_or(Ok(()), dev)),
-            Op::Rfree(op) => handle(op.h).and(op.dev.map_or(Ok(()), dev)),
             Op::DevWrite(op) | Op::CpuWrite(op) => handle(op.h),
             Op::Check(op) => handle(op.h),
             Op::FindPool(op) => dev(op.dev).and(match op.at {

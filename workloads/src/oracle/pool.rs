@@ -130,8 +130,8 @@ impl Pool {
         while stepped_over < len as u64 {
             let slot = area * len + within;
             let mut step = 1;
-            if want.may_start_at(self, slot) {
-                if !want.crosses_boundary(self, slot) && self.free_run(slot) >= want.nslots {
+            if want.may_start_at(self.base, slot) {
+                if !want.crosses_boundary(self.base, slot) && self.free_run(slot) >= want.nslots {
                     return Some(slot);
                 }
                 step = want.stride;

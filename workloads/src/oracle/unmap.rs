@@ -56,13 +56,13 @@ impl Oracle {
     }
 
     pub(super) fn rfree(&mut self, op: &Rfree) -> Out {
-        let handle = self.handles[&op.h];
+        // Of an allocation that failed there is nothing to free.
+        let none = Out { nslots: Some(0), ..ok(false) };
+        let Some(handle) = self.handles.get(&op.h) else { return none };
         let (dev, addr) = (op.dev.unwrap_or(handle.dev), op.paddr.unwrap_or(handle.addr));
         let found = self.find_pool(dev, addr).and_then(|pool| Some((pool.number, pool.starts_at(addr)?)));
-        if let Some((number, mapping)) = found {
-            self.end(dev, number, &mapping, &mut Out::default());
-        }
-        let nslots = found.map_or(0, |(_, mapping)| mapping.nslots as u64);
-        Out { nslots: Some(nslots), ..ok(found.is_some()) }
+        let Some((number, mapping)) = found else { return none };
+        self.end(dev, number, &mapping, &mut Out::default());
+        Out { nslots: Some(mapping.nslots as u64), ..ok(true) }
     }
 }
