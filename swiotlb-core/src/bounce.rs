@@ -65,7 +65,9 @@ fn part_of<P: Policy>(dev: &Device<P>, pool: &Pool<P>, addr: PhysAddr, bytes: u6
         // Before the mapping's first byte.
         return None;
     }
-    let left = (slot.alloc_size() + there).checked_sub(here)?;
+    // Modulo 2^64, as the slot's own number is; less than none if the allocation ends before `addr`.
+    let left = slot.alloc_size().wrapping_add(there).wrapping_sub(here).cast_signed();
+    let left = u64::try_from(left).ok()?;
     // With the mask of another device than the one that mapped, which is the caller's mistake and not known
     // here, `left` may be up to a slot too long: at the pool's end that slot is not there.
     let left = left.min(pool.end().wrapping_offset_from(addr));

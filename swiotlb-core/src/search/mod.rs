@@ -110,11 +110,12 @@ impl SlotRequest {
         }
     }
 
-    /// Bytes of the allocation from slot `i` of the claim on (its buffer byte, see semantics 3.4).
+    /// Bytes of the allocation from slot `i` of the claim on (its buffer byte, see semantics 3.4), modulo 2^64: less
+    /// than none in a last slot, if the allocation ends in it before that byte.
     #[inline]
     #[must_use]
     pub const fn left_at(&self, i: u32) -> u64 {
-        self.alloc_size.saturating_sub(self.slot_offset + ((i as u64) << IO_TLB_SHIFT))
+        self.alloc_size.wrapping_sub(self.slot_offset + ((i as u64) << IO_TLB_SHIFT))
     }
 
     /// Where a pool at `start` lies within the device's boundary window.

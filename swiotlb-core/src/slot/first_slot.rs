@@ -108,7 +108,7 @@ impl SlotView for Belongs<'_> {
 
     #[inline]
     fn alloc_size(self) -> u64 {
-        left(self.word).saturating_sub(u64::from(self.nth) << IO_TLB_SHIFT)
+        left(self.word).wrapping_sub(u64::from(self.nth) << IO_TLB_SHIFT)
     }
 
     #[inline]

@@ -56,8 +56,9 @@ impl MappingStart {
 pub trait SlotView: Copy {
     /// The original address that matches the slot's first bounce byte, if the slot holds a buffer.
     fn orig_addr(self) -> Option<PhysAddr>;
-    /// Bytes of the allocation from this slot's buffer byte on, rounding padding included. Of use only where
-    /// the slot holds a buffer or a mapping starts.
+    /// Bytes of the allocation from this slot's buffer byte on, rounding padding included, modulo 2^64: less than
+    /// none in a last slot, if the allocation ends in it before that byte. Of use only where the slot holds a buffer
+    /// or a mapping starts.
     fn alloc_size(self) -> u64;
     /// Whether a mapping starts here, and how.
     fn start(self) -> Option<MappingStart>;

@@ -38,7 +38,8 @@ fn out(out: &Out) -> String {
     let Ok(Value::Object(fields)) = to_value(out) else { return "{}".to_owned() };
     let absent = |name: &str, value: &Value| match value {
         Value::Null => true,
-        Value::Array(all) => all.is_empty(),
+        // A snapshot of no pools is one.
+        Value::Array(all) => name != "pools" && all.is_empty(),
         Value::Bool(held) => name == "work_scheduled" && !held,
         Value::Number(count) => name == "rcu_queued" && count.as_u64() == Some(0),
         _ => false,

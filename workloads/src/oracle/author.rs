@@ -41,7 +41,18 @@ impl Script {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Was {
     pub(super) h: u64,
-    pub(super) pages: bool,
+    pub(super) kind: Kind,
+}
+
+/// What it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A mapping whose original lies where none lay before.
+    Fresh,
+    /// Another mapping: what lies behind its original may be another's.
+    Shared,
+    /// Pages of a restricted pool.
+    Pages,
 }
 
 /// The author.
@@ -151,9 +162,9 @@ impl Author {
     #[must_use]
     pub fn finish(mut self) -> Script {
         let all = [std::mem::take(&mut self.live), std::mem::take(&mut self.failed)].concat();
-        for Was { h, pages } in all {
+        for Was { h, kind } in all {
             let free = Op::Rfree(Rfree { h, dev: None, paddr: None });
-            self.step(if pages { free } else { Op::Unmap(plain_unmap(h)) });
+            self.step(if kind == Kind::Pages { free } else { Op::Unmap(plain_unmap(h)) });
         }
         self.step(Op::RunRcu);
         for mem in std::mem::take(&mut self.mems) {
@@ -183,7 +194,7 @@ impl Author {
 
     /// A live mapping, no pages.
     fn mapping(&self, which: u32) -> Option<Was> {
-        let mappings: Vec<Was> = self.live.iter().filter(|was| !was.pages).copied().collect();
+        let mappings: Vec<Was> = self.live.iter().filter(|was| was.kind != Kind::Pages).copied().collect();
         chosen(&mappings, which)
     }
 
@@ -245,25 +256,21 @@ impl Author {
             fill,
             crc: true,
         }));
-        if fill.is_some() {
+        let kind = if fill.is_some() { Kind::Fresh } else { Kind::Shared };
+        if kind == Kind::Fresh {
             self.fresh = orig + size + SLACK;
         }
         match out.and_then(|out| out.ok) {
-            Some(true) => self.live.push(Was { h, pages: false }),
-            _ => self.failed.push(Was { h, pages: false }),
+            Some(true) => self.live.push(Was { h, kind }),
+            _ => self.failed.push(Was { h, kind }),
         }
     }
 
     fn unmap(&mut self, which: u32, size: Option<u64>, attrs: Attrs) -> Option<Out> {
         let was = self.mapping(which)?;
-        let size = size.filter(|_| self.may_run_over(was));
+        let size = size.filter(|_| was.kind == Kind::Fresh);
         self.ends(was);
         self.step(Op::Unmap(Unmap { size, attrs, ..plain_unmap(was.h) }))
-    }
-
-    /// Whether copies may run past a mapping's end: what lies behind an original at 0 may be another's.
-    pub(super) fn may_run_over(&self, was: Was) -> bool {
-        self.handle(was).orig != 0
     }
 
     /// A part of a mapping: offset and length.
@@ -275,7 +282,7 @@ impl Author {
     fn sync(&mut self, which: u32, part: Part, for_device: bool) -> Option<Out> {
         let was = self.mapping(which)?;
         let (off, cut) = Self::part(&self.handle(was), part);
-        let past = part.off & 1 == 1 && self.may_run_over(was);
+        let past = part.off & 1 == 1 && was.kind == Kind::Fresh;
         let len = Some(if past { part.len } else { cut });
         let sync = Sync { h: was.h, off, dev: None, len, dir: None, crc: true };
         self.step(if for_device { Op::SyncDev(sync) } else { Op::SyncCpu(sync) })
@@ -293,9 +300,9 @@ impl Author {
         let h = self.new_h();
         let out = self.step(Op::Ralloc(Ralloc { h, dev, cpu: cpu.into(), size }));
         match out.map(|out| (out.ok, out.cause)) {
-            Some((Some(true), _)) => self.live.push(Was { h, pages: true }),
+            Some((Some(true), _)) => self.live.push(Was { h, kind: Kind::Pages }),
             // Whoever has other free slots may have had room.
-            Some((_, Some(Cause::Full { .. }))) => self.failed.push(Was { h, pages: true }),
+            Some((_, Some(Cause::Full { .. }))) => self.failed.push(Was { h, kind: Kind::Pages }),
             _ => {}
         }
     }

@@ -6,7 +6,8 @@
 use swiotlb_core::device::Direction;
 
 use super::Handle;
-use super::author::{Author, chosen, plain_unmap};
+use super::author::{Author, Kind, Was, chosen, plain_unmap};
+use super::pool::SLOT;
 use crate::golden::{Op, Out, Sync, Unmap};
 
 /// A mistake that a caller makes with a mapping, live or ended.
@@ -27,11 +28,22 @@ impl Author {
     pub(super) fn mistaken_device(&self, which: u32, handle: &Handle) -> u64 {
         let Some(dev) = chosen(&self.devices, which) else { return handle.dev };
         let (own, other) = (&self.oracle.devices[&handle.dev], &self.oracle.devices[&dev]);
-        let low = |mask: u64| mask & 0x7ff;
-        let alike = low(own.limits.min_align_mask) == low(other.limits.min_align_mask);
         // Without its flag a device finds nothing, but under a policy that does not ask.
-        let known = other.uses_io_tlb && (other.mem != own.mem || alike);
+        let known = other.uses_io_tlb && (other.mem != own.mem || self.alike(handle.dev, dev));
         if known { dev } else { handle.dev }
+    }
+
+    /// Whether two devices keep the same bits of an address within a slot. Only then may one of them name the other's
+    /// mappings: that is a precondition of the calls.
+    fn alike(&self, dev: u64, other: u64) -> bool {
+        let low = |dev| self.oracle.devices[&dev].limits.min_align_mask & (SLOT - 1);
+        low(dev) == low(other)
+    }
+
+    /// The live mapping whose slots an address lies in, as a device sees it.
+    fn mapping_around(&self, dev: u64, addr: u64) -> Option<Was> {
+        let around = self.oracle.find_pool(dev, addr)?.around(addr)?;
+        self.live.iter().copied().find(|was| self.handle(*was).addr == around.bounce)
     }
 
     pub(super) fn wrong_unmap(&mut self, mistake: Mistake) -> Option<Out> {
@@ -44,6 +56,10 @@ impl Author {
             // No mistake.
             return None;
         }
+        let around = self.mapping_around(dev, addr).map(|was| self.handle(was).dev);
+        if around.is_some_and(|device| !self.alike(device, dev)) {
+            return None;
+        }
         let (off, dir) = (mistake.off.cast_unsigned(), Some(mistake.dir));
         self.step(Op::Unmap(Unmap { off, dev: Some(dev), dir, crc: false, ..plain_unmap(was.h) }))
     }
@@ -54,9 +70,8 @@ impl Author {
         let dev = self.mistaken_device(mistake.device, &handle);
         let addr = handle.addr.wrapping_add_signed(mistake.off);
         // Another's bytes are not to be copied.
-        let around = self.oracle.find_pool(dev, addr).and_then(|pool| pool.around(addr));
-        let own = self.live.iter().any(|live| live.h == was.h);
-        if around.is_some_and(|around| !own || around.bounce != handle.addr) || !self.may_run_over(was) {
+        let around = self.mapping_around(dev, addr);
+        if around.is_some_and(|around| around.h != was.h || was.kind != Kind::Fresh) {
             return None;
         }
         let (off, dir) = (mistake.off.cast_unsigned(), Some(mistake.dir));

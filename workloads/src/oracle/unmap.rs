@@ -43,11 +43,6 @@ impl Oracle {
             mem.retired.push(pool);
             out.pools_removed.push(number);
             out.rcu_queued = 1;
-            // It was never there for who looks only afterwards.
-            if let Some(place) = out.pools_added.iter().position(|added| added.pool == number) {
-                out.pools_added.remove(place);
-                out.pools_removed.pop();
-            }
         } else {
             let pool = self.pool_mut(number);
             pool.release(mapping);
@@ -62,7 +57,8 @@ impl Oracle {
         let (dev, addr) = (op.dev.unwrap_or(handle.dev), op.paddr.unwrap_or(handle.addr));
         let found = self.find_pool(dev, addr).and_then(|pool| Some((pool.number, pool.starts_at(addr)?)));
         let Some((number, mapping)) = found else { return none };
-        self.end(dev, number, &mapping, &mut Out::default());
-        Out { nslots: Some(mapping.nslots as u64), ..ok(true) }
+        let mut out = Out { nslots: Some(mapping.nslots as u64), ..ok(true) };
+        self.end(dev, number, &mapping, &mut out);
+        Out { area: None, ..out }
     }
 }
