@@ -15,6 +15,7 @@
 //! | [`arena`] | where a plan's originals lie |
 //! | [`fit`] | distributions taken from traces, distances, occupancy curves |
 //! | [`model`] | what plans are made from: the workload models |
+//! | [`oracle`] | a naive model of the allocator, and new vectors with its answers |
 //!
 //! Everything streams: memory is bounded by the longest line that is allowed and by the records kept,
 //! whatever the file says. Input is never trusted: what cannot be used is an error with file and line,
@@ -30,5 +31,6 @@ pub mod lines;
 pub mod merge;
 pub mod model;
 pub mod op;
+pub mod oracle;
 pub mod suite;
 pub mod trace;

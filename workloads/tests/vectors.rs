@@ -4,8 +4,11 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::path::Path;
 
-use workloads::golden::{GoldenFile, Op, Pools, find_files};
+use workloads::golden::{GoldenFile, Op, Pools, Step, find_files, to_text};
+use workloads::lines::Lines;
 
 #[test]
 fn every_file_reads() {
@@ -33,4 +36,18 @@ fn every_file_reads() {
     }
     assert!(files >= 47, "{files} files");
     assert_eq!(ops.len(), 20, "every operation of the schema occurs: {ops:?}");
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    for path in find_files(&common::folders("golden")).unwrap() {
+        let file = GoldenFile::open(&path).unwrap();
+        let header = file.header().clone();
+        let steps: Vec<Step> = file.map(Result::unwrap).collect();
+        let text = Cursor::new(to_text(&header, &steps).into_bytes());
+        let again = GoldenFile::from_lines(Lines::from_reader(Path::new("again"), text).unwrap()).unwrap();
+        assert_eq!(*again.header(), header);
+        let again: Vec<Step> = again.map(Result::unwrap).collect();
+        assert!(again == steps, "{}", path.display());
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::subject::Abilities;
 use swiotlb_core::policy::Reproduces;
-use workloads::golden::{Op, Out};
+use workloads::golden::{Cause, Init, InitMode, Op, Out};
 
 /// One field that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +57,12 @@ fn compared(kind: Kind, op: &Op, reproduces: Reproduces, abilities: Abilities) -
     let Reproduces { placement, statistics, page_events, reclaim_order, flag } = reproduces;
     match kind {
         Kind::Data => true,
-        // Set-up and declarations do not depend on what came before.
-        Kind::Rule => placement || matches!(op, Op::Init(_) | Op::Device(_) | Op::Restricted(_)),
+        // Set-up and declarations do not depend on what came before; late set-up does on what pages there are.
+        Kind::Rule => {
+            let late = |init: &Init| init.mode != InitMode::Early;
+            let set_up = matches!(op, Op::Init(_) | Op::Device(_) | Op::Restricted(_));
+            placement || set_up && !matches!(op, Op::Init(init) if late(init))
+        }
         Kind::Placement => placement,
         Kind::Inside => placement && abilities.inside,
         Kind::Statistics => placement && statistics,
@@ -96,7 +100,7 @@ pub fn compare(
 ) -> Vec<Difference> {
     let mut differences = differences!(op, reproduces, abilities, expected, got,
         Rule: nslabs nareas area_nslabs base default_nslabs default_nareas can_grow phys_limit rc
-            max_mapping_size active force_bounce for_alloc notes ok err bug;
+            max_mapping_size active force_bounce for_alloc notes ok err bug cause;
         Placement: transient off slot pad_slots first nslots alloc_left paddr;
         Inside: pools_added pools_removed work_scheduled pool area pools ran;
         Pages: pages;
@@ -106,12 +110,23 @@ pub fn compare(
         Data: dev_crc cpu_crc;
     );
     // What would be logged is a rule, and known inside only.
-    differences.retain(|d| abilities.inside || d.field != "notes");
+    differences.retain(|d| abilities.inside || !["notes", "cause"].contains(&d.field));
+    // The kernel's vectors have no word for causes.
+    let used_alone = || !reproduces.statistics && uncounted(expected) == uncounted(got);
+    differences.retain(|d| d.field != "cause" || expected.cause.is_some() && !used_alone());
     if !reproduces.placement {
         let absent = |d: &Difference| d.expected == ABSENT || d.got == ABSENT;
         differences.retain(|d| !(d.field.ends_with("_crc") && absent(d)));
     }
     differences
+}
+
+/// The cause, but for the number that comes from statistics.
+fn uncounted(out: &Out) -> Option<Cause> {
+    match out.cause {
+        Some(Cause::Full { wanted, total, .. }) => Some(Cause::Full { wanted, total, used: 0 }),
+        cause => cause,
+    }
 }
 
 const ABSENT: &str = "absent";

@@ -1,8 +1,8 @@
 //! The machine that golden vectors run on: an arena, allocators, devices, live mappings, pool numbers.
 
 use super::ground::Ground;
+use super::ledger::Ledger;
 use super::limits::{MAX_RESERVED_SLOTS, MAX_SPAN, Refusal, at_most, in_words, inside_arena};
-use super::owned::Owned;
 use super::unknown::Unknown;
 use crate::subject::{AreaFacts, Build, MappingFacts, PoolFacts, Subject};
 use crate::verify::script::ScriptedBlocks;
@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use swiotlb_core::addr::{AreaIndex, PhysAddr};
 use swiotlb_core::device::{DeviceLimits, Direction};
 use swiotlb_core::error::PageError;
+use swiotlb_core::policy::Reproduces;
 use workloads::golden::{Area, Arena, Map, PoolAdded, fill_pattern};
 
 /// A live mapping, by its handle.
@@ -23,12 +24,13 @@ pub struct Handle {
     pub addr: PhysAddr,
 }
 
-/// A device: its allocator, its number there, and what it declared.
+/// A device: its allocator, its number there, what it declared, and whether it ever had a bounce buffer.
 #[derive(Clone, Copy)]
 pub struct Device {
     pub mem: u64,
     pub number: usize,
     pub limits: DeviceLimits,
+    pub uses_io_tlb: bool,
 }
 
 /// Everything that an `init` throws away.
@@ -42,13 +44,15 @@ pub struct Machine {
     /// Allocators by number; 0 is the default one.
     pub mems: BTreeMap<u64, Box<dyn Subject>>,
     /// Restricted pools that no device uses yet: base and slots.
-    pub declared: HashMap<u64, (u64, u64)>,
+    pub declared_pools: HashMap<u64, (u64, u64)>,
     /// Devices by the vectors' numbers.
     pub devices: BTreeMap<u64, Device>,
     /// Live mappings and page allocations; they share their numbers.
     pub mappings: HashMap<u64, Handle>,
+    /// Those that have ended: a mistake may name them.
+    pub ended: HashMap<u64, Handle>,
     /// Whose slots are whose.
-    pub owned: Owned,
+    pub ledger: Ledger,
     /// Originals whose bytes may differ from the vector's.
     pub unknown: Unknown,
     /// The start of every pool that ever was, by its number.
@@ -57,8 +61,10 @@ pub struct Machine {
     pub live: BTreeMap<u64, i64>,
     /// What [`Machine::pools_may_differ`] saw last.
     counts: Counts,
-    /// Whether the policy counts, so that its statistics are exact and tell of pools.
-    pub counted: bool,
+    /// What the policy declares.
+    pub declared: Reproduces,
+    /// Whether it was set up late, from the page source.
+    pub late: bool,
     /// Bytes on their way to or from memory, kept to be used again.
     buffer: RefCell<Vec<u8>>,
 }
@@ -72,8 +78,14 @@ struct Counts {
 }
 
 impl Machine {
-    /// An empty machine; `counted` says whether the policy's statistics are exact.
-    pub fn new(build: Build, blocks: ScriptedBlocks, arena: Arena, ground: Ground, counted: bool) -> Self {
+    /// An empty machine.
+    pub fn new(
+        build: Build,
+        blocks: ScriptedBlocks,
+        arena: Arena,
+        ground: Ground,
+        declared: Reproduces,
+    ) -> Self {
         blocks.forget();
         Self {
             build,
@@ -81,15 +93,17 @@ impl Machine {
             arena,
             blocks,
             mems: BTreeMap::new(),
-            declared: HashMap::new(),
+            declared_pools: HashMap::new(),
             devices: BTreeMap::new(),
             mappings: HashMap::new(),
-            owned: Owned::default(),
+            ended: HashMap::new(),
+            ledger: Ledger::default(),
             unknown: Unknown::default(),
             bases: Vec::new(),
             live: BTreeMap::new(),
             counts: Counts::default(),
-            counted,
+            declared,
+            late: false,
             buffer: RefCell::default(),
         }
     }
@@ -125,6 +139,17 @@ impl Machine {
         self.fill(PhysAddr(op.orig), op.size, seed).map_err(in_words)
     }
 
+    /// What a handle stands for, or stood for.
+    pub fn named(&self, h: u64) -> Option<Handle> {
+        self.mappings.get(&h).or_else(|| self.ended.get(&h)).copied()
+    }
+
+    /// What a handle stands for has ended.
+    pub fn end(&mut self, h: u64) {
+        self.ledger.release(h);
+        self.ended.extend(self.mappings.remove(&h).map(|handle| (h, handle)));
+    }
+
     /// The number of the pool that starts at `base`.
     pub fn number(&self, base: PhysAddr) -> i64 {
         self.live.get(&base.0).copied().unwrap_or(-1)
@@ -158,7 +183,7 @@ impl Machine {
             counts.pools += stats.pools;
             counts.transient_nslabs += stats.transient_nslabs;
         }
-        core::mem::replace(&mut self.counts, counts) != counts || !self.counted
+        core::mem::replace(&mut self.counts, counts) != counts || !self.declared.statistics
     }
 
     fn pools_now(&self) -> BTreeMap<u64, PoolAdded> {

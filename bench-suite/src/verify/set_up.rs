@@ -33,6 +33,7 @@ pub fn init(machine: &mut Machine, op: &Init) -> Result<Out, Refusal> {
     let built = machine.build.build(parts(machine, how, geometry, permissions)).map_err(in_words)?;
     let out = described_setup(&built, op.mode);
     machine.mems.insert(0, built.subject);
+    machine.late = op.mode != InitMode::Early;
     Ok(out)
 }
 
@@ -69,7 +70,7 @@ fn described_setup(setup: &Built, mode: InitMode) -> Out {
 
 pub fn device(machine: &mut Machine, op: &Device) -> Result<Out, Refusal> {
     if !machine.mems.contains_key(&op.mem)
-        && let Some(&(base, nslabs)) = machine.declared.get(&op.mem)
+        && let Some(&(base, nslabs)) = machine.declared_pools.get(&op.mem)
     {
         machine.may_reserve(nslabs)?;
         let how = How::Restricted(PhysAddr(base), nslabs);
@@ -86,7 +87,9 @@ pub fn device(machine: &mut Machine, op: &Device) -> Result<Out, Refusal> {
         rc: (op.mem != 0).then_some(0),
         ..Out::default()
     };
-    machine.devices.insert(op.dev, machine::Device { mem: op.mem, number, limits: op.limits });
+    machine
+        .devices
+        .insert(op.dev, machine::Device { mem: op.mem, number, limits: op.limits, uses_io_tlb: false });
     at_most("the number of devices", machine.devices.len() as u64, MAX_DEVICES)?;
     Ok(out)
 }

@@ -1,25 +1,23 @@
 //! Running one operation of a vector: what it did, in the vectors' own terms.
 
-use super::set_up;
-use crate::subject::{Caller, MappingFacts, PoolFacts, Session, Subject};
-use crate::verify::limits::{MAX_ALLOCATORS, Refusal, at_most, in_words, inside_mapping, narrow};
-use crate::verify::machine::{Device, Handle, Machine, area_state, broken_rule};
+use super::mapping::{map, ralloc};
+use super::unmapping::{rfree, unmap};
+use super::{books, mistakes, set_up};
+use crate::subject::{Abilities, Caller, PoolFacts, Session, Subject};
+use crate::verify::limits::{MAX_ALLOCATORS, Refusal, at_most, in_words, inside_mapping};
+use crate::verify::machine::{Device, Handle, Machine};
 use swiotlb_core::addr::{AreaIndex, PhysAddr};
-use swiotlb_core::error::MapError;
 use swiotlb_core::grow::Grown;
 use swiotlb_core::probe;
-use workloads::golden::{
-    Api, Bug, FindAt, FindPool, Map, Note, Op, Out, OutError, PoolSnapshot, Pools, Ralloc, Rfree, Span, Sync,
-    Unmap, Write,
-};
+use workloads::golden::{FindAt, FindPool, Note, Op, Out, PoolSnapshot, Pools, Span, Sync, Write};
 
 /// Runs `op` and says what it did. Pool and page changes are filled in by the caller.
 pub fn run(machine: &mut Machine, op: &Op) -> Result<Out, Refusal> {
     match op {
         Op::Init(init) => set_up::init(machine, init),
         Op::Restricted(op) => {
-            machine.declared.insert(op.mem, (op.base, op.nslabs));
-            at_most("the number of allocators", machine.declared.len() as u64, MAX_ALLOCATORS)?;
+            machine.declared_pools.insert(op.mem, (op.base, op.nslabs));
+            at_most("the number of allocators", machine.declared_pools.len() as u64, MAX_ALLOCATORS)?;
             Ok(Out { rc: Some(0), ..Out::default() })
         }
         Op::Device(op) => set_up::device(machine, op),
@@ -35,7 +33,7 @@ pub fn run(machine: &mut Machine, op: &Op) -> Result<Out, Refusal> {
         Op::FindPool(op) => find_pool(machine, op),
         Op::Stats { mem } => stats(machine, *mem),
         Op::HiwaterReset { value } => hiwater_reset(machine, *value),
-        Op::Snapshot => Ok(snapshot(machine)),
+        Op::Snapshot => snapshot(machine),
         Op::FailPages { count } => {
             machine.blocks.fail_next(*count);
             Ok(ok(true))
@@ -49,7 +47,7 @@ pub fn run(machine: &mut Machine, op: &Op) -> Result<Out, Refusal> {
     }
 }
 
-fn ok(ok: bool) -> Out {
+pub fn ok(ok: bool) -> Out {
     Out { ok: Some(ok), ..Out::default() }
 }
 
@@ -58,7 +56,7 @@ fn mem_of(machine: &Machine, mem: u64) -> Result<&dyn Subject, Refusal> {
 }
 
 /// A device, and its allocator.
-fn device_of(machine: &Machine, dev: u64) -> Result<(&dyn Subject, &Device), Refusal> {
+pub fn device_of(machine: &Machine, dev: u64) -> Result<(&dyn Subject, &Device), Refusal> {
     let device = machine.devices.get(&dev).ok_or_else(|| format!("there is no device {dev}"))?;
     Ok((mem_of(machine, device.mem)?, device))
 }
@@ -67,7 +65,7 @@ fn handle_of(machine: &Machine, h: u64) -> Result<Handle, Refusal> {
     machine.mappings.get(&h).copied().ok_or_else(|| format!("handle {h} is not mapped"))
 }
 
-fn golden_notes(caller: &dyn Caller) -> Vec<Note> {
+pub fn golden_notes(caller: &dyn Caller) -> Vec<Note> {
     let word = |note| match note {
         probe::Note::Full => Note::Full,
         probe::Note::BounceOverflow => Note::BounceOverflow,
@@ -76,101 +74,6 @@ fn golden_notes(caller: &dyn Caller) -> Vec<Note> {
         probe::Note::NoPool => Note::NoPool,
     };
     caller.take_notes().into_iter().map(word).collect()
-}
-
-fn map(machine: &mut Machine, op: &Map) -> Result<Out, Refusal> {
-    machine.fill_original(op)?;
-    let (mem, device) = device_of(machine, op.dev)?;
-    let caller = mem.caller(narrow("cpu", op.cpu)?);
-    let session = caller.enter();
-    let request = op.request();
-    let mapped = match op.api {
-        Api::Tbl => session.map(device.number, &request),
-        Api::Stream => session.map_streaming(device.number, &request),
-    };
-    let mut claimed = None;
-    let mut out = match mapped {
-        Ok(addr) => {
-            let handle = Handle { dev: op.dev, orig: op.orig, size: op.size, dir: op.dir, addr };
-            let mapping = session.mapping(device.number, addr);
-            if let Some(rule) = broken_rule(mapping.as_ref(), &device.limits, &handle) {
-                return Err(rule);
-            }
-            let mapping = mapping.ok_or("the mapping is not found in its own pool")?;
-            claimed = Some(mapping);
-            let out = described_map(machine, &mapping, op, addr)?;
-            // An unmap or sync of too many bytes copies up to the allocation's end.
-            let bytes = out.alloc_left.unwrap_or(0);
-            machine.ground.dirty(PhysAddr(op.orig), bytes);
-            machine.ground.dirty(addr, bytes);
-            (out, Some(handle))
-        }
-        Err(MapError::ZeroLength) => {
-            (Out { err: Some(OutError::Bug), bug: Some(Bug::ZeroSlots), ..ok(false) }, None)
-        }
-        Err(_) => (Out { err: Some(OutError::MappingError), ..ok(false) }, None),
-    };
-    out.0.notes = golden_notes(&*caller);
-    out.0.work_scheduled = caller.counts().work_scheduled > 0;
-    drop(session);
-    drop(caller);
-    let of = device.mem;
-    if let Some(handle) = out.1 {
-        machine.mappings.insert(op.h, handle);
-    }
-    claimed.map_or(Ok(()), |mapping| machine.owned.claim(of, &mapping))?;
-    Ok(out.0)
-}
-
-fn described_map(
-    machine: &Machine,
-    mapping: &MappingFacts,
-    op: &Map,
-    addr: PhysAddr,
-) -> Result<Out, Refusal> {
-    Ok(Out {
-        pool: Some(machine.number(mapping.pool.start)),
-        transient: Some(mapping.pool.transient),
-        off: Some(addr.wrapping_offset_from(mapping.pool.start)),
-        slot: Some(u64::from(mapping.slot.0)),
-        pad_slots: Some(u64::from(mapping.slot.0 - mapping.first.0)),
-        first: Some(u64::from(mapping.first.0)),
-        nslots: Some(mapping.nslots),
-        alloc_left: Some(mapping.alloc_left),
-        area: Some(area_state(mapping.area, mapping.area_facts)),
-        dev_crc: op.crc.then(|| machine.crc(addr, op.size)).transpose().map_err(in_words)?,
-        ..ok(true)
-    })
-}
-
-fn unmap(machine: &mut Machine, op: &Unmap) -> Result<Out, Refusal> {
-    let handle = handle_of(machine, op.h)?;
-    let (mem, device) = device_of(machine, handle.dev)?;
-    let caller = mem.caller(0);
-    let session = caller.enter();
-    let mapping = session.mapping(device.number, handle.addr).ok_or("a live mapping is not found")?;
-    let (base, transient) = (mapping.pool.start, mapping.pool.transient);
-    let (size, dir) = (op.size.unwrap_or(handle.size), op.dir.unwrap_or(handle.dir));
-    session.unmap(device.number, handle.addr, size, dir, op.attrs).map_err(in_words)?;
-    let out = Out {
-        pool: Some(machine.number(base)),
-        transient: Some(transient),
-        nslots: Some(mapping.nslots),
-        area: session.area(base, mapping.area).map(|facts| area_state(mapping.area, facts)),
-        cpu_crc: op
-            .crc
-            .then(|| machine.crc(PhysAddr(handle.orig), handle.size))
-            .transpose()
-            .map_err(in_words)?,
-        rcu_queued: u64::from(transient),
-        notes: golden_notes(&*caller),
-        ..ok(true)
-    };
-    drop(session);
-    drop(caller);
-    machine.owned.release(&mapping);
-    machine.mappings.remove(&op.h);
-    Ok(out)
 }
 
 fn both_crcs(machine: &Machine, handle: &Handle, off: u64, len: u64) -> Result<Out, Refusal> {
@@ -183,8 +86,8 @@ fn both_crcs(machine: &Machine, handle: &Handle, off: u64, len: u64) -> Result<O
 }
 
 fn sync(machine: &Machine, op: &Sync, for_device: bool) -> Result<Out, Refusal> {
-    let handle = handle_of(machine, op.h)?;
-    let (mem, device) = device_of(machine, handle.dev)?;
+    let handle = machine.named(op.h).ok_or_else(|| format!("handle {} is not mapped", op.h))?;
+    let (mem, device) = device_of(machine, op.dev.unwrap_or(handle.dev))?;
     let caller = mem.caller(0);
     let session = caller.enter();
     let (addr, len) = (handle.addr.wrapping_add(op.off), op.len.unwrap_or(handle.size));
@@ -194,9 +97,10 @@ fn sync(machine: &Machine, op: &Sync, for_device: bool) -> Result<Out, Refusal> 
     } else {
         session.sync_for_cpu(device.number, addr, len, dir)
     };
-    synced.map_err(in_words)?;
+    mistakes::synced(machine, device, addr, dir, &synced)?;
     let crcs = if op.crc { both_crcs(machine, &handle, 0, handle.size)? } else { Out::default() };
-    Ok(Out { ok: Some(true), notes: golden_notes(&*caller), ..crcs })
+    let err = synced.err().and_then(mistakes::of_sync);
+    Ok(Out { ok: Some(synced.is_ok()), err, notes: golden_notes(&*caller), ..crcs })
 }
 
 fn write(machine: &Machine, op: &Write, by_device: bool) -> Result<Out, Refusal> {
@@ -240,11 +144,17 @@ fn find_pool(machine: &Machine, op: &FindPool) -> Result<Out, Refusal> {
     let caller = mem.caller(0);
     let session = caller.enter();
     let found = session.find_pool(device.number, PhysAddr(addr));
-    if let Some(pool) = found.filter(|pool| !(pool.start.0..pool.end.0).contains(&addr)) {
+    let holds = |pool: &PoolFacts| (pool.start.0..pool.end.0).contains(&addr);
+    if let Some(pool) = found.filter(|pool| !holds(pool)) {
         return Err(format!(
             "find_pool gives {} to {} for {addr:#x}, which lies outside",
             pool.start, pool.end
         ));
+    }
+    let mut pools = session.pools().into_iter().chain(session.transient_pools(device.number));
+    let due = pools.find(holds).filter(|_| device.uses_io_tlb || !machine.declared.flag);
+    if machine.build.abilities().inside && due != found {
+        return Err(format!("find_pool gives {found:?} for {addr:#x}, which lies in {due:?}"));
     }
     Ok(Out {
         paddr: Some(addr),
@@ -257,9 +167,8 @@ fn find_pool(machine: &Machine, op: &FindPool) -> Result<Out, Refusal> {
 fn stats(machine: &Machine, of: u64) -> Result<Out, Refusal> {
     let mem = mem_of(machine, of)?;
     let stats = mem.stats();
-    let taken = machine.owned.slots(of);
-    if machine.counted && stats.used != taken {
-        return Err(format!("{} slots are in use, and live mappings take {taken}", stats.used));
+    if machine.declared.statistics {
+        books::counts(&machine.ledger, of, &stats)?;
     }
     Ok(Out {
         total_used: Some(stats.used),
@@ -272,20 +181,29 @@ fn stats(machine: &Machine, of: u64) -> Result<Out, Refusal> {
     })
 }
 
-fn hiwater_reset(machine: &Machine, value: u64) -> Result<Out, Refusal> {
+fn hiwater_reset(machine: &mut Machine, value: u64) -> Result<Out, Refusal> {
     let mem = mem_of(machine, 0)?;
-    let rc = if mem.reset_hiwater(value) { 0 } else { -22 };
-    Ok(Out { rc: Some(rc), used_hiwater: Some(mem.stats().used_hiwater), ..Out::default() })
+    let reset = mem.reset_hiwater(value);
+    let used_hiwater = Some(mem.stats().used_hiwater);
+    if reset {
+        machine.ledger.reset_most(0);
+    }
+    Ok(Out { rc: Some(if reset { 0 } else { -22 }), used_hiwater, ..Out::default() })
 }
 
-fn snapshot(machine: &Machine) -> Out {
+fn snapshot(machine: &Machine) -> Result<Out, Refusal> {
     let mut pools = Vec::new();
     for mem in machine.mems.values() {
         let caller = mem.caller(0);
         let session = caller.enter();
-        pools.extend(session.pools().iter().map(|pool| pool_state(machine, &*session, pool)));
+        for pool in session.pools() {
+            if machine.build.abilities() == Abilities::ALL {
+                books::keeps_books(&machine.ledger, &*session, &pool)?;
+            }
+            pools.push(pool_state(machine, &*session, &pool));
+        }
     }
-    Out { pools: Some(Pools::List(pools)), ..Out::default() }
+    Ok(Out { pools: Some(Pools::List(pools)), ..Out::default() })
 }
 
 fn pool_state(machine: &Machine, session: &dyn Session, pool: &PoolFacts) -> PoolSnapshot {
@@ -303,43 +221,4 @@ fn pool_state(machine: &Machine, session: &dyn Session, pool: &PoolFacts) -> Poo
         free_crc: u64::from(crc32fast::hash(&free)),
         run_crc: u64::from(crc32fast::hash(&runs)),
     }
-}
-
-fn ralloc(machine: &mut Machine, op: &Ralloc) -> Result<Out, Refusal> {
-    let (mem, device) = device_of(machine, op.dev)?;
-    let caller = mem.caller(narrow("cpu", op.cpu)?);
-    let session = caller.enter();
-    let Ok(addr) = session.alloc_pages(device.number, op.size) else { return Ok(ok(false)) };
-    let mapping = session.mapping(device.number, addr).ok_or("the pages are not found in their own pool")?;
-    let out = Out {
-        pool: Some(machine.number(mapping.pool.start)),
-        off: Some(addr.wrapping_offset_from(mapping.pool.start)),
-        slot: Some(u64::from(mapping.slot.0)),
-        nslots: Some(mapping.nslots),
-        area: Some(area_state(mapping.area, mapping.area_facts)),
-        ..ok(true)
-    };
-    let dir = swiotlb_core::device::Direction::Bidirectional;
-    machine.ground.dirty(addr, op.size);
-    let of = device.mem;
-    drop(session);
-    drop(caller);
-    machine.owned.claim(of, &mapping)?;
-    machine.mappings.insert(op.h, Handle { dev: op.dev, orig: 0, size: op.size, dir, addr });
-    Ok(out)
-}
-
-fn rfree(machine: &mut Machine, op: &Rfree) -> Result<Out, Refusal> {
-    let handle = handle_of(machine, op.h)?;
-    let (mem, device) = device_of(machine, op.dev.unwrap_or(handle.dev))?;
-    let addr = op.paddr.map_or(handle.addr, PhysAddr);
-    let caller = mem.caller(0);
-    let session = caller.enter();
-    let mapping = session.mapping(device.number, addr);
-    let nslots = mapping.map_or(0, |mapping| mapping.nslots);
-    let freed = session.free_pages(device.number, addr);
-    drop(session);
-    drop(caller);
-    mapping.filter(|_| freed).iter().for_each(|mapping| machine.owned.release(mapping));
-    Ok(Out { nslots: Some(if freed { nslots } else { 0 }), ..ok(freed) })
 }

@@ -127,6 +127,36 @@ fn the_reason_for_full<P: Testable>() {
     assert_eq!(session.why_full(&dev, &long), Some(FullReason::RoomByNow));
 }
 
+/// The last slot of a mapping may hold fewer bytes than its first one lacks: its end is the allocation's all the same.
+fn syncs_past_the_end<P: Testable>() {
+    let mem = mem::<P>(256, 1, false);
+    let dev = mem.device(DeviceLimits { min_align_mask: 0x7ff, ..DeviceLimits::default() }).unwrap();
+    let caller = mem.caller(0);
+    let session = caller.enter();
+    // 763 bytes are kept, and a byte is left for the second slot.
+    let (orig, size) = (orig(0).wrapping_add(763), 1286);
+    let behind = orig.wrapping_add(size);
+    mem.memory().write(behind, &[7; 1000]).unwrap();
+    let addr = session.map(&dev, &MapRequest::new(orig, size, BIDI)).unwrap();
+    mem.memory().write(addr, &[9; 1286]).unwrap();
+    mem.memory().write(addr.wrapping_add(size), &[8; 1000]).unwrap();
+    let second = addr.wrapping_add(1285);
+    assert_eq!(session.sync_for_cpu(&dev, second, 1000, BIDI), Ok(()));
+    let mut seen = [0; 1002];
+    mem.memory().read(behind.wrapping_sub(2), &mut seen).unwrap();
+    assert_eq!(seen[..3], [0, 9, 7], "one byte of the buffer, and none of what lies behind it");
+    assert!(seen[3..].iter().all(|&byte| byte == 7));
+    for (bytes, done) in [(0, true), (1, false), (500, false), (761, false)] {
+        let past = addr.wrapping_add(size + bytes);
+        let said = if done { Ok(()) } else { Err(SyncError::NotLive { addr: past }) };
+        assert_eq!(session.sync_for_cpu(&dev, past, 10, BIDI), said, "{bytes}");
+    }
+    mem.memory().read(behind.wrapping_sub(2), &mut seen).unwrap();
+    assert!(seen[2..].iter().all(|&byte| byte == 7));
+    session.unmap(&dev, addr, size, BIDI, Attrs::default()).unwrap();
+    assert_eq!(mem.stats().used, 0);
+}
+
 /// A device with another alignment than the one that mapped: what it names may be copied, but never past the
 /// pool.
 fn syncs_of_another_device<P: Testable>() {
@@ -155,6 +185,7 @@ crate::for_every_policy! {
     a_sync_of_what_is_not_live_copies_nothing => syncs_that_are_wrong;
     a_sync_for_another_device_stays_inside_the_pool => syncs_of_another_device;
     a_map_that_cannot_be_takes_nothing => maps_that_are_wrong;
+    a_sync_past_the_end_is_cut_there => syncs_past_the_end;
     every_failure_has_its_reason => the_reason_for_full;
 }
 

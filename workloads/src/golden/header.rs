@@ -1,6 +1,6 @@
 //! A golden file's first line: schema, kernel, geometry of the observed build.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::Fault;
 
@@ -8,14 +8,14 @@ use super::error::Fault;
 pub const SCHEMA: &str = "swiotlb-golden/1";
 
 /// A golden file's first line.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Header {
     /// [`SCHEMA`].
     pub schema: String,
     /// Version of the kernel that was observed.
     pub kernel: String,
     /// SHA-256 of the source file that was observed, where given.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_source_sha256: Option<String>,
     /// Bytes in a page.
     pub page_size: u64,
@@ -32,15 +32,15 @@ pub struct Header {
     /// The CPU-side memory.
     pub arena: Arena,
     /// The rule that a tiny file shows, one sentence.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// The seed of a random file.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
 
 /// The CPU-side memory: a flat array, all zero at each `init`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Arena {
     /// Address of its first byte.
     pub base: u64,

@@ -24,6 +24,7 @@ mod op;
 mod out;
 mod pattern;
 mod wire;
+mod write;
 
 use std::path::Path;
 
@@ -37,9 +38,10 @@ pub use op::{
     Write,
 };
 pub use out::{
-    Area, Bug, Note, Out, OutError, PageEvent, PageEventKind, PoolAdded, PoolSnapshot, Pools, Zone,
+    Area, Bug, Cause, Note, Out, OutError, PageEvent, PageEventKind, PoolAdded, PoolSnapshot, Pools, Zone,
 };
 pub use pattern::{fill_pattern, pattern};
+pub use write::to_text;
 
 /// Most steps that a file may have; a longer file is refused.
 pub const MAX_STEPS: u64 = 50_000_000;

@@ -203,8 +203,12 @@ impl Map {
 /// The end of a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unmap {
-    /// Handle.
+    /// Handle; one that has ended still names its address.
     pub h: u64,
+    /// Bytes from the bounce address: with any but 0 it is a mistake.
+    pub off: u64,
+    /// Device; `None` is the one that mapped.
+    pub dev: Option<u64>,
     /// Bytes; `None` is the mapping's.
     pub size: Option<u64>,
     /// Direction; `None` is the mapping's.
@@ -218,10 +222,12 @@ pub struct Unmap {
 /// A sync of part of a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sync {
-    /// Handle.
+    /// Handle; one that has ended still names its address.
     pub h: u64,
-    /// Bytes from the bounce address.
+    /// Bytes from the bounce address, modulo 2^64.
     pub off: u64,
+    /// Device; `None` is the one that mapped.
+    pub dev: Option<u64>,
     /// Bytes; `None` is the mapping's size.
     pub len: Option<u64>,
     /// Direction; `None` is the mapping's.

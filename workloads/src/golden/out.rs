@@ -1,10 +1,10 @@
 //! What Linux did: every field that an `out` object may have. An absent field means that nothing of that
 //! kind happened.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What was observed of one operation. Sizes in bytes, addresses in bytes, the rest in units of its name.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Out {
     // Any operation.
@@ -24,6 +24,8 @@ pub struct Out {
     pub err: Option<OutError>,
     /// Why the kernel would stop.
     pub bug: Option<Bug>,
+    /// Why it failed, in more words than the kernel has: only in vectors that the oracle made, and compared only there.
+    pub cause: Option<Cause>,
     /// The kernel's return value.
     pub rc: Option<i64>,
     /// Whether the operation succeeded.
@@ -99,7 +101,7 @@ pub struct Out {
 }
 
 /// One call of the page allocator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct PageEvent {
     /// Allocation or free.
     pub ev: PageEventKind,
@@ -112,7 +114,7 @@ pub struct PageEvent {
 }
 
 /// Allocation or free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PageEventKind {
     /// A block was asked for.
@@ -122,7 +124,7 @@ pub enum PageEventKind {
 }
 
 /// A zone of physical memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Zone {
     /// Below 16 MiB (`ZONE_DMA`).
@@ -134,7 +136,7 @@ pub enum Zone {
 }
 
 /// A pool that came to life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct PoolAdded {
     /// Its number.
     pub pool: i64,
@@ -155,7 +157,7 @@ pub struct PoolAdded {
 }
 
 /// An area after an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Area {
     /// Its number in the pool.
     pub idx: u64,
@@ -166,7 +168,7 @@ pub struct Area {
 }
 
 /// A condition that the kernel would log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
     /// No slots for a mapping.
@@ -190,17 +192,73 @@ pub enum Note {
 }
 
 /// How an operation failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutError {
     /// The mapping failed.
     MappingError,
     /// The kernel would stop.
     Bug,
+    /// The address lies in no pool that the device uses. This and what follows is a caller's mistake, which the kernel's
+    /// vectors do not make.
+    NotBounced,
+    /// No live mapping starts at the address, or, of a sync, it lies in none.
+    NotLive,
+    /// The direction is not the map's.
+    WrongDirection,
+}
+
+/// Why slots could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The allocator has no pool.
+    NoPool,
+    /// Zero bytes, and nothing that has to be kept.
+    ZeroLength,
+    /// The alignment mask is not a run of low bits.
+    BadMask,
+    /// More than a segment.
+    TooLarge {
+        /// Bytes with padding and rounding; 2^64 - 1 for more.
+        wanted: u64,
+    },
+    /// No room, and it may not grow.
+    Full {
+        /// Bytes with padding and rounding.
+        wanted: u64,
+        /// Slots in all pools but transient ones.
+        total: u64,
+        /// Slots in use.
+        used: u64,
+    },
+    /// No memory for a transient pool.
+    OutOfPages {
+        /// Bytes with padding and rounding.
+        wanted: u64,
+    },
+    /// No memory for one that the device reaches.
+    AboveLimit {
+        /// Bytes with padding and rounding.
+        wanted: u64,
+    },
+    /// The transient pool's memory does not lie where the alignment wants it.
+    TransientUnusable {
+        /// Bytes with padding and rounding.
+        wanted: u64,
+        /// Where it lay.
+        base: u64,
+    },
+    /// The device does not reach the bounce address.
+    Unreachable,
+    /// The allocator hands out no pages.
+    NotRestricted,
+    /// The slots that were found do not start on a page.
+    Unaligned,
 }
 
 /// Why the kernel would stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bug {
     /// A search for no slots.
@@ -208,7 +266,7 @@ pub enum Bug {
 }
 
 /// `pools`: a number in `stats`, a list in `snapshot`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged, expecting = "`pools` is neither a number nor a list of pools")]
 pub enum Pools {
     /// How many pools that are not transient.
@@ -218,7 +276,7 @@ pub enum Pools {
 }
 
 /// A pool's state.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct PoolSnapshot {
     /// Its number.
     pub pool: i64,

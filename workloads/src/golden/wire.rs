@@ -204,6 +204,8 @@ impl Wire<'_> {
     fn unmap(&self) -> Result<Unmap, Fault> {
         Ok(Unmap {
             h: self.handle()?,
+            off: self.off.unwrap_or(0),
+            dev: self.dev,
             size: self.size,
             dir: self.dir.map(Into::into),
             attrs: self.attrs(),
@@ -215,6 +217,7 @@ impl Wire<'_> {
         Ok(Sync {
             h: self.handle()?,
             off: self.off.unwrap_or(0),
+            dev: self.dev,
             len: self.len,
             dir: self.dir.map(Into::into),
             crc: self.crc.unwrap_or(false),
