@@ -4,8 +4,10 @@
 mod fast_suite;
 mod toy;
 
-use fast_suite::{COUNTED, TIMED, file, run, text};
+use fast_suite::{COUNTED, TIMED, alone, file, run, text};
 use reports::store;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 use toy::{policy, with_toy};
@@ -93,6 +95,33 @@ fn no_answer_fails_those_who_ask_for_one() {
     // The first look has seen a cell that is open and, as a rule, not suspicious. Now every open one is confirmed.
     let (shown, _) = has_ended(&run(&[&arguments[..], &["--resume", "--fail-inconclusive"]].concat()), 5);
     assert!(shown.contains("not enough data") && shown.contains("24 blocks"), "{shown}");
+}
+
+/// A side whose program is this one, run by a shell with `before` before it; no two of them are the same file.
+fn wrapped(folder: &Path, name: &str, before: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_swiotlb-bench");
+    let path = file(folder, name, &format!("#!/bin/sh\n# {name}\n{before}\nexec {program} \"$@\"\n"));
+    std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    format!("build:{path}")
+}
+
+#[test]
+fn a_side_that_crashes_now_and_then_fails_the_gate() {
+    let (_alone, folder) = (alone(), tempfile::tempdir().unwrap());
+    let count = file(folder.path(), "count", "0");
+    let crash = format!("read n < {count}; echo $((n + 1)) > {count}; [ $((n % 2)) = 0 ] || kill -SEGV $$");
+    let (a, b) = (wrapped(folder.path(), "a", ""), wrapped(folder.path(), "b", &crash));
+    let gate = gate(folder.path(), &TIMED.replace("4000", "200"), "", "metrics = [\"ns_per_op\"]");
+    let (out, junit) = (folder.path().join("out"), folder.path().join("junit.xml"));
+    let sides =
+        ["gate", &gate, "--a", &format!("{a}::none"), "--b", &format!("{b}::none"), "--no-calibration"];
+    let places = ["--out", out.to_str().unwrap(), "--junit", junit.to_str().unwrap()];
+    let (shown, said) = has_ended(&run(&[&sides[..], &places].concat()), 1);
+    let why = "void launches: A 0 of 24, B 12 of 24: the process failed (signal: 11";
+    assert!(shown.contains("VOID: ") && shown.contains("1 checks: 1 void."), "{shown}");
+    assert!(said.contains("ns_per_op of fast/") && said.contains(why), "{said}");
+    let xml = std::fs::read_to_string(junit).unwrap();
+    assert!(xml.contains("errors=\"1\" skipped=\"0\"") && xml.contains("B 12 of 24"), "{xml}");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn nights_become_a_history_and_are_held_against_a_baseline() {
     complete(&first.join("suites"), 3 + 3);
     assert!(!unwanted.exists() && place.history().len() == 1, "{:?}", place.history());
     let summary = std::fs::read_to_string(first.join("summary.md")).unwrap();
-    assert!(summary.contains("left out: the history has no accepted run"), "{summary}");
+    assert!(summary.contains("left out: the history has no run yet"), "{summary}");
     assert!(summary.contains("--cell-limit 250s") && summary.contains("## suites"), "{summary}");
     let said = std::fs::read_to_string(&step).unwrap();
     assert_eq!(said, format!("What other steps have said.\n{summary}"));
@@ -211,6 +211,30 @@ fn a_night_that_is_killed_leaves_nobody_behind_and_goes_on() {
     let commands = std::fs::read_to_string(night.join("gate/commands.txt")).unwrap();
     assert!(commands.lines().count() == 2 && commands.trim_end().ends_with(" --resume"), "{commands}");
     assert_eq!(place.history().len(), 1);
+}
+
+#[test]
+fn what_could_not_be_done_is_done_when_the_night_goes_on_wherever_that_is() {
+    let place = Place::new(1, GATE);
+    // Something stands where the history is to be.
+    file(place.folder.path(), "history", "no folder");
+    let suite = "fast.toml";
+    let night =
+        ["nightly", suite, "--quick", "--gate", "gate.toml", "--baseline", "kernel", "--out", "night"];
+    let done = program(&night).current_dir(place.folder.path()).output().unwrap();
+    has_ended(&done, 1);
+    let night = place.path("night");
+    assert_eq!((ended(&night, "suites").0, ended(&night, "history").0), (Some(0), Some(1)));
+    std::fs::remove_file(place.path("history")).unwrap();
+    let before = finished(&night);
+    // From another folder than that which the night's paths are meant from.
+    has_ended(&place.resumed("night"), 0);
+    is_well(&night);
+    assert_eq!(finished(&night), before, "what was over is not run again");
+    assert_eq!(place.history().len(), 1);
+    let summary = std::fs::read_to_string(night.join("summary.md")).unwrap();
+    assert!(summary.contains("well: 1 checks: 1 equal or equivalent."), "{summary}");
+    assert!(summary.contains("Paths of the command lines are meant from "), "{summary}");
 }
 
 #[test]

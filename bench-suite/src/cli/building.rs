@@ -3,14 +3,14 @@
 use super::Failure;
 use super::session::{Where, launcher};
 use super::sides::side;
-use crate::measure::builds::{Builds, FEWEST_LAYOUTS, Layout, probe};
+use crate::measure::builds::{Builds, FEWEST_LAYOUTS, Layout, Unknown, probe};
 use crate::measure::calibrated::Null;
 use crate::measure::plan::RunPlan;
 use crate::measure::relink::Relink;
 use crate::measure::side::{Build, Side};
 use crate::measure::source::Source;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Layouts of each side, where nothing else is said.
 const LAYOUTS: u32 = 12;
@@ -63,13 +63,29 @@ impl Building {
 
     /// The plan with the programs of its sides, which have shown that they run its cells. What was begun needs no proof.
     pub(super) fn built(&self, plan: RunPlan, place: &Where) -> Result<RunPlan, Failure> {
-        let Some(comparison) = &plan.comparison else { return Ok(plan) };
-        let builds = self.builds(&side(&comparison.a)?, &side(&comparison.b)?)?;
-        let plan = RunPlan { builds, ..plan };
+        let plan = self.with_programs(plan)?;
         if !place.resume {
             check(&plan, place)?;
         }
         Ok(plan)
+    }
+
+    /// The same of a gate, whose run is in `path`: cells that A does not run are left out.
+    pub(super) fn gated(&self, plan: RunPlan, place: &Where, path: &Path) -> Result<RunPlan, Failure> {
+        let plan = self.with_programs(plan)?;
+        let left_out = if place.resume {
+            RunPlan::load(path).map_err(Failure::error)?.map_or_else(Vec::new, |begun| begun.left_out)
+        } else {
+            unknown(&plan, place)?
+        };
+        Ok(plan.without(left_out))
+    }
+
+    /// The plan with the programs of its sides.
+    fn with_programs(&self, plan: RunPlan) -> Result<RunPlan, Failure> {
+        let Some(comparison) = &plan.comparison else { return Ok(plan) };
+        let builds = self.builds(&side(&comparison.a)?, &side(&comparison.b)?)?;
+        Ok(RunPlan { builds, ..plan })
     }
 
     /// The programs of both sides, built where they have to be; nothing where the sides are no builds.
@@ -109,8 +125,14 @@ impl Building {
 
 /// Has the builds of a plan show that they run its cells.
 pub(super) fn check(plan: &RunPlan, place: &Where) -> Result<(), Failure> {
+    let first = unknown(plan, place)?.into_iter().next();
+    first.map_or(Ok(()), |unknown| Err(Failure::error(unknown.told)))
+}
+
+/// The pairs that A's programs do not run.
+fn unknown(plan: &RunPlan, place: &Where) -> Result<Vec<Unknown>, Failure> {
     if plan.builds.is_none() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     probe(plan, &mut launcher(place)?).map_err(Failure::error)
 }

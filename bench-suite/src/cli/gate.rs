@@ -15,8 +15,10 @@ use crate::measure::doctor::{Look, examine, unfit};
 use crate::measure::fit;
 use crate::measure::folder::Folder;
 use crate::measure::gate::file::GateFile;
-use crate::measure::gate::finding::{Findings, Outcome};
+use crate::measure::gate::finding::{Finding, Findings, Outcome};
 use crate::measure::gate::launch::Counted;
+use crate::measure::gate::lost::Lost;
+use crate::measure::gate::tally::Tally;
 use crate::measure::gate::{cases, shown};
 use crate::measure::paired::paired;
 use crate::measure::plan::RunPlan;
@@ -24,6 +26,7 @@ use crate::measure::trial::Trial;
 use reports::compare::verdict::{State, Verdict};
 use reports::machine::Machine;
 use reports::record::RunRecord;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What to hold to what.
@@ -65,7 +68,7 @@ pub(super) struct Args {
 const AFTER_HELP: &str = "\
 The file's form, and how sure a verdict is: docs/GATE.md.
 
-Exit codes: 0 nothing regressed; 1 a check has no number because its launches are void, or a file, the host or a full disk stood in the way; 2 wrong command \
+Exit codes: 0 nothing regressed; 1 a check has no number because its launches are void (processes failed, one side far more often than the other, or too many), or a file, the host or a full disk stood in the way; 2 wrong command \
 line or gate file; 3 a regression is confirmed; 4 an oracle saw a violation; 5 a judged cell ended without an answer \
 (only with --fail-inconclusive); 6 the machine is not fit, or the control moved (only with --strict).";
 
@@ -94,7 +97,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let stem = args.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let path = args.place.folder(&format!("gate-{}", in_a_name(&stem)));
-    let plan = args.building.built(plan, &args.place)?;
+    let plan = args.building.gated(plan, &args.place, &path)?;
     let folder = if args.place.resume { resumed(&path, &plan) } else { Folder::begin(&path, plan) };
     go(args, &path, folder.map_err(Failure::error)?)
 }
@@ -142,6 +145,7 @@ fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
         let text = cases::junit(&args.file.display().to_string(), &findings);
         std::fs::write(file, text).map_err(|e| Failure::error(format!("{}: {e}", file.display())))?;
     }
+    Tally::of(&findings).save(path).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
     warn(&folder.plan);
     Ok(ended(args, &records, &findings))
 }
@@ -159,10 +163,15 @@ fn looked(
     while let Some(blocks) = trial.next_look().filter(|_| !records.iter().any(RunRecord::is_violated)) {
         driver.run(folder, &trial.wants(blocks))?;
         records = folder.records().map_err(Failure::error)?;
-        trial.look(blocks, &paired(&folder.plan, &records)).map_err(Failure::error)?;
-        if !args.fail_inconclusive {
-            trial.leave(is_suspicious);
-        }
+        let pairs = paired(&folder.plan, &records);
+        trial.look(blocks, &pairs).map_err(Failure::error)?;
+        // Where too much is lost, more blocks bring no number.
+        let names = trial.comparison().pairs.iter().map(|pair| pair.name.clone()).zip(&pairs);
+        let lost: BTreeSet<String> =
+            names.filter(|(_, pair)| Lost::of(pair).is_too_much()).map(|(name, _)| name).collect();
+        trial.leave(|verdict| {
+            !lost.contains(&verdict.cell) && (args.fail_inconclusive || is_suspicious(verdict))
+        });
         tell(trial);
     }
     Ok(records)
@@ -190,8 +199,12 @@ fn ended(args: &Args, records: &[RunRecord], findings: &Findings) -> Exit {
         complain(format_args!("regressed:\n{}", regressed.join("\n")));
         return Exit::Regression;
     }
-    if findings.void().next().is_some() {
-        complain("a check has no number: the table says why");
+    let void = |finding: &Finding| {
+        format!("{} of {}: {}", finding.check.metric, finding.cell, shown::verdict(finding))
+    };
+    let void: Vec<String> = findings.void().map(void).collect();
+    if !void.is_empty() {
+        complain(format_args!("no number where there should be one:\n{}", void.join("\n")));
         return Exit::Error;
     }
     if findings.control_moved() {

@@ -10,19 +10,21 @@ use super::sides::side;
 use crate::cell::REVISION;
 use crate::measure::gate::file::GateFile;
 use crate::measure::shipped;
+use crate::measure::side::Build;
 use crate::measure::steady::CONTROL;
-use crate::nightly::stage::{Decision, Name};
+use crate::nightly::stage::{Decided, Decision, Name};
 use reports::fingerprint;
-use reports::history::History;
+use reports::history::{self, History};
 use reports::machine::Machine;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is decided of each stage.
 ///
 /// # Errors
 /// A suite, a gate or a baseline that there is not: told before anything runs.
-pub(super) fn decided(args: &Args) -> Result<BTreeMap<Name, Decision>, Failure> {
+pub(super) fn decided(args: &Args) -> Result<Decided, Failure> {
     let strict = args.strict.then_some("--strict");
     let quick = args.quick.then_some("--quick");
     let limit: Vec<&str> = args.cell_limit.iter().flat_map(|limit| ["--cell-limit", limit]).collect();
@@ -35,13 +37,16 @@ pub(super) fn decided(args: &Args) -> Result<BTreeMap<Name, Decision>, Failure> 
     let control = [&control[..], &limit].concat();
     let history = words(&["history", "add", &suites_folder, "--history", &history_folder], None);
     let names = names(&args.suites)?;
-    Ok(BTreeMap::from([
+    let (gate, remark) = gate(args, &names)?;
+    let stages = BTreeMap::from([
         (Name::Doctor, Decision::Runs(doctor)),
         (Name::Control, Decision::Runs(words(&control, quick))),
-        (Name::Gate, gate(args, &names)?),
+        (Name::Gate, gate),
         (Name::Suites, Decision::Runs(words(&suites, quick))),
         (Name::History, Decision::Runs(history)),
-    ]))
+    ]);
+    let place = std::env::current_dir().map_err(|e| Failure::error(format!("this folder: {e}")))?;
+    Ok(Decided { stages, remarks: remark.into_iter().collect(), strict: args.strict, place })
 }
 
 fn words<'a>(words: &[&'a str], more: Option<&'a str>) -> Vec<String> {
@@ -59,13 +64,18 @@ fn names(suites: &[String]) -> Result<BTreeSet<String>, Failure> {
     all.map(|suite| Ok(shipped::find(&suite).map_err(Failure::usage)?.1.name)).collect()
 }
 
-/// The gate's command line, or why there is none.
-fn gate(args: &Args, suites: &BTreeSet<String>) -> Result<Decision, Failure> {
-    let Some(path) = &args.gate else { return Ok(Decision::LeftOut("no --gate was given".to_owned())) };
+/// The gate's command line, or why there is none; and what there is to say of its baseline.
+fn gate(args: &Args, suites: &BTreeSet<String>) -> Result<(Decision, Option<String>), Failure> {
+    let Some(path) = &args.gate else {
+        return Ok((Decision::LeftOut("no --gate was given".to_owned()), None));
+    };
     let file = GateFile::read(path).map_err(refused)?;
-    let (a, b) = match baseline(args, suites)? {
-        Baseline::Build(side) => (side, Some(this_build()?)),
-        Baseline::Policy(side) if file.b.is_some() => (side, None),
+    let (a, b, remark) = match baseline(args, suites)? {
+        Baseline::Build(side, remark) => {
+            let this = this_build(REVISION, &side)?;
+            (side, Some(this), remark)
+        }
+        Baseline::Policy(side) if file.b.is_some() => (side, None, None),
         Baseline::Policy(side) => {
             return Err(Failure::usage(format!(
                 "--baseline {side}: a policy, and {} names no `b` that is held against it: write b = \"kernel\", or give \
@@ -73,7 +83,11 @@ fn gate(args: &Args, suites: &BTreeSet<String>) -> Result<Decision, Failure> {
                 file.name
             )));
         }
-        Baseline::None(why) => return Ok(Decision::LeftOut(why)),
+        Baseline::First => {
+            let why = "the history has no run yet: this night becomes the first";
+            return Ok((Decision::LeftOut(why.to_owned()), None));
+        }
+        Baseline::None(why) => return Ok((Decision::Amiss(why), None)),
     };
     let mut command = vec!["gate".to_owned(), path.display().to_string(), "--a".to_owned(), a];
     command.extend(b.into_iter().flat_map(|side| ["--b".to_owned(), side]));
@@ -84,14 +98,18 @@ fn gate(args: &Args, suites: &BTreeSet<String>) -> Result<Decision, Failure> {
     command.extend(args.quoted.words());
     command.extend(args.fail_inconclusive.then(|| "--fail-inconclusive".to_owned()));
     command.extend(args.strict.then(|| "--strict".to_owned()));
-    Ok(Decision::Runs(command))
+    Ok((Decision::Runs(command), remark))
 }
 
-/// This program as a side: its revision, which is built in several layouts as the baseline is; where it is of no
-/// revision, the program alone.
-fn this_build() -> Result<String, Failure> {
-    if is_commit(REVISION) {
-        return Ok(format!("rev:{REVISION}"));
+/// This program as a side, of `revision`, to be held against `baseline`: its revision, which is built by the same profile
+/// and in as many layouts; where files were edited since, the checkout's; beside programs that somebody has built,
+/// this very program.
+fn this_build(revision: &str, baseline: &str) -> Result<String, Failure> {
+    if is_commit(revision) {
+        return Ok(format!("rev:{revision}"));
+    }
+    if !matches!(side(baseline)?.build, Some(Build::Programs(_))) {
+        return Ok("rev:.".to_owned());
     }
     let this =
         std::env::current_exe().map_err(|e| Failure::error(format!("this program's own file: {e}")))?;
@@ -106,50 +124,70 @@ fn is_commit(revision: &str) -> bool {
 /// What the gate holds this program against.
 #[derive(Debug, PartialEq, Eq)]
 enum Baseline {
-    /// Another build of it.
-    Build(String),
+    /// Another build of it, and what there is to say of it.
+    Build(String, Option<String>),
     /// One of its own policies: the gate's file says which other.
     Policy(String),
+    /// There was no night before.
+    First,
     /// Nothing, and why.
     None(String),
 }
 
 fn baseline(args: &Args, suites: &BTreeSet<String>) -> Result<Baseline, Failure> {
     match &args.baseline {
-        Some(text) if side(text)?.build.is_some() => Ok(Baseline::Build(text.clone())),
+        Some(text) if side(text)?.build.is_some() => {
+            Ok(Baseline::Build(text.clone(), Some(format!("Baseline: {text}, as --baseline says."))))
+        }
         Some(text) => Ok(Baseline::Policy(text.clone())),
         None => accepted(&args.history, &fingerprint::of(&Machine::read()), suites),
     }
 }
 
-/// The last accepted run of `machine` in the history, as far as the history knows the night's suites. The control runs
-/// none of our code: where it shifts, the host has, and no build is to blame.
+/// The last accepted run in the history that is of a commit: of `machine` and the night's suites, as far as the history
+/// knows them there; else any, since the gate builds and runs both sides here. The control runs none of our code: where
+/// it shifts, the host has, and no build is to blame.
 fn accepted(folder: &Path, machine: &str, suites: &BTreeSet<String>) -> Result<Baseline, Failure> {
-    let none = || {
-        let why = "the history has no accepted run on this machine: this night becomes the first";
-        Ok(Baseline::None(why.to_owned()))
-    };
     if !folder.exists() {
-        return none();
+        return Ok(Baseline::First);
     }
     let history = History::open(folder).map_err(Failure::error)?;
     let runs = history.runs().map_err(Failure::error)?;
+    if runs.is_empty() {
+        return Ok(Baseline::First);
+    }
     let of_machine = runs.iter().filter(|run| run.machines.contains(machine));
     let known: BTreeSet<&String> = of_machine.flat_map(|run| &run.suites).collect();
-    let asked: Vec<&str> = suites.iter().filter(|name| known.contains(name)).map(String::as_str).collect();
-    let asked: Vec<&str> = asked.into_iter().filter(|name| *name != CONTROL).collect();
-    if asked.is_empty() {
-        return none();
-    }
-    let found = history.baseline(machine, &asked).map_err(Failure::error)?;
-    let Some(revision) = found.map(|baseline| baseline.run.revision) else { return none() };
-    Ok(if is_commit(&revision) {
-        Baseline::Build(format!("rev:{revision}"))
-    } else {
-        Baseline::None(format!(
-            "the last accepted run is of the revision `{revision}`, which cannot be built again: give --baseline"
-        ))
+    let asked = suites.iter().filter(|name| known.contains(name) && *name != CONTROL);
+    let asked: Vec<&str> = asked.map(String::as_str).collect();
+    let found = history.baseline(machine, &asked, &|run| is_commit(&run.revision)).map_err(Failure::error)?;
+    Ok(match found {
+        Some(found) => Baseline::Build(format!("rev:{}", found.run.revision), Some(told(&found, machine))),
+        None => Baseline::None(
+            "no run of the history before its open shifts is of a commit, which could be built again: give --baseline \
+             SIDE once; a night that passes against it is the baseline of the next"
+                .to_owned(),
+        ),
     })
+}
+
+/// `Baseline: rev:0a1b2c3d4e5f, the run … of 3 days ago; 2 later runs are passed over, 4 series have an open shift.`
+fn told(found: &history::baseline::Baseline, machine: &str) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let days = now.saturating_sub(found.run.started) / 86_400;
+    let elsewhere = if found.run.machines.contains(machine) { "" } else { ", of another machine" };
+    let open = if found.open == 0 {
+        String::new()
+    } else {
+        format!(
+            ", {} series have an open shift (`history show` lists them, `history accept` settles them)",
+            found.open
+        )
+    };
+    format!(
+        "Baseline: rev:{}, the run {} of {days} days ago{elsewhere}; {} later runs are passed over{open}.",
+        found.run.revision, found.run.name, found.passed_over
+    )
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ struct Line {
 
 fn decided_of(arguments: &[&str]) -> Result<BTreeMap<Name, Decision>, Failure> {
     let line = ["nightly", "--out", "n"].into_iter().chain(arguments.iter().copied());
-    decided(&Line::try_parse_from(line).unwrap().args)
+    decided(&Line::try_parse_from(line).unwrap().args).map(|decided| decided.stages)
 }
 
 /// A stage's command line in one string; why it is left out.
@@ -26,7 +26,7 @@ fn told(arguments: &[&str], name: Name) -> Result<String, String> {
         .remove(&name)
     {
         Some(Decision::Runs(words)) => Ok(words.join(" ")),
-        Some(Decision::LeftOut(why)) => Err(why),
+        Some(Decision::LeftOut(why) | Decision::Amiss(why)) => Err(why),
         None => panic!("{name:?} is not decided"),
     }
 }
@@ -86,7 +86,7 @@ fn a_policy_as_the_baseline_is_held_against_the_gate_s_own_b() {
 }
 
 /// A history of nights of this suite on the machine at hand, each of a revision of its own.
-fn history(folder: &Path, suite: &str, levels: &[f64]) -> History {
+fn history(folder: &Path, suite: &str, levels: &[f64], revision: impl Fn(u32) -> String) -> History {
     let mut history = History::create(&folder.join("kept")).unwrap();
     for (ns, night) in levels.iter().zip(0_u32..) {
         let launch = |launch: u32| {
@@ -94,7 +94,7 @@ fn history(folder: &Path, suite: &str, levels: &[f64]) -> History {
             record.place = Some(Place { launch, ..Place::default() });
             (record.suite, record.machine) = (Some(suite.to_owned()), Machine::read());
             (record.started, record.revision) =
-                (1_700_000_000 + u64::from(86_400 * night + launch), format!("{night:012x}"));
+                (1_700_000_000 + u64::from(86_400 * night + launch), revision(night));
             record.metrics.insert("ns_per_op".to_owned(), ns + f64::from(launch));
             serde_json::to_string(&record).unwrap() + "\n"
         };
@@ -112,27 +112,63 @@ fn a_build_behind_a_shift_that_nobody_accepted_is_no_baseline() {
         let suites = suites.iter().map(|name| (*name).to_owned()).collect();
         accepted(&place, &machine, &suites).unwrap_or_else(|failure| panic!("{}", failure.message))
     };
-    let is_none = |found: Baseline, what: &str| {
-        assert!(matches!(&found, Baseline::None(why) if why.contains(what)), "{found:?}");
-    };
-    is_none(asked(&["quick-search"]), "this night becomes the first");
+    assert_eq!(asked(&["quick-search"]), Baseline::First);
+    drop(History::create(&place).unwrap());
+    assert_eq!(asked(&["quick-search"]), Baseline::First);
     let levels: Vec<f64> = (0..14).map(|night| if night < 12 { 100.0 } else { 130.0 }).collect();
-    drop(history(folder.path(), "quick-search", &levels));
-    let rev = |night: u32| Baseline::Build(format!("rev:{night:012x}"));
-    assert_eq!(asked(&["quick-search"]), rev(11));
-    // A suite that is new tonight keeps no night from being the baseline.
-    assert_eq!(asked(&["quick-search", "quick-locks"]), rev(11));
-    is_none(asked(&["quick-locks"]), "this night becomes the first");
+    // The newest run before the shift is of no commit.
+    let of = |night: u32| format!("{night:012x}{}", if night == 11 { "-dirty" } else { "" });
+    drop(history(folder.path(), "quick-search", &levels, of));
+    let is_of = |found: Baseline, night: u32, says: &str| match found {
+        Baseline::Build(side, Some(told)) => {
+            assert!(side == format!("rev:{night:012x}") && told.contains(says), "{side}: {told}");
+        }
+        other => panic!("{other:?}"),
+    };
+    is_of(
+        asked(&["quick-search"]),
+        10,
+        "days ago; 3 later runs are passed over, 1 series have an open shift",
+    );
+    // A suite that is new tonight keeps no night from being the baseline, and lifts no shift.
+    is_of(asked(&["quick-search", "quick-locks"]), 10, "3 later runs");
+    is_of(asked(&["quick-locks"]), 13, "; 0 later runs are passed over.");
+    // Both sides are built and run here: another machine's numbers are not needed.
+    let there = accepted(&place, "another", &BTreeSet::from(["quick-search".to_owned()]));
+    is_of(
+        there.unwrap_or_else(|failure| panic!("{}", failure.message)),
+        13,
+        "days ago, of another machine; 0",
+    );
     let mut kept = History::open(&place).unwrap();
     kept.accept(&|_| true, ("wanted", "me", 0)).unwrap();
     drop(kept);
-    assert_eq!(asked(&["quick-search"]), rev(13));
-    assert_eq!(
-        accepted(&place, "another", &BTreeSet::from(["quick-search".to_owned()])).map_err(|f| f.message),
-        Ok(Baseline::None(
-            "the history has no accepted run on this machine: this night becomes the first".to_owned()
-        ))
+    is_of(asked(&["quick-search"]), 13, "; 0 later runs");
+}
+
+#[test]
+fn a_history_without_a_baseline_ends_the_night_and_is_no_first_night() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(history(folder.path(), "quick-search", &[100.0], |_| "unknown".to_owned()));
+    let (gate, kept) = (file(folder.path(), "g.toml", GATE), folder.path().join("kept"));
+    let night = ["quick-search", "--gate", &gate, "--history", kept.to_str().unwrap()];
+    let stage =
+        decided_of(&night).unwrap_or_else(|failure| panic!("{}", failure.message)).remove(&Name::Gate);
+    assert!(
+        matches!(&stage, Some(Decision::Amiss(why)) if why.contains("give --baseline SIDE once")),
+        "{stage:?}"
     );
+}
+
+#[test]
+fn both_sides_are_built_alike() {
+    let this = |revision: &str, baseline: &str| {
+        this_build(revision, baseline).unwrap_or_else(|failure| panic!("{}", failure.message))
+    };
+    assert_eq!(this("0a1b2c3d4e5f", "rev:v1"), "rev:0a1b2c3d4e5f");
+    // With edited files: those, by the profile and in the layouts of the other side.
+    assert_eq!(this("0a1b2c3d4e5f-dirty", "rev:v1"), "rev:.");
+    assert!(this("0a1b2c3d4e5f-dirty", "build:/old").starts_with("build:/"));
 }
 
 #[test]

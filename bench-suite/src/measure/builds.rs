@@ -5,7 +5,8 @@
 //! b mod n of each side, all launches of an arm the same one, so that a block compares two programs and blocks
 //! differ in which two.
 
-use super::launch::{Launch, Launched};
+use super::gate::plan::control;
+use super::launch::{Launch, Launched, was_killed};
 use super::plan::{RunPlan, Step, order_of};
 use crate::cell::CellSpec;
 use rand::seq::SliceRandom;
@@ -123,44 +124,108 @@ fn count(layouts: usize) -> String {
     format!("{layouts} layout{}", if layouts == 1 { "" } else { "s" })
 }
 
-/// Has every program run a cell, and one program of each side every cell, before any block counts.
-///
-/// # Errors
-/// Which program does not run which cell and why, in words.
-pub fn probe(plan: &RunPlan, launcher: &mut dyn Launch) -> Result<(), String> {
-    let mut known = HashSet::new();
-    for step in plan.steps.iter().filter(|step| step.launch.is_multiple_of(2)) {
-        let Some(spec) = plan.spec(step) else { continue };
-        let Some(program) = spec.program.as_ref() else { continue };
-        let new = known.insert(program.path.clone());
-        if new || step.block == Some(0) {
-            tried(plan, step, &CellSpec { quick: true, ..spec }, launcher)?;
-        }
-    }
-    Ok(())
+/// A pair of cells that A's program does not run: a baseline from before there was the cell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unknown {
+    /// The pair's number.
+    pub pair: u32,
+    /// What A's record said.
+    pub why: String,
+    /// The same for those who cannot do without the pair.
+    #[serde(skip)]
+    pub told: String,
 }
 
-fn tried(plan: &RunPlan, step: &Step, spec: &CellSpec, launcher: &mut dyn Launch) -> Result<(), String> {
-    let mut why = String::new();
-    for _ in 0..TRIES {
-        match launcher.launch(spec) {
-            Ok(Launched::Record(record)) => match record.void {
-                None => return Ok(()),
-                Some(void) => why = void,
-            },
-            Ok(Launched::Stopped) => return Err("stopped before the first block".to_owned()),
-            Err(error) => why = error.to_string(),
+/// Has one program of each side run every cell, and every program one, before any block counts. The pairs that A does
+/// not run.
+///
+/// # Errors
+/// Which program does not run which cell and why, in words: one of B; of A, where it runs no cell at all, or only some
+/// of its programs do not.
+pub fn probe(plan: &RunPlan, launcher: &mut dyn Launch) -> Result<Vec<Unknown>, String> {
+    let mut known = HashSet::new();
+    let mut unknown: Vec<Unknown> = Vec::new();
+    let of_pair = |unknown: &[Unknown], step: &Step| unknown.iter().any(|other| other.pair == step.cell / 2);
+    let alternate = || plan.steps.iter().filter(|step| step.launch.is_multiple_of(2));
+    for step in alternate().filter(|step| step.block.is_none_or(|block| block == 0)) {
+        let Some((spec, program)) = program_of(plan, step).filter(|_| !of_pair(&unknown, step)) else {
+            continue;
+        };
+        match tried(&spec, launcher)? {
+            None => drop(known.insert(program)),
+            Some(NotRun { why, is_foreign }) if step.arm.as_deref() == Some("B") || !is_foreign => {
+                return Err(refusal(plan, step, &spec, &why));
+            }
+            Some(NotRun { why, .. }) => {
+                let told = refusal(plan, step, &spec, &why);
+                unknown.push(Unknown { pair: step.cell / 2, why, told });
+            }
         }
     }
+    let is_known = |step: &&Step| !of_pair(&unknown, step);
+    if let Some(first) =
+        unknown.first().filter(|_| !alternate().filter(is_known).any(|step| !is_control(plan, step)))
+    {
+        return Err(first.told.clone());
+    }
+    for step in alternate().filter(is_known) {
+        let Some((spec, program)) = program_of(plan, step) else { continue };
+        if known.insert(program)
+            && let Some(NotRun { why, .. }) = tried(&spec, launcher)?
+        {
+            return Err(refusal(plan, step, &spec, &why));
+        }
+    }
+    Ok(unknown)
+}
+
+/// Whether a step is of the control, which every program runs.
+fn is_control(plan: &RunPlan, step: &Step) -> bool {
+    usize::try_from(step.cell / 2).ok() == control(plan)
+}
+
+/// What a step's program is told, with less effort, and the program's file; nothing where this program runs it.
+fn program_of(plan: &RunPlan, step: &Step) -> Option<(CellSpec, PathBuf)> {
+    let spec = CellSpec { quick: true, ..plan.spec(step)? };
+    let program = spec.program.as_ref()?.path.clone();
+    Some((spec, program))
+}
+
+/// A cell that a program has not run.
+#[derive(Default)]
+struct NotRun {
+    why: String,
+    /// Whether it did not so much as begin: no oracle, no clock and no host had a word in it.
+    is_foreign: bool,
+}
+
+/// Why a program does not run a cell; nothing where it does.
+fn tried(spec: &CellSpec, launcher: &mut dyn Launch) -> Result<Option<NotRun>, String> {
+    let mut not_run = NotRun::default();
+    for _ in 0..TRIES {
+        match launcher.launch(spec) {
+            Ok(Launched::Record(record)) => {
+                let ran = record.is_violated() || !record.metrics.is_empty() || was_killed(&record);
+                let Some(why) = record.void else { return Ok(None) };
+                not_run = NotRun { why, is_foreign: !ran };
+            }
+            Ok(Launched::Stopped) => return Err("stopped before the first block".to_owned()),
+            Err(error) => not_run.why = error.to_string(),
+        }
+    }
+    Ok(Some(not_run))
+}
+
+fn refusal(plan: &RunPlan, step: &Step, spec: &CellSpec, why: &str) -> String {
     let (arm, program) = (step.arm.as_deref().unwrap_or_default(), spec.program.as_ref());
     let side = plan.comparison.as_ref().map_or("", |c| if arm == "B" { &c.b } else { &c.a });
     let (build, path) =
         program.map_or(("", String::new()), |program| (&program.build, program.path.display().to_string()));
-    Err(format!(
+    format!(
         "{arm} ({side}, {build}: {path}) does not run {}: {why}\nBoth programs have to know the cell, its policy and this \
          version's records: choose cells (--filter, --set) or revisions that both have.",
         spec.cell.id
-    ))
+    )
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::measure::ab;
 use crate::measure::comparison::{Comparison, Pair, rules};
 use crate::measure::plan::PlannedSuite;
 use reports::compare::floor::Floor;
+use reports::record::RunRecord;
 use std::collections::{BTreeMap, BTreeSet};
 use workloads::suite::{Cell, Mode};
 
@@ -88,7 +89,8 @@ fn few_layouts_are_told() {
 
 /// Runs everything but what one program refuses; counts what it was asked.
 struct Fake {
-    refuses: &'static str,
+    /// The start of a build's name, and the end of a cell's.
+    refuses: (&'static str, &'static str),
     asked: Vec<(String, String, bool)>,
 }
 
@@ -96,7 +98,8 @@ impl Launch for Fake {
     fn launch(&mut self, spec: &CellSpec) -> std::io::Result<Launched> {
         let build = spec.program.as_ref().unwrap().build.clone();
         let mut record = blank(spec);
-        record.void = (build == self.refuses).then(|| "unknown field `slots`".to_owned());
+        record.void = (build.starts_with(self.refuses.0) && spec.cell.id.ends_with(self.refuses.1))
+            .then(|| "unknown field `slots`".to_owned());
         self.asked.push((build, spec.cell.id.clone(), spec.quick));
         Ok(Launched::Record(Box::new(record)))
     }
@@ -105,14 +108,55 @@ impl Launch for Fake {
 #[test]
 fn every_program_shows_that_it_runs_and_each_side_that_it_has_every_cell() {
     let plan = plan(Builds { a: layouts("a", 3), b: layouts("b", 3) });
-    let mut fake = Fake { refuses: "", asked: Vec::new() };
-    probe(&plan, &mut fake).unwrap();
+    let mut fake = Fake { refuses: ("none", ""), asked: Vec::new() };
+    assert_eq!(probe(&plan, &mut fake).unwrap(), []);
     let asked = |build: &str| fake.asked.iter().filter(|(name, ..)| name == build).count();
     assert!(["a/0", "b/0"].iter().all(|build| asked(build) >= 2), "{:?}", fake.asked);
     assert!(["a/1", "a/2", "b/1", "b/2"].iter().all(|build| asked(build) >= 1), "{:?}", fake.asked);
     assert!(fake.asked.len() < 16 && fake.asked.iter().all(|(.., quick)| *quick));
-    let mut fake = Fake { refuses: "b/2", asked: Vec::new() };
+    let mut fake = Fake { refuses: ("b/2", ""), asked: Vec::new() };
     let why = probe(&plan, &mut fake).unwrap_err();
     assert!(why.contains("B (rev:new, b/2: /programs/b/2) does not run s/what="), "{why}");
     assert!(why.contains("unknown field `slots`"), "{why}");
+}
+
+/// What `0` refuses, with this done to its record.
+struct Spoilt<'a>(&'a mut Fake, fn(&mut RunRecord));
+
+impl Launch for Spoilt<'_> {
+    fn launch(&mut self, spec: &CellSpec) -> std::io::Result<Launched> {
+        let mut launched = self.0.launch(spec)?;
+        if let Launched::Record(record) = &mut launched
+            && record.void.is_some()
+        {
+            self.1(record);
+        }
+        Ok(launched)
+    }
+}
+
+#[test]
+fn cells_that_a_does_not_know_are_left_out_and_a_that_knows_none_is_refused() {
+    let plan = plan(Builds { a: layouts("a", 3), b: layouts("b", 3) });
+    let probed = |refuses| probe(&plan, &mut Fake { refuses, asked: Vec::new() });
+    let unknown = probed(("a/", "=two")).unwrap();
+    assert_eq!(unknown.iter().map(|unknown| unknown.pair).collect::<Vec<_>>(), [1]);
+    assert_eq!(unknown[0].why, "unknown field `slots`");
+    assert!(
+        unknown[0].told.contains("(rev:old, a/") && unknown[0].told.contains(" does not run s/what=two: ")
+    );
+    let rest = plan.clone().without(unknown);
+    assert!(rest.steps.iter().all(|step| step.cell < 2) && rest.steps.len() == plan.steps.len() / 2);
+    let judged: Vec<bool> = rest.comparison.unwrap().pairs.iter().map(|pair| pair.judged).collect();
+    assert_eq!(judged, [true, false]);
+    // A launch that the host or an oracle spoiled is none that A does not know.
+    let spoilt = |spoil: fn(&mut RunRecord)| {
+        let mut fake = Fake { refuses: ("a/", "=two"), asked: Vec::new() };
+        probe(&plan, &mut Spoilt(&mut fake, spoil)).unwrap_err()
+    };
+    assert!(spoilt(|record| record.metrics.extend([("ns_per_op".to_owned(), 1.0)])).contains("(rev:old, a/"));
+    assert!(spoilt(|record| record.void = Some("not finished after 9 s: killed".into())).contains("9 s"));
+    assert!(probed(("b/", "=two")).unwrap_err().contains("B (rev:new, "), "what B has lost is told");
+    assert!(probed(("a/", "")).unwrap_err().contains("(rev:old, a/"), "nothing is left");
+    assert!(probed(("a/2", "")).unwrap_err().contains("a/2"), "one program of several is broken");
 }

@@ -20,6 +20,25 @@ const MOST_COMPLAINT: usize = 2_000;
 /// The variable whose length moves a build's stack; nobody reads it.
 const PADDING: &str = "SWIOTLB_BENCH_PADDING";
 
+/// What a void record begins with whose process ended badly, was ended, or gave back something else.
+const FAILURES: [&str; 4] = [FAILED, KILLED, OTHER, NO_RECORD];
+const FAILED: &str = "the process failed";
+const KILLED: &str = "not finished after ";
+const OTHER: &str = "the process ran ";
+const NO_RECORD: &str = "the process gave no record";
+
+/// Whether a launch is void because its process failed or was killed, and not for what its record tells of its numbers.
+#[must_use]
+pub fn has_failed(record: &RunRecord) -> bool {
+    record.void.as_ref().is_some_and(|why| FAILURES.iter().any(|failure| why.starts_with(failure)))
+}
+
+/// Whether a launch is void because it took too long.
+#[must_use]
+pub fn was_killed(record: &RunRecord) -> bool {
+    record.void.as_ref().is_some_and(|why| why.starts_with(KILLED))
+}
+
 /// How a launch ended.
 #[derive(Debug)]
 pub enum Launched {
@@ -121,7 +140,7 @@ impl Processes {
             }
             Waited::TooLong => {
                 end(&mut child);
-                Done::TooLong(format!("not finished after {} s: killed", self.time_limit.as_secs_f64()))
+                Done::TooLong(format!("{KILLED}{} s: killed", self.time_limit.as_secs_f64()))
             }
         })
     }
@@ -183,12 +202,12 @@ fn record_of(spec: &CellSpec, output: &[u8], status: ExitStatus, complaint: &[u8
         void(spec, format!("{why} ({status}) {}", tail.trim()))
     };
     if !status.success() {
-        return wrong("the process failed".to_owned());
+        return wrong(FAILED.to_owned());
     }
     match serde_json::from_slice::<RunRecord>(output) {
         Ok(record) if record.scenario == spec.cell.id => record,
-        Ok(record) => wrong(format!("the process ran {} instead", record.scenario)),
-        Err(error) => wrong(format!("the process gave no record: {error}")),
+        Ok(record) => wrong(format!("{OTHER}{} instead", record.scenario)),
+        Err(error) => wrong(format!("{NO_RECORD}: {error}")),
     }
 }
 

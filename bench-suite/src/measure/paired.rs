@@ -60,6 +60,13 @@ impl Paired<'_> {
         Blocks { differences: minus_a("B"), null: with_null.then(|| minus_a("N")) }
     }
 
+    /// Its launches in blocks, void ones too, each with its arm.
+    pub(super) fn in_blocks(&self) -> impl Iterator<Item = (&str, &RunRecord)> {
+        let in_block =
+            |record: &&&RunRecord| record.place.as_ref().is_some_and(|place| place.block.is_some());
+        self.records.iter().filter(in_block).filter_map(|record| Some((arm(record)?, *record)))
+    }
+
     /// Launches whose numbers may not be used.
     #[must_use]
     pub fn void(&self) -> usize {

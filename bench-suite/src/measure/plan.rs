@@ -3,7 +3,7 @@
 //! Invariant: the plan holds everything that decides what runs (the suites' texts too), so that resuming
 //! needs nothing else and a suite file that has changed meanwhile does not mix two runs.
 
-use super::builds::Builds;
+use super::builds::{Builds, Unknown};
 use super::comparison::Comparison;
 use super::gate::check::Check;
 use super::made::Made;
@@ -55,6 +55,9 @@ pub struct RunPlan {
     /// What a gate looks at in them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+    /// Pairs of a gate that its baseline does not run: nothing of them is a step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Unknown>,
     /// The cells, each with the number of its suite.
     pub cells: Vec<(u32, Cell)>,
     /// What runs, in order.
@@ -166,9 +169,33 @@ impl RunPlan {
 
     pub(super) fn empty(seed: u64, mode: Mode) -> Self {
         let (suites, remarks, cells, steps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (comparison, builds, checks) = (None, None, Vec::new());
+        let (comparison, builds, checks, left_out) = (None, None, Vec::new(), Vec::new());
         let made = Some(Made::here());
-        Self { version: VERSION, seed, mode, made, suites, comparison, builds, remarks, checks, cells, steps }
+        Self {
+            version: VERSION,
+            seed,
+            mode,
+            made,
+            suites,
+            comparison,
+            builds,
+            remarks,
+            checks,
+            left_out,
+            cells,
+            steps,
+        }
+    }
+
+    /// The plan without the steps of these pairs, which no judge is asked about.
+    #[must_use]
+    pub fn without(mut self, left_out: Vec<Unknown>) -> Self {
+        let is_out = |pair: u32| left_out.iter().any(|unknown| unknown.pair == pair);
+        self.steps.retain(|step| !is_out(step.cell / 2));
+        for (pair, number) in self.comparison.iter_mut().flat_map(|c| &mut c.pairs).zip(0..) {
+            pair.judged &= !is_out(number);
+        }
+        Self { left_out, ..self }
     }
 
     /// The suites, read again from the texts that the plan holds.

@@ -1,9 +1,10 @@
 //! Which stages of a night are over: `nightly.json` in the night's folder.
 //!
-//! Invariant: the file is written whole or not at all, after each stage; a stage that is in it is not run again. One
+//! Invariant: the file is written whole or not at all, after each stage; a stage that is in it is not run again, unless
+//! it could not be done: what stood in its way may be gone by the time that somebody resumes the night. One
 //! night at a time is at work in a folder: whoever works holds its lock.
 
-use super::stage::{Decision, Name};
+use super::stage::{Decided, Decision, Meaning, Name};
 use crate::measure::whole;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +28,9 @@ pub struct Ended {
     /// Why it was left out, if it was.
     #[serde(default)]
     pub left_out: Option<String>,
+    /// Whether it was left out and should not have been.
+    #[serde(default)]
+    pub amiss: bool,
     /// How long it took, s.
     pub seconds: u64,
 }
@@ -35,7 +39,22 @@ impl Ended {
     /// A stage that did not run, and why.
     #[must_use]
     pub fn left_out(why: String) -> Self {
-        Self { exit: None, left_out: Some(why), seconds: 0 }
+        Self { exit: None, left_out: Some(why), amiss: false, seconds: 0 }
+    }
+
+    /// What that means for the night.
+    #[must_use]
+    pub fn meaning(&self) -> Meaning {
+        match &self.left_out {
+            Some(_) if self.amiss => Meaning::Broken,
+            Some(_) => Meaning::Well,
+            None => Meaning::of(self.exit),
+        }
+    }
+
+    /// Whether it ran, and could not be done.
+    fn is_to_run_again(&self) -> bool {
+        self.left_out.is_none() && self.meaning() == Meaning::Broken
     }
 }
 
@@ -46,6 +65,12 @@ pub struct Ledger {
     /// Whether a machine that is not fit ends the night with exit code 6.
     #[serde(default)]
     pub strict: bool,
+    /// The folder that paths of the command lines are meant from; empty where nobody said.
+    #[serde(default)]
+    pub place: PathBuf,
+    /// What the summary says beside the stages: the baseline, and what was passed over for it.
+    #[serde(default)]
+    pub remarks: Vec<String>,
     /// The command line of each stage, as it was decided when the night began.
     pub commands: BTreeMap<Name, Vec<String>>,
     /// Stages that are over.
@@ -125,26 +150,28 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError::Taken`] where there is one, [`LedgerError::Io`].
-    pub fn begin(
-        folder: &Folder,
-        decided: BTreeMap<Name, Decision>,
-        strict: bool,
-    ) -> Result<Self, LedgerError> {
+    pub fn begin(folder: &Folder, decided: Decided) -> Result<Self, LedgerError> {
         if folder.ledger().exists() {
             return Err(LedgerError::Taken(folder.path.clone()));
         }
-        let mut night = Self { version: VERSION, strict, commands: BTreeMap::new(), ended: BTreeMap::new() };
-        for (name, decision) in decided {
+        let Decided { stages, remarks, strict, place } = decided;
+        let (commands, ended) = (BTreeMap::new(), BTreeMap::new());
+        let mut night = Self { version: VERSION, strict, place, remarks, commands, ended };
+        for (name, decision) in stages {
             match decision {
                 Decision::Runs(command) => drop(night.commands.insert(name, command)),
                 Decision::LeftOut(why) => drop(night.ended.insert(name, Ended::left_out(why))),
+                Decision::Amiss(why) => {
+                    night.ended.insert(name, Ended { amiss: true, ..Ended::left_out(why) });
+                }
             }
         }
         night.save(folder)?;
         Ok(night)
     }
 
-    /// Goes on with the night in the folder.
+    /// Goes on with the night in the folder. Stages that could not be done run again, and so does the history's after
+    /// them.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -157,7 +184,7 @@ impl Ledger {
             }
             Err(source) => return Err(LedgerError::Io { path, source }),
         };
-        let night: Self = match serde_json::from_slice(&text) {
+        let mut night: Self = match serde_json::from_slice(&text) {
             Ok(night) => night,
             Err(error) => return Err(LedgerError::Foreign { path, why: error.to_string() }),
         };
@@ -165,6 +192,8 @@ impl Ledger {
             let why = format!("version {} instead of {VERSION}", night.version);
             return Err(LedgerError::Foreign { path, why });
         }
+        let again = night.ended.values().any(Ended::is_to_run_again);
+        night.ended.retain(|name, ended| !(ended.is_to_run_again() || again && *name == Name::History));
         Ok(night)
     }
 
@@ -198,11 +227,12 @@ mod tests {
             (Name::Gate, Decision::LeftOut("no --gate was given".to_owned())),
         ]);
         let folder = Folder::lock(&path, true).unwrap();
-        let mut night = Ledger::begin(&folder, decided.clone(), true).unwrap();
-        assert!(matches!(Ledger::begin(&folder, decided, true), Err(LedgerError::Taken(_))));
+        let decided = Decided { stages: decided, ..Decided::default() };
+        let mut night = Ledger::begin(&folder, decided.clone()).unwrap();
+        assert!(matches!(Ledger::begin(&folder, decided), Err(LedgerError::Taken(_))));
         assert_eq!(night.ended[&Name::Gate].left_out.as_deref(), Some("no --gate was given"));
-        let ended = Ended { exit: Some(0), left_out: None, seconds: 3 };
-        night.end(&folder, Name::Doctor, ended).unwrap();
+        let ended = |exit| Ended { exit, left_out: None, amiss: false, seconds: 3 };
+        night.end(&folder, Name::Doctor, ended(Some(0))).unwrap();
         // A draft that a crash left is no ledger.
         std::fs::write(path.join("nightly.json.new"), "{").unwrap();
         // Two do not go on with it at once.
@@ -211,6 +241,16 @@ mod tests {
         drop(folder);
         let again = Folder::lock(&path, false).unwrap();
         assert_eq!(Ledger::resume(&again).unwrap(), night);
+        // What could not be done, or was killed, is done again, and the history's stage after it; what failed is not.
+        let mut broken = night.clone();
+        broken.end(&again, Name::Control, ended(Some(3))).unwrap();
+        broken.end(&again, Name::History, Ended::left_out("see the stage suites".to_owned())).unwrap();
+        assert_eq!(Ledger::resume(&again).unwrap(), broken);
+        for exit in [Some(1), None] {
+            broken.end(&again, Name::Suites, ended(exit)).unwrap();
+            let left: Vec<Name> = Ledger::resume(&again).unwrap().ended.into_keys().collect();
+            assert_eq!(left, [Name::Doctor, Name::Control, Name::Gate], "{exit:?}");
+        }
     }
 
     #[test]

@@ -26,15 +26,19 @@ pub fn output(name: Name) -> String {
     format!("{}.txt", name.word())
 }
 
-/// Starts the stage `name` of the night in `folder`. What it prints goes into [`output`], in the place of what it
-/// printed before it was cut; what it complains of goes to this program's standard error.
+/// Starts the stage `name` of the night in `folder`, in the folder `place` that its command line is meant from. What it
+/// prints goes into [`output`], in the place of what it printed before it was cut; what it complains of goes to this
+/// program's standard error.
 ///
 /// # Errors
 /// The system's answer.
-pub fn start(folder: &Path, name: Name, command: &[String]) -> io::Result<Child> {
+pub fn start(folder: &Path, place: &Path, name: Name, command: &[String]) -> io::Result<Child> {
     let output = File::create(folder.join(output(name)))?;
     let mut process = Command::new(std::env::current_exe()?);
     process.args(command);
+    if !place.as_os_str().is_empty() {
+        process.current_dir(place);
+    }
     if name.measures() && folder.join(name.word()).join("plan.json").exists() {
         process.arg("--resume");
     }

@@ -1,6 +1,8 @@
 //! One stage of a night: what is decided of it when the night begins, and what its exit code means.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The stages, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,6 +50,21 @@ pub enum Decision {
     Runs(Vec<String>),
     /// It does not run, and why.
     LeftOut(String),
+    /// It should run and cannot, and why: the night ends as if it had been tried.
+    Amiss(String),
+}
+
+/// What is decided when a night begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// Of each stage.
+    pub stages: BTreeMap<Name, Decision>,
+    /// What the summary says beside it.
+    pub remarks: Vec<String>,
+    /// Whether a machine that is not fit fails the night.
+    pub strict: bool,
+    /// The folder that paths of the command lines are meant from.
+    pub place: PathBuf,
 }
 
 /// What a stage's end means, the gravest last: a night's exit code is that of its gravest stage.

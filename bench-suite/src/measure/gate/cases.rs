@@ -58,7 +58,16 @@ mod tests {
     fn finding(outcome: Outcome) -> Finding {
         let check = Check { pair: 0, metric: "counters".to_owned(), trust: Trust::Exact };
         let steps = vec![("slots_scanned".to_owned(), 1.0, 2.0)];
-        Finding { cell: "s/x=1".to_owned(), check, outcome, a: Some(1.0), b: Some(2.0), verdict: None, steps }
+        Finding {
+            cell: "s/x=1".to_owned(),
+            check,
+            outcome,
+            a: Some(1.0),
+            b: Some(2.0),
+            verdict: None,
+            steps,
+            lost: None,
+        }
     }
 
     #[test]

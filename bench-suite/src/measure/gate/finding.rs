@@ -10,6 +10,7 @@ use super::super::trial::Trial;
 use super::super::why::{self, Step, Why};
 use super::check::{COUNTERS, Check, INSTRUCTIONS, MEMORY, Trust};
 use super::launch::why_not_counted;
+use super::lost::Lost;
 use super::plan::control;
 use crate::cell::counting;
 use reports::compare::effect::Better;
@@ -38,6 +39,8 @@ pub struct Finding {
     pub verdict: Option<Verdict>,
     /// What differs beside it: step counters, the largest change first.
     pub steps: Vec<Step>,
+    /// Which of its timed launches are void and why, where some are.
+    pub lost: Option<String>,
 }
 
 /// The answer to a check.
@@ -77,10 +80,10 @@ impl Findings {
             let pair = comparison.pairs.get(number)?;
             let runs = plan.steps.iter().any(|step| step.cell / 2 == check.pair);
             let mut finding = match check.trust {
-                _ if !runs => none(Outcome::NotMeasured("more threads than cores".to_owned())),
+                _ if !runs => none(Outcome::NotMeasured(why_not_run(plan, check.pair))),
                 Trust::Exact | Trust::Instructions | Trust::Memory => counted(plan, check, records),
-                Trust::Time => timed(trial, pair, &paired[number], believed),
-                Trust::Advice => advised(trial, pair, &paired[number], check),
+                Trust::Time => less(timed(trial, pair, &paired[number], believed), &paired[number]),
+                Trust::Advice => less(advised(trial, pair, &paired[number], check), &paired[number]),
             };
             (finding.cell, finding.check) = (pair.name.clone(), check.clone());
             Some(finding)
@@ -111,7 +114,16 @@ fn moved(control: &Verdict) -> bool {
 
 fn none(outcome: Outcome) -> Finding {
     let check = Check { pair: 0, metric: String::new(), trust: Trust::Advice };
-    Finding { cell: String::new(), check, outcome, a: None, b: None, verdict: None, steps: Vec::new() }
+    Finding {
+        cell: String::new(),
+        check,
+        outcome,
+        a: None,
+        b: None,
+        verdict: None,
+        steps: Vec::new(),
+        lost: None,
+    }
 }
 
 /// What the counting launches say of a check.
@@ -191,6 +203,15 @@ fn differing(paired: &Paired<'_>) -> Vec<Step> {
     }
 }
 
+/// Why nothing of a pair runs.
+fn why_not_run(plan: &RunPlan, pair: u32) -> String {
+    let unknown = plan.left_out.iter().find(|unknown| unknown.pair == pair);
+    unknown.map_or_else(
+        || "more threads than cores".to_owned(),
+        |unknown| format!("A does not run it: {}", unknown.why.lines().next().unwrap_or_default()),
+    )
+}
+
 /// Why two records lack a number.
 fn why_missing(metric: &str, a: &RunRecord, b: &RunRecord) -> String {
     let said = [a, b].into_iter().find_map(why_not_counted).filter(|_| metric == INSTRUCTIONS);
@@ -220,6 +241,17 @@ fn timed(trial: &Trial, pair: &Pair, paired: &Paired<'_>, believed: bool) -> Fin
     let (a, b) = (paired.median("A", metric), paired.median("B", metric));
     let steps = differing(paired);
     Finding { a, b, verdict: Some(verdict), steps, ..none(outcome) }
+}
+
+/// A finding of timed launches beside what was lost of them: too much, and there is no number. A regression stands that
+/// the blocks left have confirmed.
+fn less(mut finding: Finding, paired: &Paired<'_>) -> Finding {
+    let lost = Lost::of(paired);
+    finding.lost = lost.told();
+    if lost.is_too_much() && finding.outcome != Outcome::Said(State::Regressed) {
+        finding.outcome = Outcome::Void(finding.lost.clone().unwrap_or_default());
+    }
+    finding
 }
 
 /// What the blocks of the first look say of a metric that fails nothing.

@@ -42,7 +42,8 @@ pub fn narrow(plan: &RunPlan, findings: &Findings) -> (Table, Option<Table>) {
             table.push([Value::Text(finding.cell.clone())].into_iter().chain(nothing).collect());
             cells.push((&finding.cell, Why::Differ(Vec::new())));
         }
-        let beside = finding.verdict.as_ref().map(blocks).unwrap_or_default();
+        let beside = [finding.verdict.as_ref().map(blocks), lost(finding)].into_iter().flatten();
+        let beside = beside.collect::<Vec<_>>().join("; ");
         let beside = [Value::Text(verdict(finding)), Value::Text(beside)];
         let Check { metric, trust, .. } = &finding.check;
         let metric = Value::Text(format!("  {metric} ({})", trust.name()));
@@ -115,12 +116,17 @@ pub fn verdict(finding: &Finding) -> String {
     }
 }
 
-/// What a verdict rests on: blocks, floor, and the steps that differ.
+/// What a verdict rests on: blocks, floor, void launches, and the steps that differ.
 #[must_use]
 pub fn rests_on(finding: &Finding) -> String {
     let judged = finding.verdict.as_ref().map(blocks);
     let steps = (!finding.steps.is_empty()).then(|| why::listed(&finding.steps));
-    [judged, steps].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    [judged, lost(finding), steps].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// Void launches, where the verdict does not name them.
+fn lost(finding: &Finding) -> Option<String> {
+    finding.lost.clone().filter(|lost| finding.outcome != Outcome::Void(lost.clone()))
 }
 
 fn blocks(verdict: &Verdict) -> String {
