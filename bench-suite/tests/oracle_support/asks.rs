@@ -23,8 +23,9 @@ fn attrs() -> impl Strategy<Value = Attrs> {
 fn size() -> impl Strategy<Value = u64> {
     prop_oneof![
         4 => 1..9000_u64,
-        2 => (1..129_u64).prop_map(|slots| slots * 2048),
+        3 => (1..129_u64).prop_map(|slots| slots * 2048),
         2 => 0..80_000_u64,
+        1 => 0..250_000_u64,
         1 => 0..MAX_SIZE,
     ]
 }
@@ -41,9 +42,9 @@ fn orig() -> impl Strategy<Value = Orig> {
 
 fn map() -> impl Strategy<Value = AskMap> {
     let align_mask = prop_oneof![
-        6 => Just(0),
-        2 => select(vec![0x7ff, 0xfff, 0x1fff, 0x3fff, 0xffff]),
-        1 => (0..20_u32).prop_map(|bits| (1 << bits) - 1),
+        30 => Just(0),
+        8 => select(vec![0x7ff, 0xfff, 0x1fff, 0x3fff, 0xffff]),
+        3 => (0..20_u32).prop_map(|bits| (1 << bits) - 1),
         1 => 0..0x4000_u64,
     ];
     let who = (prop_oneof![3 => 0..8_u32, 1 => any::<u32>()], which());
@@ -86,11 +87,11 @@ fn mistake() -> impl Strategy<Value = Mistake> {
 /// One thing.
 pub fn ask() -> impl Strategy<Value = Ask> {
     let calls = prop_oneof![
-        12 => map().prop_map(Ask::Map),
-        7 => (which(), option::weighted(0.2, size()), attrs()).prop_map(|(which, size, attrs)| Ask::Unmap(which, size, attrs)),
+        16 => map().prop_map(Ask::Map),
+        5 => (which(), option::weighted(0.2, size()), attrs()).prop_map(|(which, size, attrs)| Ask::Unmap(which, size, attrs)),
         3 => (which(), part(), any::<bool>()).prop_map(|(which, part, way)| Ask::Sync(which, part, way)),
         2 => (which(), part(), any::<bool>()).prop_map(|(which, part, way)| Ask::Write(which, part, way)),
-        2 => (which(), which(), size()).prop_map(|(device, cpu, size)| Ask::Ralloc(device, cpu, size)),
+        1 => (which(), which(), size()).prop_map(|(device, cpu, size)| Ask::Ralloc(device, cpu, size)),
         1 => (which(), option::of(which())).prop_map(|(which, device)| Ask::Rfree(which, device)),
         2 => mistake().prop_map(Ask::WrongUnmap),
         2 => (mistake(), size(), any::<bool>()).prop_map(|(mistake, len, way)| Ask::WrongSync(mistake, len, way)),
@@ -106,7 +107,7 @@ pub fn ask() -> impl Strategy<Value = Ask> {
         4 => Just(Ask::RunWorker),
         3 => Just(Ask::RunRcu),
         1 => (0..4_u64).prop_map(Ask::FailPages),
-        1 => (0..11_u64).prop_map(Ask::MaxOrder),
+        1 => select(vec![0, 3, 8, 9, 10, 10, 10]).prop_map(Ask::MaxOrder),
         1 => (0..2_u64).prop_map(Ask::HiwaterReset),
     ];
     prop_oneof![12 => calls, 3 => looks, 2 => rest]

@@ -22,14 +22,16 @@ fn page(base: u64) -> impl Strategy<Value = u64> {
 }
 
 fn init() -> impl Strategy<Value = Init> {
-    let nslabs = option::weighted(0.9, prop_oneof![3 => 1..700_u64, 1 => 1..5000_u64]);
+    // Mostly small, so that they are full soon.
+    let nslabs = option::weighted(0.95, prop_oneof![5 => 1..300_u64, 3 => 1..700_u64, 1 => 1..5000_u64]);
     let mode = prop_oneof![
-        7 => Just(InitMode::Early),
+        14 => Just(InitMode::Early),
         1 => (0..6000_u64).prop_map(|slots| InitMode::Late { late_size: slots * 2048 }),
     ];
-    let areas = (option::of(0..10_u64), 1..10_u64);
-    let fails = prop_oneof![9 => Just(0), 1 => 1..4_u64];
-    let base = prop_oneof![3 => page(64 * MIB), 1 => page(4096 * MIB)];
+    let cpus = prop_oneof![3 => Just(1), 3 => 1..3_u64, 1 => 1..10_u64];
+    let areas = (option::of(prop_oneof![3 => 0..3_u64, 1 => 0..10_u64]), cpus);
+    let fails = prop_oneof![19 => Just(0), 1 => 1..4_u64];
+    let base = prop_oneof![4 => page(64 * MIB), 1 => page(4096 * MIB)];
     (mode, nslabs, areas, base, prop::bool::weighted(0.7), any::<bool>(), fails).prop_map(
         |(mode, nslabs, (nareas, cpus), base, can_grow, any, memblock_fail)| Init {
             mode,
@@ -49,7 +51,7 @@ fn init() -> impl Strategy<Value = Init> {
 
 fn zone(zone: Zone, base: u64) -> impl Strategy<Value = (Zone, Range<u64>)> {
     // Growth wants up to 1,024 pages in one block, aligned to itself.
-    let pages = prop_oneof![1 => 0..20_u64, 2 => 0..3800_u64];
+    let pages = prop_oneof![1 => 0..20_u64, 1 => 0..300_u64, 2 => 500..3800_u64];
     (page(base), pages).prop_map(move |(start, pages)| (zone, start..start + pages * PAGE))
 }
 
@@ -60,11 +62,11 @@ fn memory() -> impl Strategy<Value = Made> {
 }
 
 fn limits() -> impl Strategy<Value = DeviceLimits> {
-    let min_align = prop_oneof![3 => Just(0), 3 => select(vec![9, 11, 12]), 2 => 1..19_u32];
-    let boundary = prop_oneof![3 => Just(64), 2 => 0..20_u32, 1 => 20..64_u32];
-    let dma = prop_oneof![3 => Just(64), 3 => select(vec![24, 28, 30, 32]), 1 => 20..64_u32];
+    let min_align = prop_oneof![4 => Just(0), 3 => select(vec![9, 11, 12]), 1 => 1..16_u32, 1 => 1..19_u32];
+    let boundary = prop_oneof![5 => Just(64), 1 => 12..20_u32, 1 => 0..64_u32];
+    let dma = prop_oneof![5 => Just(64), 3 => select(vec![24, 28, 30, 32]), 1 => 20..64_u32];
     let bus = prop_oneof![
-        4 => Just(0),
+        8 => Just(0),
         1 => select(vec![mask(24), mask(30), mask(32)]),
         1 => 16 * MIB..6 * 1024 * MIB
     ];

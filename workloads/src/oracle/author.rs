@@ -296,7 +296,10 @@ impl Author {
     }
 
     fn ralloc(&mut self, device: u32, cpu: u32, size: u64) {
-        let Some(dev) = chosen(&self.devices, device) else { return };
+        let is_restricted = |dev: &u64| self.oracle.mems[&self.oracle.devices[dev].mem].restricted;
+        let restricted: Vec<u64> = self.devices.iter().copied().filter(is_restricted).collect();
+        // Where no device has a restricted pool, each is told so.
+        let Some(dev) = chosen(&restricted, device).or_else(|| chosen(&self.devices, device)) else { return };
         let h = self.new_h();
         let out = self.step(Op::Ralloc(Ralloc { h, dev, cpu: cpu.into(), size }));
         match out.map(|out| (out.ok, out.cause)) {
