@@ -77,9 +77,10 @@ impl Ledger {
         *most = used.max(*most);
     }
 
-    /// What a handle stands for has ended.
-    pub fn release(&mut self, h: u64) {
-        self.entries.retain(|_, entry| entry.h != h);
+    /// What a handle stands for has ended: what the caller has at `addr`. Pages and a mapping may have one handle after
+    /// each other, and the first may live on without.
+    pub fn release(&mut self, h: u64, addr: PhysAddr) {
+        self.entries.retain(|_, entry| entry.h != h || entry.addr != addr.0);
     }
 
     /// Slots that the live mappings of allocator `mem` take.
@@ -172,7 +173,10 @@ mod tests {
         assert!(claim(&mut ledger, 0, 0, (4, 4), 0) && claim(&mut ledger, 1, 1, (8, 1), 0));
         assert!(!claim(&mut ledger, 2, 0, (7, 1), 0) && !claim(&mut ledger, 2, 0, (0, 5), 0));
         assert_eq!((ledger.slots(0), ledger.slots(1)), (4, 1));
-        ledger.release(0);
+        // Another address of the same handle is another mapping.
+        ledger.release(0, POOL.slot_addr(SlotIndex(8)));
+        assert_eq!(ledger.slots(0), 4);
+        ledger.release(0, POOL.slot_addr(SlotIndex(4)));
         assert!(claim(&mut ledger, 3, 0, (0, 8), 0));
         assert_eq!((ledger.most(0), ledger.transient_slots(0)), (8, 0));
     }

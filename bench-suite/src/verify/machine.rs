@@ -146,8 +146,9 @@ impl Machine {
 
     /// What a handle stands for has ended.
     pub fn end(&mut self, h: u64) {
-        self.ledger.release(h);
-        self.ended.extend(self.mappings.remove(&h).map(|handle| (h, handle)));
+        let Some(handle) = self.mappings.remove(&h) else { return };
+        self.ledger.release(h, handle.addr);
+        self.ended.insert(h, handle);
     }
 
     /// The number of the pool that starts at `base`.
