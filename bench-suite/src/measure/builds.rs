@@ -5,13 +5,13 @@
 //! b mod n of each side, all launches of an arm the same one, so that a block compares two programs and blocks
 //! differ in which two.
 
+use super::cache::name_of;
 use super::gate::plan::control;
 use super::launch::{Launch, Launched, was_killed};
 use super::plan::{RunPlan, Step, order_of};
 use crate::cell::CellSpec;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,6 @@ use std::path::{Path, PathBuf};
 pub const FEWEST_LAYOUTS: usize = 3;
 /// How often a cell is tried before a program is said not to run it: a busy machine may spoil a launch.
 const TRIES: usize = 2;
-/// How much of a program's SHA-256 the plan holds, hexadecimal digits.
-const DIGITS: usize = 16;
 
 /// The programs of both sides, at least one each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,9 +48,8 @@ impl Layout {
     pub fn of(name: String, path: &Path) -> Result<Self, String> {
         let fail = |error: std::io::Error| format!("{}: {error}", path.display());
         let program = path.canonicalize().map_err(fail)?;
-        let digest = Sha256::digest(std::fs::read(&program).map_err(fail)?);
-        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { name, program, sha256: digits[..DIGITS].to_owned() })
+        let sha256 = name_of(&std::fs::read(&program).map_err(fail)?);
+        Ok(Self { name, program, sha256 })
     }
 }
 

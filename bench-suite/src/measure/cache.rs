@@ -13,9 +13,9 @@ use std::time::{Duration, SystemTime};
 
 /// Held by whoever writes.
 const LOCK: &str = "lock";
-/// In each folder of programs; its time is that of the last use.
+/// In each folder of programs or of a revision's files; its time is that of the last use.
 const USED: &str = "used";
-/// Programs that nobody used for so long are removed.
+/// What nobody used for so long is removed.
 const KEPT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// Hexadecimal digits of a name.
 const DIGITS: usize = 16;
@@ -53,14 +53,14 @@ pub fn maker(root: &Path, script: &str) -> String {
     name_of(format!("{:?}\n{flags:?}\n{script}", version.unwrap_or_default()).as_bytes())
 }
 
-/// A name for these bytes.
+/// A name for these bytes: the first sixteen hexadecimal digits of their SHA-256.
 #[must_use]
 pub fn name_of(bytes: &[u8]) -> String {
     let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     digest[..DIGITS].to_owned()
 }
 
-/// Notes that the programs in `folder` are used now.
+/// Notes that `folder` is used now.
 ///
 /// # Errors
 /// The system's answer.
@@ -68,7 +68,7 @@ pub fn touch(folder: &Path) -> Result<()> {
     File::create(folder.join(USED))?.set_times(FileTimes::new().set_modified(SystemTime::now()))
 }
 
-/// Removes the folders of programs that nobody has used for 14 days before `now`. Nothing that [`touch`] did not mark is
+/// Removes the folders that nobody has used for 14 days before `now`. Nothing that [`touch`] did not mark is
 /// touched.
 ///
 /// # Errors

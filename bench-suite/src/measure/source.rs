@@ -3,7 +3,7 @@
 //! Invariant: neither the checkout nor its repository is written to. A revision's files are taken out with an
 //! index of their own.
 
-use super::cache::lock;
+use super::cache::{lock, touch};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -92,6 +92,7 @@ impl Source {
         if !folder.join(COMPLETE).exists() {
             self.take_out(&commit, &folder)?;
         }
+        touch(&folder).map_err(fail)?;
         Ok(found)
     }
 

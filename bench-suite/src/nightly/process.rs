@@ -6,6 +6,7 @@
 
 use super::stage::Name;
 use crate::measure::commands::VARIABLES;
+use crate::measure::plan::PLAN_FILE;
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -39,7 +40,7 @@ pub fn start(folder: &Path, place: &Path, name: Name, command: &[String]) -> io:
     if !place.as_os_str().is_empty() {
         process.current_dir(place);
     }
-    if name.measures() && folder.join(name.word()).join("plan.json").exists() {
+    if name.measures() && folder.join(name.word()).join(PLAN_FILE).exists() {
         process.arg("--resume");
     }
     for (variable, _) in std::env::vars_os() {
