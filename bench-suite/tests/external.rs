@@ -7,7 +7,7 @@ mod toy;
 use bench_suite::external::{LoadError, TableError, entry};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use toy::{compiled, policy, source, with_toy};
+use toy::{STORAGE, compiled, policy, source, with_toy};
 
 /// The toy with a change to its table.
 fn changed(folder: &Path, name: &str, change: &str) -> Option<PathBuf> {
@@ -206,28 +206,11 @@ fn everything_optional_is_used_as_the_header_says() {
     assert!(code == 0 || text.contains("want as many cores"), "{text}");
 }
 
-/// A suite that takes next to nothing: many mappings are live at once. Long enough for more than twenty batches, as
-/// a page that the host takes away voids fewer.
-const SUITE: &str = r#"
-name = "tiny"
-title = "Storage on one thread"
-analysis = "A stand-in."
-scenario = "model storage"
-policies = ["kernel"]
-[parameters]
-ops_per_thread = 3_000
-repeat = 2
-depth = "32"
-sizes = "4KiB"
-threads = 1
-nslabs = 1024
-"#;
-
 #[test]
 fn plans_are_run_and_compared() {
     let Some((folder, library)) = with_toy(&[]) else { return };
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    std::fs::write(path("tiny.toml"), SUITE).unwrap();
+    std::fs::write(path("tiny.toml"), STORAGE).unwrap();
     let measure = |policy: &str, out: &str| {
         let set = format!("policy={policy}");
         let arguments = ["measure", &path("tiny.toml"), "--quick", "--launches", "1", "--set", &set, "--out"];
@@ -255,7 +238,7 @@ fn plans_are_run_and_compared() {
 fn the_ownership_oracle_catches_a_broken_one_while_measuring() {
     let Some((folder, library)) = with_toy(&["-DBREAK"]) else { return };
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    std::fs::write(path("tiny.toml"), SUITE).unwrap();
+    std::fs::write(path("tiny.toml"), STORAGE).unwrap();
     let set = format!("policy={}", policy(&library));
     let arguments =
         ["measure", &path("tiny.toml"), "--quick", "--launches", "1", "--set", &set, "--out", &path("out")];

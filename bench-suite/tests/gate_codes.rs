@@ -10,23 +10,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
-use toy::{policy, with_toy};
-
-/// Many mappings are live at once: an allocator that gives a slot twice is seen.
-const STORAGE: &str = r#"
-name = "storage"
-title = "Storage on one thread"
-analysis = "A stand-in."
-scenario = "model storage"
-policies = ["kernel"]
-[parameters]
-ops_per_thread = 3_000
-repeat = 2
-depth = "32"
-sizes = "4KiB"
-threads = 1
-nslabs = 1024
-"#;
+use toy::{STORAGE, policy, with_toy};
 
 /// A gate over one suite, in the suite's folder: what stands at its top, and what its cells are held to.
 fn gate(folder: &Path, suite: &str, top: &str, cells: &str) -> String {

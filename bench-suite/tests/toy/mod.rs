@@ -5,6 +5,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
+/// A suite that takes next to nothing. Many mappings are live at once: an allocator that gives a slot twice is seen. Long
+/// enough for more than twenty batches, as a page that the host takes away voids fewer.
+pub const STORAGE: &str = r#"
+name = "storage"
+title = "Storage on one thread"
+analysis = "A stand-in."
+scenario = "model storage"
+policies = ["kernel"]
+[parameters]
+ops_per_thread = 3_000
+repeat = 2
+depth = "32"
+sizes = "4KiB"
+threads = 1
+nslabs = 1024
+"#;
+
 /// A path from this package's folder on.
 pub fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)

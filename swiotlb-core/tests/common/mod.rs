@@ -6,6 +6,7 @@
 )]
 
 pub mod crowd;
+pub mod hand_over;
 pub mod lifetime;
 pub mod owners;
 pub mod policies;

@@ -1,11 +1,11 @@
 //! Transient pools: made when there is no room, unlinked at unmap, freed after a grace period.
 
+use crate::common::hand_over::HandOver;
 use crate::common::lifetime::{fill, lives_from_map_to_grace_period, readers_survive_a_storm};
 use crate::common::violation::settle;
 use crate::common::{
     Testable, blocks, counted, device, map, mem, memory_is_back, memory_out, orig, unmap, used,
 };
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
@@ -47,37 +47,28 @@ fn a_device_that_goes_frees_what_it_left<P: Testable>() {
     assert_eq!((used(&mem), memory_out(&mem)), ((counted::<P>(128), 0), 0));
 }
 
-/// One thread maps, another unmaps: the address travels through a Relaxed atomic and nothing else, so
-/// only the allocator's own barriers make its pool visible.
+/// One thread maps, another unmaps.
 fn is_found_by_whoever_gets_the_address<P: Testable>() {
     const ROUNDS: u64 = 3_000;
     let mem = mem::<P>(128, 1, true);
     let dev = device(&mem);
     fill(&mem, &dev);
-    let handed = AtomicU64::new(0);
+    let handed = HandOver::default();
     thread::scope(|s| {
         s.spawn(|| {
             let caller = mem.caller(1);
             for _ in 0..ROUNDS {
-                let addr = loop {
-                    match handed.load(Ordering::Relaxed) {
-                        0 => thread::yield_now(),
-                        addr => break PhysAddr(addr),
-                    }
-                };
-                let done = caller.enter().unmap(&dev, addr, 2048, Direction::Bidirectional, Attrs::default());
-                assert_eq!(done, Ok(()));
-                handed.store(0, Ordering::Relaxed);
+                handed.take(|addr| {
+                    let session = caller.enter();
+                    let done = session.unmap(&dev, addr, 2048, Direction::Bidirectional, Attrs::default());
+                    assert_eq!(done, Ok(()));
+                });
                 caller.free_expired();
             }
         });
         let caller = mem.caller(0);
         for i in 0..ROUNDS {
-            let addr = map(&caller.enter(), &dev, 1 + i % 64, 2048);
-            handed.store(addr.0, Ordering::Relaxed);
-            while handed.load(Ordering::Relaxed) != 0 {
-                thread::yield_now();
-            }
+            handed.give(map(&caller.enter(), &dev, 1 + i % 64, 2048));
         }
     });
     mem.caller(0).quiesce();

@@ -2,6 +2,7 @@
 //! `src/model/handed_over.rs`.
 
 use super::machine::{ODD_PAGE, SLOT, end, mem_at, request};
+use crate::common::hand_over::HandOver;
 use crate::common::{Testable, device, orig, used};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -42,43 +43,33 @@ fn nothing_is_looked_up<P: Testable>() {
     end(&session, &user, addr, 1);
 }
 
-/// One thread maps into pools of one mapping each, another unmaps: the address travels by a Relaxed store alone.
+/// One thread maps into pools of one mapping each, another unmaps.
 fn found_on_another_cpu<P: Testable>() {
     const ROUNDS: u64 = 500;
     let mem = mem_at::<P>(ODD_PAGE, 128, 1, true);
     let dev = device(&mem);
     mem.caller(0).enter().map(&dev, &request(orig(0), 128 * SLOT, 0)).unwrap();
-    let handed = AtomicU64::new(0);
+    let handed = HandOver::default();
     let lost = AtomicU64::new(0);
     thread::scope(|s| {
         s.spawn(|| {
             let caller = mem.caller(1);
             for _ in 0..ROUNDS {
-                let addr = loop {
-                    match handed.load(Ordering::Relaxed) {
-                        0 => thread::yield_now(),
-                        addr => break PhysAddr(addr),
+                handed.take(|addr| {
+                    let session = caller.enter();
+                    if session.find_pool(&dev, addr).is_some_and(Pool::is_transient) {
+                        end(&session, &dev, addr, SLOT);
+                    } else {
+                        // Not a panic here, for which the other thread would wait for ever.
+                        lost.fetch_add(1, Ordering::Relaxed);
                     }
-                };
-                let session = caller.enter();
-                if session.find_pool(&dev, addr).is_some_and(Pool::is_transient) {
-                    end(&session, &dev, addr, SLOT);
-                } else {
-                    // Not a panic here, for which the other thread would wait for ever.
-                    lost.fetch_add(1, Ordering::Relaxed);
-                }
-                handed.store(0, Ordering::Relaxed);
-                drop(session);
+                });
                 caller.free_expired();
             }
         });
         let caller = mem.caller(0);
         for i in 0..ROUNDS {
-            let addr = caller.enter().map(&dev, &request(orig(1 + i % 8), SLOT, 0)).unwrap();
-            handed.store(addr.0, Ordering::Relaxed);
-            while handed.load(Ordering::Relaxed) != 0 {
-                thread::yield_now();
-            }
+            handed.give(caller.enter().map(&dev, &request(orig(1 + i % 8), SLOT, 0)).unwrap());
         }
     });
     assert_eq!(lost.into_inner(), 0, "addresses that were no bounce addresses to the other CPU");
