@@ -43,7 +43,13 @@ pub fn varying(cells: &[Cell]) -> Vec<String> {
 /// left out.
 #[must_use]
 pub fn cells(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Table {
-    let (axes, mut metrics) = (varying(cells), shown(suite));
+    chosen(suite, cells, groups, shown(suite))
+}
+
+/// The same with these metrics.
+#[must_use]
+pub fn chosen(suite: &Suite, cells: &[Cell], groups: &Groups<'_>, mut metrics: Vec<String>) -> Table {
+    let axes = varying(cells);
     let group = |cell: &Cell| groups.get(&(cell.id.clone(), None));
     metrics.retain(|name| cells.iter().filter_map(group).any(|group| group.summary(name).is_some()));
     let mut columns: Vec<Column> = axes.iter().map(|axis| Column::text(axis.clone())).collect();

@@ -44,7 +44,7 @@ impl Answer {
                 policies.push(&cell.policy);
             }
         }
-        let row = |policy| Row::of(policy, &against(policy, cells, groups));
+        let row = |policy| Row::of(policy, &against(policy, METRIC, cells, groups));
         let mut rows: Vec<Row> = policies.into_iter().filter_map(row).collect();
         rows.sort_by(|a, b| a.median.total_cmp(&b.median));
         Self { suite: suite.name.clone(), section, rows }
@@ -116,11 +116,11 @@ pub(super) fn table(answers: &[Answer]) -> Option<Table> {
     (!table.rows().is_empty()).then_some(table)
 }
 
-/// The ratios of one policy's cells, those that are oversubscribed left out.
-pub(super) fn against(policy: &str, cells: &[Cell], groups: &Groups<'_>) -> Vec<Compared> {
+/// The ratios in `metric` of one policy's cells, those that are oversubscribed left out.
+pub(super) fn against(policy: &str, metric: &str, cells: &[Cell], groups: &Groups<'_>) -> Vec<Compared> {
     let is = |policy: &str| Filter::equal([("policy", policy.to_owned())]);
     let subject = Subject {
-        metric: METRIC.to_owned(),
+        metric: metric.to_owned(),
         place: None,
         compare: is(policy),
         against: Some(is(BASE)),

@@ -1,8 +1,8 @@
 //! A part of a suite for another file: figures and a table of some of its cells, as a marker asks for them.
 //!
-//! `SUITE [FILTER] [by KEY] [figures|table]`: of the first run that has cells of SUITE which FILTER chooses. With `by`,
-//! cells that differ in KEY alone share a row, and policies stand beside the kernel's. Below a table a line says when,
-//! where and of what revision.
+//! `SUITE [FILTER] [by KEY] [of METRIC[|METRIC…]] [figures|table]`: of the first run that has cells of SUITE which FILTER
+//! chooses. With `by`, cells that differ in KEY alone share a row, and policies stand beside the kernel's. Without `of`, the
+//! table shows what the suite's does, and one by KEY the time. Below a table a line says when, where and of what revision.
 
 use super::against::{BASE, METRIC, against};
 use super::runs::drawn;
@@ -25,6 +25,8 @@ pub struct Excerpt {
     suite: String,
     filter: Filter,
     by: Option<String>,
+    /// What a table shows; nothing for what it shows anyway.
+    metrics: Vec<String>,
     figures: bool,
     table: bool,
 }
@@ -40,19 +42,27 @@ impl Excerpt {
         if words.peek().is_none() {
             return Ok(None);
         }
-        let mut excerpt = Self { suite, filter: Filter::default(), by: None, figures: true, table: true };
+        let filter = Filter::default();
+        let mut excerpt = Self { suite, filter, by: None, metrics: Vec::new(), figures: true, table: true };
         while let Some(word) = words.next() {
             match word {
                 "by" => excerpt.by = Some(words.next().ok_or("by what? write `by KEY`")?.to_owned()),
+                "of" => {
+                    let metrics = words.next().ok_or("of what? write `of METRIC`")?;
+                    excerpt.metrics = metrics.split('|').map(str::to_owned).collect();
+                }
                 "figures" => excerpt.table = false,
                 "table" => excerpt.figures = false,
                 filter if excerpt.filter == Filter::default() => excerpt.filter = Filter::parse(filter)?,
                 more => {
                     return Err(format!(
-                        "`{more}` is one word too many: SUITE [FILTER] [by KEY] [figures|table]"
+                        "`{more}` is one word too many: SUITE [FILTER] [by KEY] [of METRIC] [figures|table]"
                     ));
                 }
             }
+        }
+        if excerpt.by.is_some() && excerpt.metrics.len() > 1 {
+            return Err("a table by a key shows one metric".to_owned());
         }
         Ok(Some(excerpt))
     }
@@ -98,8 +108,12 @@ impl Excerpt {
         }
         if self.table {
             blocks.push(Block::Table(match &self.by {
-                Some(key) => spread(&suite.title, key, cells, &groups),
-                None => table::cells(suite, cells, &groups),
+                Some(key) => {
+                    let metric = self.metrics.first().map_or(METRIC, String::as_str);
+                    Spread { key, metric, cells, groups: &groups }.table(&suite.title)
+                }
+                None if self.metrics.is_empty() => table::cells(suite, cells, &groups),
+                None => table::chosen(suite, cells, &groups, self.metrics.clone()),
             }));
             blocks.push(Block::Text(lead(std::slice::from_ref(source))));
         }
@@ -108,71 +122,90 @@ impl Excerpt {
 }
 
 /// A row: the values of all other axes, and its cells by their value of the axis that is spread.
-type Spread<'a> = (Vec<&'a str>, BTreeMap<&'a str, &'a Cell>);
+type Row<'a> = (Vec<&'a str>, BTreeMap<&'a str, &'a Cell>);
 
 /// One row for all cells that differ in `key` alone.
-fn spread(title: &str, key: &str, cells: &[Cell], groups: &Groups<'_>) -> Table {
-    let axes: Vec<String> = varying(cells).into_iter().filter(|axis| axis != key).collect();
-    let (mut values, mut rows): (Vec<&str>, Vec<Spread<'_>>) = Default::default();
-    for cell in cells {
-        let value = cell.values.get(key).map_or("", String::as_str);
-        let place: Vec<&str> =
-            axes.iter().map(|axis| cell.values.get(axis).map_or("-", String::as_str)).collect();
-        if !values.contains(&value) {
-            values.push(value);
+struct Spread<'a> {
+    key: &'a str,
+    metric: &'a str,
+    cells: &'a [Cell],
+    groups: &'a Groups<'a>,
+}
+
+impl Spread<'_> {
+    fn table(&self, title: &str) -> Table {
+        let axes: Vec<String> = varying(self.cells).into_iter().filter(|axis| axis != self.key).collect();
+        let (values, rows) = self.rows(&axes);
+        let is_policy = self.key == "policy" && values.contains(&BASE);
+        let others: Vec<&str> = values.iter().copied().filter(|v| is_policy && *v != BASE).collect();
+        let ratios: BTreeMap<String, String> = others
+            .iter()
+            .flat_map(|policy| against(policy, self.metric, self.cells, self.groups))
+            .map(|compared| (compared.cell, written(compared.estimate)))
+            .collect();
+        let mut table = Table::new(title, self.columns(&axes, &values, &others));
+        for (place, row) in rows {
+            let number = |value: &&str| row.get(value).and_then(|cell| self.number(cell));
+            let ratio = |value: &&str| row.get(value).and_then(|cell| ratios.get(&cell.id).cloned());
+            let place = place.into_iter().map(|value| Some(value.to_owned()));
+            let all = place.chain(values.iter().map(number)).chain(others.iter().map(ratio));
+            table.push(all.map(|text| text.map_or(Value::Missing, Value::Text)).collect());
         }
-        match rows.iter_mut().find(|(known, _)| *known == place) {
-            Some((_, row)) => drop(row.insert(value, cell)),
-            None => rows.push((place, BTreeMap::from([(value, cell)]))),
+        table.notes.push(self.note(!others.is_empty()));
+        table
+    }
+
+    /// The values of the key, and the rows, both as the cells come.
+    fn rows<'s>(&'s self, axes: &'s [String]) -> (Vec<&'s str>, Vec<Row<'s>>) {
+        let (mut values, mut rows): (Vec<&str>, Vec<Row<'_>>) = Default::default();
+        for cell in self.cells {
+            let value = cell.values.get(self.key).map_or("", String::as_str);
+            let place: Vec<&str> =
+                axes.iter().map(|axis| cell.values.get(axis).map_or("-", String::as_str)).collect();
+            if !values.contains(&value) {
+                values.push(value);
+            }
+            match rows.iter_mut().find(|(known, _)| *known == place) {
+                Some((_, row)) => drop(row.insert(value, cell)),
+                None => rows.push((place, BTreeMap::from([(value, cell)]))),
+            }
         }
+        (values, rows)
     }
-    let others: Vec<&str> = values.iter().copied().filter(|v| key == "policy" && *v != BASE).collect();
-    let others = if values.contains(&BASE) { others } else { Vec::new() };
-    let ratios: BTreeMap<String, String> = others
-        .iter()
-        .flat_map(|policy| against(policy, cells, groups))
-        .map(|compared| (compared.cell, written(compared.estimate)))
-        .collect();
-    let mut table = Table::new(title, columns(key, &axes, &values, &others));
-    for (place, row) in rows {
-        let number = |value: &&str| row.get(value).and_then(|cell| number(cell, groups));
-        let ratio = |value: &&str| row.get(value).and_then(|cell| ratios.get(&cell.id).cloned());
-        let place = place.into_iter().map(|value| Some(value.to_owned()));
-        let all = place.chain(values.iter().map(number)).chain(others.iter().map(ratio));
-        table.push(all.map(|text| text.map_or(Value::Missing, Value::Text)).collect());
+
+    fn columns(&self, axes: &[String], values: &[&str], others: &[&str]) -> Vec<Column> {
+        let is_time = self.metric == METRIC;
+        let heading = |value: &&str| {
+            let name =
+                if self.key == "policy" { (*value).to_owned() } else { format!("{}={value}", self.key) };
+            Column::number(name, if is_time { Unit::Named("ns".to_owned()) } else { Unit::None })
+        };
+        let ratio = |value: &&str| Column::number(format!("{value} / {BASE}"), Unit::None);
+        let axes = axes.iter().map(Column::text);
+        axes.chain(values.iter().map(heading)).chain(others.iter().map(ratio)).collect()
     }
-    table.notes.push(note(cells, groups, !others.is_empty()));
-    table
-}
 
-fn columns(key: &str, axes: &[String], values: &[&str], others: &[&str]) -> Vec<Column> {
-    let heading = |value: &&str| {
-        let name = if key == "policy" { (*value).to_owned() } else { format!("{key}={value}") };
-        Column::number(name, Unit::Named("ns".to_owned()))
-    };
-    let ratio = |value: &&str| Column::number(format!("{value} / {BASE}"), Unit::None);
-    let axes = axes.iter().map(Column::text);
-    axes.chain(values.iter().map(heading)).chain(others.iter().map(ratio)).collect()
-}
+    /// `97.5 [97.1, 98.0]`; nothing where the cell has no number.
+    fn number(&self, cell: &Cell) -> Option<String> {
+        let group = self.groups.get(&(cell.id.clone(), None))?;
+        let numbers: Vec<f64> = group.numbers(self.metric).into_values().collect();
+        let Estimate { median, interval, n } = estimate(&numbers, ALPHA)?;
+        let decimals = decimals(median);
+        Some(match interval {
+            Some((low, high, _)) => format!("{median:.decimals$} [{low:.decimals$}, {high:.decimals$}]"),
+            None => format!("{median:.decimals$} (n {n})"),
+        })
+    }
 
-/// `97.5 [97.1, 98.0]`; nothing where the cell has no number.
-fn number(cell: &Cell, groups: &Groups<'_>) -> Option<String> {
-    let numbers: Vec<f64> = groups.get(&(cell.id.clone(), None))?.numbers(METRIC).into_values().collect();
-    let Estimate { median, interval, n } = estimate(&numbers, ALPHA)?;
-    let decimals = decimals(median);
-    Some(match interval {
-        Some((low, high, _)) => format!("{median:.decimals$} [{low:.decimals$}, {high:.decimals$}]"),
-        None => format!("{median:.decimals$} (n {n})"),
-    })
-}
-
-fn note(cells: &[Cell], groups: &Groups<'_>, ratios: bool) -> String {
-    let launches = |cell: &Cell| groups.get(&(cell.id.clone(), None)).map_or(0, |group| group.launches.len());
-    let all: Vec<usize> = cells.iter().map(launches).collect();
-    let (least, most) = (all.iter().min().copied().unwrap_or(0), all.iter().max().copied().unwrap_or(0));
-    let launches = if least == most { most.to_string() } else { format!("{least} to {most}") };
-    let paired = if ratios { "; ratios are paired by launch" } else { "" };
-    format!("{METRIC}: median over {launches} process launches, with its exact 95 % interval{paired}.")
+    fn note(&self, ratios: bool) -> String {
+        let group = |cell: &Cell| self.groups.get(&(cell.id.clone(), None));
+        let all = self.cells.iter().map(|cell| group(cell).map_or(0, |group| group.launches.len()));
+        let (least, most) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
+        let launches = if least == most { most.to_string() } else { format!("{least} to {most}") };
+        let paired = if ratios { "; ratios are paired by launch" } else { "" };
+        let metric = self.metric;
+        format!("{metric}: median over {launches} process launches, with its exact 95 % interval{paired}.")
+    }
 }
 
 #[cfg(test)]
@@ -189,7 +222,9 @@ mod tests {
         let folder = run(SUITE, 6, |record| {
             let policy = if record.parameters["policy"] == "kernel" { 100.0 } else { 50.0 };
             let launch = record.place.as_ref().map_or(0, |place| place.launch);
-            record.metrics.insert("ns_per_op".into(), policy + f64::from(launch) / 10.0);
+            let ns = policy + f64::from(launch) / 10.0;
+            record.metrics.insert("ns_per_op".into(), ns);
+            record.metrics.insert("doubled".into(), 2.0 * ns);
         });
         Excerpt::parse(marker)?.unwrap().of(&[source(&folder)])
     }
@@ -220,6 +255,10 @@ mod tests {
         assert!(matches!(all[..], [Block::Table(_), Block::Text(_)]));
         let text = table(&all);
         assert!(text.contains("| position | pools=1 (ns) | pools=16 (ns) |"), "{text}");
+        let text = table(&blocks("s policy=kernel of doubled table").unwrap().unwrap());
+        assert!(text.contains("| pools | position | doubled | range | launches |"), "{text}");
+        let text = table(&blocks("s position=miss by policy of doubled table").unwrap().unwrap());
+        assert!(text.contains(r"| 16 | 200 \[200, 201\] | 100 \[100, 101\] | 0.501 "), "{text}");
         let all = blocks("s pools=1 figures").unwrap().unwrap();
         assert!(all.iter().all(|block| !matches!(block, Block::Table(_))));
         assert!(table(&blocks("s policy=kernel table").unwrap().unwrap()).contains("| miss | "));
@@ -232,6 +271,8 @@ mod tests {
             ("s by", "write `by KEY`"),
             ("s pools=1 pools=2", "one word too many"),
             ("s pools=3", "no cell of s is left"),
+            ("s of", "write `of METRIC`"),
+            ("s by pools of ns_per_op|pools", "shows one metric"),
             ("s by threads", "no cell of s has a `threads`"),
             ("s =1", "is no condition"),
         ] {
