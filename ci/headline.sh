@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes the headline of README.md, its tables and its picture in docs/figures, of the newest record in reports/record;
-# with --check says whether it is what that record gives, and measures and changes nothing.
-# Usage: ci/headline.sh [--check] [RECORD [README]]
+# Makes the headline of README.md, its tables and its picture in docs/figures, and the tables of docs/FINDINGS.md, of the
+# newest record in reports/record; with --check says whether they are what that record gives, and measures and changes nothing.
+# Usage: ci/headline.sh [--check] [RECORD [README [FINDINGS]]]
 #
-# Which cells are shown stands in README.md itself, in its markers. BENCH names a program that is built already; any
+# Which cells are shown stands in the files themselves, in their markers. BENCH names a program that is built already; any
 # build gives the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,7 +17,7 @@ newest() {
     done
     echo "$last"
 }
-record=${1:-$(newest)} readme=${2:-README.md}
+record=${1:-$(newest)} readme=${2:-README.md} findings=${3:-docs/FINDINGS.md}
 if [[ -z $record ]]; then
     echo "headline: SKIPPED, there is no record in reports/record (ci/record.sh makes one)"
     exit
@@ -29,11 +29,11 @@ if [[ -z $bench ]]; then
 fi
 figures="$(dirname "$readme")/docs/figures"
 if ((!${#check[@]})); then rm -f "$figures"/*.svg; fi
-"$bench" report "$record"/*/ --splice "$readme" --figures "$figures" "${check[@]}"
+"$bench" report "$record"/*/ --splice "$readme" --splice "$findings" --figures "$figures" "${check[@]}"
 for figure in "$figures"/*.svg; do
     if [[ -e $figure ]] && ! grep -qF "(<docs/figures/${figure##*/}>)" "$readme"; then
         echo "headline: $readme does not show $figure: remove it" >&2
         exit 1
     fi
 done
-echo "headline: $readme is of $record"
+echo "headline: $readme and $findings are of $record"

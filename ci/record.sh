@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Records what this machine says, for keeping: run folders, compressed, with the machine's facts and the commands
-# beside them, in reports/record/DATE-MACHINE; then README.md's headline is made of it (ci/headline.sh).
+# beside them, in reports/record/DATE-MACHINE; then what README.md and docs/FINDINGS.md show is made of it (ci/headline.sh).
 # Usage: ci/record.sh [--dry-run] [--parts FILE] [FOLDER]
 #
 # What is recorded stands in ci/record.parts; --dry-run says how long it takes. Wants a machine that does nothing else.

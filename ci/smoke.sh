@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The program does its work on the bundled data, every suite runs once under the kernel's policy, a record is made and
-# a headline of it, README.md's headline is that of its record, and every benchmark runs once.
+# a headline of it, README.md's headline and FINDINGS.md's tables are those of their record, and every benchmark runs once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,10 +21,11 @@ suites=("${suites[@]##*/}")
 echo "suites: ${#suites[@]} ran, $(wc -l <"$records/run/runs.jsonl") cells"
 
 echo 'part dummy dummy --quick --launches 1 --no-control' >"$records/parts"
-printf '%s\n' '<!-- swiotlb-bench:begin dummy by service -->' '<!-- swiotlb-bench:end dummy -->' >"$records/README.md"
+printf '%s\n' '<!-- swiotlb-bench:begin dummy by service -->' '<!-- swiotlb-bench:end dummy -->' |
+    tee "$records/README.md" >"$records/FINDINGS.md"
 BENCH=$bench ci/record.sh --parts "$records/parts" "$records/record"
-BENCH=$bench ci/headline.sh "$records/record" "$records/README.md" >"$records/headline"
-BENCH=$bench ci/headline.sh --check "$records/record" "$records/README.md"
+BENCH=$bench ci/headline.sh "$records/record" "$records"/{README,FINDINGS}.md >"$records/headline"
+BENCH=$bench ci/headline.sh --check "$records/record" "$records"/{README,FINDINGS}.md
 BENCH=$bench ci/headline.sh --check
 
 cargo test --workspace --benches
