@@ -87,7 +87,7 @@ pub fn of_candidates(title: &str, tail: &str, candidates: &[Candidate<'_>]) -> R
     };
     let samples = label::samples(candidates.iter().map(|c| c.tail.n));
     let titles = (
-        format!("{}, log scale, {samples} launches", theme::fit(tail, 30)),
+        format!("{}, log scale, {samples} rounds", theme::fit(tail, 30)),
         format!("requests delayed (count), log, {samples}"),
     );
     let x_title = format!("memory, log scale, {} candidates", candidates.len());
@@ -262,7 +262,7 @@ fn notes(front: &[&Candidate<'_>]) -> Vec<String> {
     let mut note =
         "Beaten: another is no worse in all three and better in one beyond the intervals. Points of the same memory stand beside each other.".to_owned();
     if front.iter().any(|c| c.tail.interval.is_none()) {
-        note += " (?): too few launches for an interval.";
+        note += " (?): too few rounds for an interval.";
     }
     vec![note]
 }

@@ -41,7 +41,7 @@ fn ties_and_the_front_are_told() {
         of("swiotlb=65536,1", 128.0, 2_000.0, 9.0),
     ];
     let svg = of_candidates("t", "p99.9 of map", &all).unwrap();
-    assert_says(&svg, &["p99.9 of map, log scale, N 12 launches", "requests delayed (count), log, N 12"]);
+    assert_says(&svg, &["p99.9 of map, log scale, N 12 rounds", "requests delayed (count), log, N 12"]);
     assert_says(
         &svg,
         &[

@@ -47,6 +47,9 @@ pub(super) struct Args {
     reading: Reading,
 }
 
+/// The figure of an advice.
+const FIGURE: &str = "tune.svg";
+
 const AFTER_HELP: &str = "\
 How the advice is made and how far it can be trusted: docs/TUNE.md. How a trace is recorded: docs/CAPTURE.md.";
 
@@ -113,9 +116,14 @@ fn keep(tuned: &Tuned, folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let mut files = vec![("tune.md", tuned.markdown()), ("tune.json", json(tuned)?)];
     match pareto(tuned) {
-        Some(Ok(figure)) => files.push(("tune.svg", figure)),
+        Some(Ok(figure)) => files.push((FIGURE, figure)),
         Some(Err(error)) => super::complain(format_args!("no figure: {error}")),
         None => {}
+    }
+    // One of an earlier advice would lie beside this.
+    let old = folder.join(FIGURE);
+    if old.exists() {
+        std::fs::remove_file(&old).map_err(|error| failed(&old, &error))?;
     }
     for (name, text) in files {
         let path = folder.join(name);

@@ -1,7 +1,7 @@
 //! A load overlaid at random: what many machines' worth of devices want together depends on who meets whom.
 //!
 //! Each draw begins every further copy somewhere else in the recording, from a seeded generator: the same seed gives
-//! the same draws. What all copies want in phase bounds what any draw can want.
+//! the same draws. All copies at the highest peak that one of them has, wherever it begins, bound what any draw can want.
 
 use super::candidates::Candidate;
 use super::sweep::{SweepError, Tried, one};
@@ -27,6 +27,14 @@ pub fn shifts(demand: &Demand, scale: Scale, seed: u64) -> Vec<Vec<u64>> {
 #[must_use]
 pub fn wanted(demand: &Demand, scale: Scale, shifts: &[Vec<u64>]) -> Vec<Occupancy> {
     shifts.par_iter().map(|shifts| unbounded(&Load::new(demand, scale, shifts))).collect()
+}
+
+/// The most slots that one copy wants, begun with the recording or wherever a draw begins one.
+#[must_use]
+pub fn peak(demand: &Demand, scale: Scale, shifts: &[Vec<u64>]) -> u64 {
+    let all: Vec<u64> = shifts.iter().flatten().copied().chain([0]).collect();
+    let marks = all.par_iter().map(|shift| unbounded(&Load::begun_at(demand, scale, *shift)).high_water);
+    marks.max().unwrap_or(0)
 }
 
 /// A distribution over draws: its least, its middle and its most.

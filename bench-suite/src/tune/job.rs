@@ -55,7 +55,7 @@ pub struct Job<'a> {
 pub struct Wanted {
     /// The high-water mark over draws (one, unless copies are overlaid).
     pub high_water: Spread,
-    /// What all copies want if their marks meet.
+    /// What all copies want if the highest mark that one has, wherever it begins, is met by all: no draw wants more.
     pub in_phase: u64,
     /// Draws.
     pub draws: usize,
@@ -157,8 +157,8 @@ pub fn tune(job: &Job<'_>) -> Result<Tuned, TuneError> {
     let recording = Recording::of(job.trace, &demand);
     let shifts = draws::shifts(&demand, job.scale, job.seed);
     let occupancies = draws::wanted(&demand, job.scale, &shifts);
-    let wanted = wants(&demand, job.scale, &occupancies);
-    let unsure = !recording.censored.is_empty() || wanted.still_rising;
+    let wanted = wants(&demand, job.scale, &occupancies, draws::peak(&demand, job.scale, &shifts));
+    let unsure = recording.is_unsure() || wanted.still_rising;
     // The sweep has the draw that wants most.
     let worst = (0..shifts.len()).max_by_key(|&i| occupancies[i].high_water).unwrap_or(0);
     let load = Load::new(&demand, job.scale, &shifts[worst]);
@@ -210,11 +210,11 @@ fn predictions(job: &Job<'_>, demand: &Demand, load: &Load<'_>) -> Result<Vec<Pr
     at.collect()
 }
 
-fn wants(demand: &Demand, scale: Scale, occupancies: &[Occupancy]) -> Wanted {
+fn wants(demand: &Demand, scale: Scale, occupancies: &[Occupancy], peak: u64) -> Wanted {
     let alone = unbounded(&Load::new(demand, Scale { devices: 1, ..scale }, &[]));
     Wanted {
         high_water: Spread::of(occupancies.iter().map(|occupancy| occupancy.high_water)),
-        in_phase: alone.high_water.saturating_mul(u64::from(scale.devices)),
+        in_phase: peak.saturating_mul(u64::from(scale.devices)),
         draws: occupancies.len(),
         quarters: alone.quarters,
         still_rising: alone.still_rising(),
@@ -256,7 +256,7 @@ fn hold_out(demand: &Demand, recording: &Recording) -> Result<HoldOut, TuneError
     let load = Load::recorded(&first);
     let wanted = unbounded(&load);
     let tried = sweep(&candidates(wanted.high_water, demand.cpus, &["kernel"]), &load)?;
-    let unsure = !recording.censored.is_empty() || wanted.still_rising();
+    let unsure = recording.is_unsure() || wanted.still_rising();
     let choice = choose(&tried, wanted.high_water, unsure, demand.cpus).ok_or(TuneError::NothingAsked)?;
     let judged = one(&tried[choice.chosen].candidate, &Load::recorded(&second))?;
     Ok(HoldOut {

@@ -5,9 +5,14 @@
 
 use reports::units::count;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use swiotlb_core::rules::IO_TLB_SIZE;
 use workloads::demand::Demand;
-use workloads::trace::{Event, Reason, SourceKind, Trace, pair};
+use workloads::trace::{Event, Reason, Skipped, SourceKind, Trace, pair};
+
+/// Lines of which nobody knows what they told.
+const UNREAD: [Reason; 4] =
+    [Reason::UnparsedLine, Reason::FailedToParse, Reason::UnknownOp, Reason::BadField];
 
 /// Whose time a trace tells.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -44,6 +49,12 @@ pub struct Recording {
     pub failed_calls: u64,
     /// Events that the recorder lost.
     pub lost: u64,
+    /// Lines and events of it that were left out or changed, by reason; those that were lost are not in it.
+    #[serde(default)]
+    pub left_out: BTreeMap<String, u64>,
+    /// Lines that could not be read, of those.
+    #[serde(default)]
+    pub unread: u64,
     /// Mappings that it never ends.
     pub live_at_end: u64,
     /// Why its high-water mark is a lower bound; nothing if it is not.
@@ -73,11 +84,19 @@ impl Recording {
             high_water: paired.high_water_slots,
             failed_calls,
             lost: trace.skipped.get(Reason::LostEvents).count,
+            left_out: left_out([&trace.skipped, &paired.skipped]),
+            unread: UNREAD.iter().map(|reason| trace.skipped.get(*reason).count).sum(),
             live_at_end: paired.live_at_end,
             censored: Vec::new(),
         };
         recording.censor(demand.largest_slots(), grows);
         recording
+    }
+
+    /// Whether more may have been asked for than it shows.
+    #[must_use]
+    pub fn is_unsure(&self) -> bool {
+        !self.censored.is_empty() || self.unread > 0 || self.lost > 0
     }
 
     fn censor(&mut self, largest: u64, grows: bool) {
@@ -111,6 +130,18 @@ impl Recording {
         if self.lost > 0 {
             next.push(format!("again with a larger buffer of the recorder: {} events were lost", self.lost));
         }
+        if self.unread > 0 {
+            next.push(format!(
+                "printed again by a reporter that knows these events: {} lines could not be read",
+                count(self.unread)
+            ));
+        }
+        if self.nslabs.is_none() {
+            next.push(
+                "its kernel's pool too, slots and areas (docs/CAPTURE.md): nothing says whether it was full"
+                    .to_owned(),
+            );
+        }
         if still_rising {
             let minutes = (self.length_ns * 4).div_ceil(60_000_000_000);
             next.push(format!(
@@ -124,6 +155,15 @@ impl Recording {
         }
         next
     }
+}
+
+/// What is left out of both, by reason.
+fn left_out(all: [&Skipped; 2]) -> BTreeMap<String, u64> {
+    let mut by_reason = BTreeMap::new();
+    for (reason, count) in all.into_iter().flat_map(Skipped::iter).filter(|(r, _)| *r != Reason::LostEvents) {
+        *by_reason.entry(reason.text().to_owned()).or_insert(0) += count.count;
+    }
+    by_reason
 }
 
 fn added(record: &workloads::trace::Record) -> u64 {

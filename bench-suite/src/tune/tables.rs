@@ -2,7 +2,7 @@
 
 use super::job::{HoldOut, Predicted, Tuned};
 use super::row::{DeviceRow, Row};
-use super::words::percent;
+use super::words::{mib, percent};
 use reports::markdown::{self, escape};
 use reports::table::{Column, Table, Unit, Value};
 
@@ -93,7 +93,7 @@ impl Tuned {
             ]);
         }
         table.notes.push(
-            "The recorded calls in their recorded order, as recorded and not scaled; intervals that overlap set nobody apart."
+            "The recorded calls in their recorded order, as recorded and not scaled. Rounds take turns in one process, whose memory is the same in all: intervals that overlap set nobody apart."
                 .to_owned(),
         );
         table
@@ -128,7 +128,7 @@ fn sweep_table(rows: &[Row]) -> Table {
     for row in rows {
         table.push(vec![
             Value::Text(row.name()),
-            Value::Count(row.memory_bytes.div_ceil(1 << 20)),
+            Value::Real(mib(row.memory_bytes), 2),
             Value::Count(row.delayed),
             Value::Count(row.never),
             wait(row.median_wait_ns),
@@ -196,5 +196,9 @@ fn hold_out_table(held: &HoldOut) -> Table {
         wait(held.row.longest_wait_ns),
         Value::Text(if held.held { "yes" } else { "no" }.to_owned()),
     ]);
+    table.notes.push(
+        "Both halves as recorded, not scaled. What is held or waits at the cut is asked at the second half's beginning."
+            .to_owned(),
+    );
     table
 }

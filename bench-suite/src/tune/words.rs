@@ -128,9 +128,9 @@ impl Tuned {
                 plural(transient, "map")
             ),
         };
-        let (boot, mib) = (&row.boot, row.memory_bytes.div_ceil(1 << 20));
+        let (boot, mib) = (&row.boot, mib(row.memory_bytes));
         Some(format!(
-            "A kernel that grows (CONFIG_SWIOTLB_DYNAMIC) would have delayed nobody with {boot}, {extra}: {mib} MiB at the most."
+            "A kernel that grows (CONFIG_SWIOTLB_DYNAMIC) would have delayed nobody with {boot}, {extra}: {mib:.2} MiB at the most."
         ))
     }
 
@@ -153,11 +153,22 @@ impl Tuned {
                 recording.censored.join("; ")
             ));
         }
+        if recording.nslabs.is_none() {
+            all.push(
+                "Nothing beside the trace says how large its kernel's pool was: whether it was ever full is told by failures alone."
+                    .to_owned(),
+            );
+        }
         let [a, b, c, d] = self.wanted.quarters.map(count);
         let rising = if self.wanted.still_rising { "was still rising" } else { "was not rising any more" };
         all.push(format!(
             "The high-water mark {rising} in the last quarter (quarters: {a}, {b}, {c}, {d} slots)."
         ));
+        if !recording.left_out.is_empty() {
+            let all_of_it: Vec<String> =
+                recording.left_out.iter().map(|(why, n)| format!("{why} ({})", count(*n))).collect();
+            all.push(format!("Not everything in it could be used: {}.", all_of_it.join("; ")));
+        }
         if recording.live_at_end > 0 {
             all.push(format!("{} mappings are never ended in it.", count(recording.live_at_end)));
         }
@@ -199,6 +210,12 @@ fn delays(row: &Row) -> String {
         row.devices_hit,
         plural(row.devices_hit as u64, "device")
     )
+}
+
+/// Bytes as MiB.
+#[expect(clippy::cast_precision_loss, reason = "two decimals are shown")]
+pub(super) fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 /// A share with one decimal, rounded up where it is not 0.

@@ -3,7 +3,7 @@
 //! | factor | what it does |
 //! | --- | --- |
 //! | `devices` | overlays copies of all devices; the first as recorded, each other one as if the recording had begun at another time of it, its CPUs moved on by one each |
-//! | `depth` | deals each queue place's requests onto that many places, so that as many are in flight at once |
+//! | `depth` | deals each queue place's requests onto that many places, which begin when it did, so that as many are in flight at once |
 //! | `rate` | divides think times |
 //!
 //! A copy runs around: it begins somewhere in the recording, and what came before follows at the end. So it loads
@@ -104,6 +104,14 @@ impl<'a> Load<'a> {
         Self::new(demand, Scale::default(), &[])
     }
 
+    /// One copy that begins at `shift_ns` of the recording, deepened and hastened as `scale` says.
+    #[must_use]
+    pub fn begun_at(demand: &'a Demand, scale: Scale, shift_ns: u64) -> Self {
+        let mut load = Self { demand, copies: 1, places: Vec::new() };
+        load.add(0, shift_ns, scale);
+        load
+    }
+
     /// A demand scaled. `shifts_ns` says where in the recording each further copy begins; copies without one
     /// begin with it.
     #[must_use]
@@ -122,10 +130,14 @@ impl<'a> Load<'a> {
         for (device, number) in demand.devices.iter().zip(0..devices) {
             for stream in &device.streams {
                 let turned = turn(demand, &stream.requests, shift_ns);
+                let begins = turned.first().map_or(0, |(_, think)| *think);
                 for part in 0..scale.depth as usize {
                     let of_part = turned.iter().skip(part).step_by(scale.depth as usize);
-                    let requests: Vec<_> =
-                        of_part.map(|&(request, think)| (request, think / u64::from(scale.rate))).collect();
+                    let mut requests: Vec<_> = of_part.copied().collect();
+                    if let Some(first) = requests.first_mut().filter(|_| part > 0) {
+                        first.1 += begins;
+                    }
+                    requests.iter_mut().for_each(|(_, think)| *think /= u64::from(scale.rate));
                     if !requests.is_empty() {
                         let device = copy * devices + number;
                         self.places.push(Place { device, cpu_shift: copy, requests });

@@ -217,6 +217,34 @@ fn a_scaled_load_has_all_requests_of_all_copies() {
 }
 
 #[test]
+fn a_place_that_is_dealt_requests_begins_when_the_stream_did() {
+    const LATE: u64 = 1_000_000_000;
+    // One request at a time.
+    let round = |page| [("map", page * 100_000, page, 2048), ("unmap", page * 100_000 + 90_000, page, 2048)];
+    let mut demand = demand(&(0..8).flat_map(round).collect::<Vec<Call>>());
+    demand.requests.iter_mut().for_each(|request| request.asked_ns += LATE);
+    demand.requests[0].think_ns += LATE;
+    demand.span_ns += LATE;
+    let marks = |depth| {
+        let load = Load::new(&demand, Scale { depth, ..Scale::default() }, &[]);
+        unbounded(&load).high_water
+    };
+    assert_eq!([1, 2, 4].map(marks), [1, 2, 4]);
+}
+
+#[test]
+fn no_overlay_wants_more_than_its_copies_at_their_peaks() {
+    let demand = Demand::of(&recorded("boot_probe.jsonl.gz"));
+    let scale = Scale { devices: 3, depth: 2, rate: 1 };
+    for (a, b) in [(1, 2), (1, 5), (3, 4)] {
+        let shifts = [demand.span_ns / 7 * a, demand.span_ns / 7 * b];
+        let alone = |shift| unbounded(&Load::begun_at(&demand, scale, shift)).high_water;
+        let wanted = unbounded(&Load::new(&demand, scale, &shifts)).high_water;
+        assert!(wanted <= alone(0) + alone(shifts[0]) + alone(shifts[1]), "{wanted}");
+    }
+}
+
+#[test]
 fn factors_are_named_and_bounded() {
     assert_eq!("".parse::<Scale>(), Ok(Scale::default()));
     assert_eq!("devices=4, depth=2".parse(), Ok(Scale { devices: 4, depth: 2, rate: 1 }));
