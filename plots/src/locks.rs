@@ -3,6 +3,9 @@
 //! All panels have the same threads, and each its own times: the hold time would else hide what sets the
 //! strategies apart.
 //!
+//! Where all have one count of threads, a line would be a point, and the points of all strategies one heap: there
+//! each strategy has a place of its own across, in the order of the legend.
+//!
 //! The time of an operation holds waiting and holding. Counts with more threads than CPUs stand apart: in
 //! user space a holder is preempted, in the kernel it is not.
 
@@ -22,6 +25,8 @@ const HOLDS: usize = 8;
 const ROW: u32 = 390;
 /// What a reader of several panels has to know.
 const AXES: &str = "Each panel has its own vertical axis.";
+/// What one has to know whose threads are more than the CPUs.
+const OVER: &str = "Oversubscribed: more threads than CPUs.";
 /// Columns of a panel's name.
 const HEAD_COLUMNS: usize = 38;
 
@@ -51,16 +56,27 @@ pub struct Hold<'a> {
 pub fn by_threads_and_hold(title: &str, cpus: u32, holds: &[Hold<'_>]) -> Result<String, PlotError> {
     check_count("hold times", holds.len(), HOLDS)?;
     let names = names(holds);
-    let panels: Vec<Vec<Curve<'_>>> = holds.iter().map(|hold| curves_of(&names, hold, cpus)).collect();
-    let all = together(&names, &panels);
+    let mut panels: Vec<Vec<Curve<'_>>> = holds.iter().map(|hold| curves_of(&names, hold, cpus)).collect();
+    let mut all = together(&names, &panels);
     curves::check(&all)?;
+    let one = one_count(&all);
+    if one.is_some() {
+        panels.iter_mut().for_each(|curves| part(curves));
+        all = together(&names, &panels);
+    }
+    let (x_axis, x_title) = match &one {
+        Some(threads) => (Axis::names(names.iter().map(|_| String::new())), threads.as_str()),
+        None => (threads_axis(&all), "threads (count)"),
+    };
     let across = if holds.len() == 1 { 1 } else { 2 };
+    let over = one.is_some() && curves::points(&all).any(|p| p.apart);
+    let more = [(across > 1).then_some(AXES), over.then_some(OVER)].into_iter().flatten().map(str::to_owned);
     let page = Page {
         title,
         kind: "Time of an operation by threads, for each hold time",
         panels: vec![ROW; holds.len().div_ceil(across)],
         legend: curves::legend(&all),
-        notes: [curves::notes(&all), (across > 1).then(|| AXES.to_owned()).into_iter().collect()].concat(),
+        notes: curves::notes(&all).into_iter().chain(more).collect(),
     };
     let y_title = format!("time an operation, log, {} launches", curves::samples(&all));
     page.draw(|areas| {
@@ -69,10 +85,12 @@ pub fn by_threads_and_hold(title: &str, cpus: u32, holds: &[Hold<'_>]) -> Result
             let margins = Margins { left: 150, top: 74, right: 30, ..MARGINS };
             let (least, most) = curves::extent_up(curves);
             let y = (Axis::log(least, most, label::time), y_title.as_str());
-            let panel = Panel::draw(area, margins, (threads_axis(&all), "threads (count)"), y)?;
+            let panel = Panel::draw(area, margins, (x_axis.clone(), x_title), y)?;
             let head = theme::fit(hold.name, HEAD_COLUMNS);
             panel.text(&head, (margins.left, 20), (HPos::Left, VPos::Center))?;
-            draw_limit(&panel, cpus, curves)?;
+            if one.is_none() {
+                draw_limit(&panel, cpus, curves)?;
+            }
             curves::draw(&panel, curves)?;
         }
         Ok(())
@@ -88,6 +106,20 @@ fn names<'a>(holds: &[Hold<'a>]) -> Vec<&'a str> {
         }
     }
     names
+}
+
+/// The title of the places across where all points have one count of threads.
+fn one_count(curves: &[Curve<'_>]) -> Option<String> {
+    let (first, last) = curves::extent_across(curves);
+    let several = curves.len() > 1 && first.to_bits() == last.to_bits();
+    several.then(|| format!("{} threads (count), as in the legend", label::number(first)))
+}
+
+/// A place across for each curve.
+fn part(curves: &mut [Curve<'_>]) {
+    for (curve, at) in curves.iter_mut().zip(0_u32..) {
+        curve.points.iter_mut().for_each(|point| point.x = f64::from(at));
+    }
 }
 
 /// A curve for each name, empty where this hold time has none.
@@ -136,6 +168,19 @@ mod tests {
         assert_says(&svg, &["time an operation, log, N 12 launches", "threads (count)", "oversubscribed"]);
         let squares = tags(&svg).iter().filter(|tag| *tag == "circle").count();
         assert_eq!(squares, 3 + 3 + 1, "the first strategy's points in two panels and in the legend");
+    }
+
+    #[test]
+    fn at_one_count_of_threads_each_strategy_has_its_place() {
+        let two = [(2, points(40.0)[1].1)];
+        let series = ["queued", "mcs", "ticket"].map(|name| Series { name, points: &two });
+        let svg = by_threads_and_hold("locks", 2, &[Hold { name: "", series: &series }]).unwrap();
+        assert_says(&svg, &["2 threads (count), as in the legend"]);
+        let several = [(2, points(40.0)[1].1), (4, points(40.0)[2].1)];
+        let series = [Series { name: "queued", points: &several }, Series { name: "mcs", points: &two }];
+        let svg = by_threads_and_hold("locks", 4, &[Hold { name: "", series: &series }]).unwrap();
+        assert_says(&svg, &["threads (count)"]);
+        assert!(!svg.contains("as in the legend"));
     }
 
     #[test]
