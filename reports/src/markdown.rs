@@ -33,6 +33,11 @@ fn cell(value: &Value) -> String {
     escape(&value.shown())
 }
 
+/// Whether what follows would be taken for the name of a site.
+fn is_www(before: &[char]) -> bool {
+    before.len() >= 3 && before[before.len() - 3..].iter().all(|c| c.eq_ignore_ascii_case(&'w'))
+}
+
 /// One line of Markdown that shows `content` and nothing else.
 #[must_use]
 pub fn escape(content: &str) -> String {
@@ -53,6 +58,7 @@ pub fn escape(content: &str) -> String {
             }
             // Not a link or a mention by itself.
             ':' if chars.get(i + 1) == Some(&'/') => out.push_str("&#58;"),
+            '.' if is_www(&chars[..i]) => out.push_str("&#46;"),
             '@' => out.push_str("@&#8203;"),
             _ => out.push(c),
         }
@@ -94,6 +100,7 @@ One thread.
             ("_a_ a_b __", "\\_a\\_ a_b \\_\\_"),
             ("`*~", "\\`\\*\\~"),
             ("https://x", "https&#58;//x"),
+            ("www.x.org, WwW.y", "www&#46;x.org, WwW&#46;y"),
             ("\u{202e}x", "\\\\u{202e}x"),
         ] {
             assert_eq!(escape(name), shown);
