@@ -46,11 +46,27 @@ define() {
     (echo "$1" >> $root/dynamic_events) 2>/dev/null ||
         die "the kernel refused a probe (it has none: CONFIG_FPROBE_EVENTS; or no such function or argument): $1"
 }
+# Linux 6.1: kprobes, since it has no function probes; the offsets are those of Debian's kernel.
+define_probes_of_6_1() {
+    parms=${DMA_PARMS:-608}
+    define "p:swiotlb_kp/map_entry swiotlb_tbl_map_single dev=%di:x64 devname=+0(+0(%di)):string orig_addr=%si:x64 mapping_size=%dx:u64 alloc_size=%cx:u64 alloc_align_mask=%r8:x32 dir=%r9:u32 attrs=\$stack1:x64 min_align=+4(+$parms(%di)):u32 seg_bound=+8(+$parms(%di)):x64"
+    define "r128:swiotlb_kp/map_ret swiotlb_tbl_map_single tlb_addr=\$retval:x64"
+    define "p:swiotlb_kp/unmap swiotlb_tbl_unmap_single dev=%di:x64 devname=+0(+0(%di)):string tlb_addr=%si:x64 mapping_size=%dx:u64 dir=%cx:u32 attrs=%r8:x64"
+    define "p:swiotlb_kp/sync_dev swiotlb_sync_single_for_device dev=%di:x64 devname=+0(+0(%di)):string tlb_addr=%si:x64 size=%dx:u64 dir=%cx:u32"
+    define "p:swiotlb_kp/sync_cpu swiotlb_sync_single_for_cpu dev=%di:x64 devname=+0(+0(%di)):string tlb_addr=%si:x64 size=%dx:u64 dir=%cx:u32"
+}
+# Pools that a growing kernel adds and frees; the offsets are those of Debian's 6.12.
+define_pool_probes() {
+    if ! grep -q ' swiotlb_alloc_pool\.isra\.0$' /proc/kallsyms; then return; fi
+    define "f16:swiotlb_kp/pool_alloc swiotlb_alloc_pool.isra.0%return pool=\$retval:x64 start=+0(\$retval):x64 end=+8(\$retval):x64 nslabs=+24(\$retval):u64 nareas=+36(\$retval):u32 area_nslabs=+40(\$retval):u32"
+    define "f:swiotlb_kp/pool_free swiotlb_dyn_free start=-80(\$arg1):x64 end=-72(\$arg1):x64 transient=+16(\$arg1):u8"
+}
 define_probes() {
-    case $release in
-        6.1.*) die "for Linux 6.1 take the probes of docs/CAPTURE.md" ;;
-    esac
     [ "$(uname -m)" = x86_64 ] || die "probes read registers of x86-64: without -p the kernel's own events are recorded"
+    case $release in
+        6.1.*) define_probes_of_6_1 && return ;;
+        6.12.*) define_pool_probes ;;
+    esac
     # offsets of dma_parms in struct device, as pahole prints them: DMA_PARMS=624 contrib/capture.sh -p
     parms=${DMA_PARMS:-624}
     define "f:swiotlb_kp/map_entry swiotlb_tbl_map_single dev=\$arg1:x64 devname=+0(+0(\$arg1)):string orig_addr=\$arg2:x64 mapping_size=\$arg3:u64 alloc_align_mask=\$arg4:x32 dir=\$arg5:u32 attrs=\$arg6:x64 min_align=+4(+$parms(\$arg1)):u32 seg_bound=+8(+$parms(\$arg1)):x64"
@@ -60,7 +76,7 @@ define_probes() {
     define "f:swiotlb_kp/sync_cpu __swiotlb_sync_single_for_cpu dev=\$arg1:x64 devname=+0(+0(\$arg1)):string tlb_addr=\$arg2:x64 size=\$arg3:u64 dir=\$arg4:u32"
 }
 undefine_probes() {
-    for event in map_entry map_ret unmap sync_dev sync_cpu; do
+    for event in map_entry map_ret unmap sync_dev sync_cpu pool_alloc pool_free; do
         echo "-:swiotlb_kp/$event" >> $root/dynamic_events 2>/dev/null || true
     done
 }
