@@ -37,7 +37,7 @@ impl Machine {
     /// A night of a program that notes what it was asked, and then does this with `out`, its folder.
     fn night(&self, then: &str) -> Output {
         let asked = self.path("asked");
-        let out = "for out; do :; done; mkdir -p \"$out\"; touch \"$out/nightly.json\"";
+        let out = "[ \"$1\" = report ] && exit\nfor out; do :; done; mkdir -p \"$out\"; touch \"$out/nightly.json\"";
         let text = format!("echo \"$*\" >> {}\n{out}\n{then}", asked.display());
         self.script("checkout/target/release/swiotlb-bench", &text);
         let path = format!("{}:/usr/bin:/bin", self.path("tools").display());
@@ -68,6 +68,12 @@ fn a_night_tells_its_news_and_nothing_else() {
     let known =
         asked.len() == 1 && asked[0].starts_with("nightly quick --gate ") && asked[0].contains(" --history ");
     assert!(known, "{asked:?}");
+    told(&machine.night("mkdir \"$out/suites\"; echo fine > \"$out/summary.md\""), 0);
+    let page = machine.asked().pop().unwrap();
+    assert!(
+        page.starts_with("report ") && page.ends_with("/report.html") && page.contains("--history"),
+        "{page}"
+    );
     let news = told(&machine.night("echo regressed > \"$out/summary.md\"; exit 3"), 3);
     assert!(news.contains("ended with 3") && news.contains("regressed"), "{news}");
     // One that ends before there is a summary has said why.
