@@ -40,9 +40,12 @@ pub(super) struct Args {
     /// those of the sections that are spliced.
     #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_FIGURES")]
     figures: Option<PathBuf>,
+    /// Write each of these figures as PNG too.
+    #[arg(long, requires = "figures", env = "SWIOTLB_BENCH_PNG", value_parser = super::switch())]
+    png: bool,
     /// Put sections between the markers of a file: `<!-- swiotlb-bench:begin NAME -->` and the same with `end`,
-    /// where NAME is a section's anchor on the page, such as `summary`, or `SUITE [FILTER] [by KEY] [figures|table]`
-    /// for some of a suite's cells. May be given several times.
+    /// where NAME is a section's anchor on the page, such as `summary`, or `SUITE [FILTER] [by KEY] [of METRIC]
+    /// [figures|table]` for some of a suite's cells. May be given several times.
     #[arg(long, value_name = "FILE")]
     splice: Vec<PathBuf>,
     /// Write nothing: end with exit code 1 where a file is not what it would be.
@@ -62,16 +65,16 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let sources = args.from.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let beside = beside(args)?;
     let document = compose(&sources, &beside);
-    let mut files = Files::new(args.check, args.figures.as_deref())?;
+    let mut files = Files::new(args.check, args.figures.as_deref(), args.png)?;
     let asked = args.markdown.is_some() || !args.splice.is_empty() || args.figures.is_some();
     let in_folder = args.from.first().filter(|path| path.is_dir()).map(|path| path.join(PAGE));
     let page = args.out.clone().or_else(|| (!asked).then(|| in_folder.unwrap_or_else(|| PAGE.into())));
     if let Some(path) = page {
-        files.write(&path, &html::page(&document).map_err(Failure::error)?)?;
+        files.write(&path, html::page(&document).map_err(Failure::error)?.as_bytes())?;
     }
     if let Some(path) = &args.markdown {
         let links = files.links(&document, path)?;
-        files.write(path, &outline::render(&document, &links))?;
+        files.write(path, outline::render(&document, &links).as_bytes())?;
     } else if args.splice.is_empty() {
         files.draw(&document)?;
     }
@@ -129,7 +132,7 @@ fn spliced(sources: &[Source], document: &Document, path: &Path, files: &mut Fil
     if done.text == text {
         return say(&format!("{}: nothing has changed\n", path.display()));
     }
-    files.write(path, &done.text)
+    files.write(path, done.text.as_bytes())
 }
 
 /// What a marker asks for, as a report of its own; nothing where there is none of that name.

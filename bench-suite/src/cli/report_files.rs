@@ -4,8 +4,13 @@
 
 use super::out::say;
 use super::{Failure, complain};
+use plots::png::picture;
+use plots::shade::Shade;
 use reports::document::{Document, Figure, safe};
 use std::path::{Component, Path, PathBuf};
+
+/// Pixels of a picture for each of its figure's.
+const PNG_SCALE: f32 = 2.0;
 
 /// The files of one report.
 #[derive(Default)]
@@ -14,31 +19,33 @@ pub(super) struct Files {
     check: bool,
     /// Where figures go; without it they are named only.
     folder: Option<PathBuf>,
+    /// Whether each goes there as a picture too.
+    png: bool,
     figures: Vec<(PathBuf, Figure)>,
     /// Files that do not say what they should.
     stale: usize,
 }
 
 impl Files {
-    pub(super) fn new(check: bool, folder: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn new(check: bool, folder: Option<&Path>, png: bool) -> Result<Self, Failure> {
         if let (Some(folder), false) = (folder, check) {
             std::fs::create_dir_all(folder)
                 .map_err(|e| Failure::error(format!("{}: {e}", folder.display())))?;
         }
-        Ok(Self { check, folder: folder.map(Path::to_owned), ..Self::default() })
+        Ok(Self { check, folder: folder.map(Path::to_owned), png, ..Self::default() })
     }
 
     /// Writes a file and says so; or says that it would be another.
-    pub(super) fn write(&mut self, path: &Path, text: &str) -> Result<(), Failure> {
+    pub(super) fn write(&mut self, path: &Path, content: &[u8]) -> Result<(), Failure> {
         if self.check {
-            if std::fs::read(path).ok().as_deref() != Some(text.as_bytes()) {
+            if std::fs::read(path).ok().as_deref() != Some(content) {
                 self.stale += 1;
                 complain(format_args!("{}: is not what these records give", path.display()));
             }
             return Ok(());
         }
-        std::fs::write(path, text).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
-        say(&format!("{}: {} KiB\n", path.display(), text.len().div_ceil(1_024)))
+        std::fs::write(path, content).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
+        say(&format!("{}: {} KiB\n", path.display(), content.len().div_ceil(1_024)))
     }
 
     /// Writes the figures of `document`, as far as that has not been done, and says where each lies.
@@ -55,7 +62,11 @@ impl Files {
             let mut free = names.map(|name| folder.join(format!("{name}.svg")));
             let taken = |path: &PathBuf| self.figures.iter().any(|(known, _)| known == path);
             let Some(path) = free.find(|path| !taken(path)) else { break };
-            self.write(&path, &figure.svg)?;
+            self.write(&path, figure.svg.as_bytes())?;
+            if self.png {
+                let picture = picture(&figure.svg, Shade::Light, PNG_SCALE).map_err(Failure::error)?;
+                self.write(&path.with_extension("png"), &picture)?;
+            }
             self.figures.push((path.clone(), figure.clone()));
             paths.push(path);
         }

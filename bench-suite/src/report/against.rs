@@ -19,6 +19,7 @@ pub(super) const METRIC: &str = "ns_per_op";
 /// A suite's policies, the fastest first.
 pub(super) struct Answer {
     suite: String,
+    run: String,
     /// Where the numbers stand.
     section: String,
     rows: Vec<Row>,
@@ -37,7 +38,13 @@ struct Row {
 
 impl Answer {
     /// What `cells` say; without rows where there is no kernel's policy, or nothing beside it.
-    pub(super) fn of(suite: &Suite, cells: &[Cell], groups: &Groups<'_>, section: String) -> Self {
+    pub(super) fn of(
+        suite: &Suite,
+        cells: &[Cell],
+        groups: &Groups<'_>,
+        run: String,
+        section: String,
+    ) -> Self {
         let mut policies: Vec<&str> = Vec::new();
         for cell in cells {
             if cell.policy != BASE && !policies.contains(&cell.policy.as_str()) {
@@ -47,12 +54,13 @@ impl Answer {
         let row = |policy| Row::of(policy, &against(policy, METRIC, cells, groups));
         let mut rows: Vec<Row> = policies.into_iter().filter_map(row).collect();
         rows.sort_by(|a, b| a.median.total_cmp(&b.median));
-        Self { suite: suite.name.clone(), section, rows }
+        Self { suite: suite.name.clone(), run, section, rows }
     }
 
-    /// The fastest policy in a sentence.
+    /// The fastest policy in a sentence; nothing where it is surely faster nowhere.
     pub(super) fn finding(&self) -> Option<Finding> {
-        let Row { policy, cells, median, least, most, sure } = self.rows.first()?;
+        let Row { policy, cells, median, least, most, sure } =
+            self.rows.iter().find(|row| row.sure.is_none_or(|(faster, _)| faster > 0))?;
         let sure = match sure {
             Some((faster, _)) => format!("surely less in {faster}"),
             None => "too few launches for an interval".to_owned(),
@@ -91,6 +99,16 @@ impl Row {
         let counts = counts.map(|count| count.map_or(Value::Missing, Value::Count));
         let row = texts.into_iter().chain([Value::Count(self.cells)]).chain(ratios);
         if sure { row.chain(counts).collect() } else { row.collect() }
+    }
+}
+
+/// Names the run beside each suite that several runs have.
+pub(super) fn tell_apart(answers: &mut [Answer]) {
+    let names: Vec<String> = answers.iter().map(|answer| answer.suite.clone()).collect();
+    for answer in answers {
+        if names.iter().filter(|name| **name == answer.suite).count() > 1 {
+            answer.suite = format!("{} ({})", answer.suite, answer.run);
+        }
     }
 }
 

@@ -144,15 +144,12 @@ fn row(suite: String, records: &[&RunRecord]) -> Vec<Value> {
     };
     let sum = |all: Vec<u64>| if all.is_empty() { Value::Missing } else { Value::Ns(all.iter().sum()) };
     let most = |all: Vec<u64>| all.into_iter().max();
-    let count = |name: &str| records.iter().filter_map(|record| record.counts.get(name)).sum::<u64>();
-    let (kept, dropped) = (count("batches"), count("batches_dropped"));
-    let share = 100.0 * dropped as f64 / (kept + dropped).max(1) as f64;
     let load = records.iter().filter_map(|r| r.machine.load_average).map(|load| load[0]).reduce(f64::max);
     vec![
         Value::Text(suite),
         Value::Count(records.len() as u64),
         Value::Count(records.iter().filter(|record| record.void.is_some()).count() as u64),
-        if kept + dropped > 0 { Value::Real(share, 1) } else { Value::Missing },
+        dropped(records).map_or(Value::Missing, |share| Value::Real(share, 1)),
         sum(of(&|noise| noise.steal_ns)),
         sum(of(&|noise| noise.other_cpu_ns)),
         most(of(&|noise| noise.involuntary_switches)).map_or(Value::Missing, Value::Count),
@@ -160,6 +157,26 @@ fn row(suite: String, records: &[&RunRecord]) -> Vec<Value> {
         most(of(&|noise| noise.longest_gap_ns)).map_or(Value::Missing, Value::Ns),
         load.map_or(Value::Missing, |load| Value::Real(load, 2)),
     ]
+}
+
+/// The share of all batches that were dropped, %; nothing where there are none.
+fn dropped(records: &[&RunRecord]) -> Option<f64> {
+    let count = |name: &str| records.iter().filter_map(|record| record.counts.get(name)).sum::<u64>();
+    let (kept, dropped) = (count("batches"), count("batches_dropped"));
+    (kept + dropped > 0).then(|| 100.0 * dropped as f64 / (kept + dropped) as f64)
+}
+
+/// In which suites most batches were dropped.
+fn mostly_dropped(sources: &[Source]) -> Option<Finding> {
+    let share = |(suite, records): (String, Vec<&RunRecord>)| {
+        dropped(&records).filter(|share| *share > 50.0).map(|share| format!("{suite} ({share:.0} %)"))
+    };
+    let suites: Vec<String> = by_suite(sources).into_iter().filter_map(share).collect();
+    let text = format!(
+        "More than half of the batches were dropped in {}: the control beside them was not as fast as it can be.",
+        suites.join(", ")
+    );
+    (!suites.is_empty()).then(|| Finding::new(Tone::Caution, text))
 }
 
 /// That more wanted to run than there are cores, before any launch began.
@@ -192,6 +209,7 @@ pub(super) fn findings(sources: &[Source]) -> Vec<Finding> {
         });
     }
     findings.extend(sources.iter().filter_map(busy));
+    findings.extend(mostly_dropped(sources));
     let records = || sources.iter().flat_map(|source| &source.records);
     if machines_of(sources).len() > 1 {
         findings.push(Finding::new(Tone::Caution, "Records of several machines: compare within one only."));

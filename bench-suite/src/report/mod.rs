@@ -54,6 +54,7 @@ pub fn compose(sources: &[Source], beside: &Beside) -> Document {
         runs::push(source, &mut document, &mut findings, &mut answers);
         advice::push(source, &mut document, &mut findings);
     }
+    against::tell_apart(&mut answers);
     findings.extend(answers.iter().filter_map(Answer::finding));
     beside.traces.iter().for_each(|trace| traces::push(trace, &mut document, &mut findings));
     if let Some(nights) = &beside.nights {

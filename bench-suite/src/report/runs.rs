@@ -78,7 +78,7 @@ fn suites(
             document.push_below(&suite.name, suite.name.clone(), blocks(source, suite, &cells, &by_cell));
         findings.extend(judged(suite, &cells, &by_cell).into_iter().map(|f| f.see(section.clone())));
         if suite.name != CONTROL {
-            answers.push(Answer::of(suite, &cells, &by_cell, section));
+            answers.push(Answer::of(suite, &cells, &by_cell, source.name(), section));
         }
         of_run.add(suite, &cells, &by_cell);
     }
