@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 
 check=()
 if [[ ${1:-} == --check ]]; then check=(--check) && shift; fi
+if [[ ${1:-} == -* ]]; then sed -n '2,7p' "$0" >&2 && exit 2; fi
 newest() {
     local record last=
     for record in reports/record/*/README.md; do
@@ -28,12 +29,14 @@ if [[ -z $bench ]]; then
     bench="${CARGO_TARGET_DIR:-target}/debug/swiotlb-bench"
 fi
 figures="$(dirname "$readme")/docs/figures"
-if ((!${#check[@]})); then rm -f "$figures"/*.svg; fi
 "$bench" report "$record"/*/ --splice "$readme" --splice "$findings" --figures "$figures" "${check[@]}"
+# A picture that neither file shows any more goes.
 for figure in "$figures"/*.svg; do
-    if [[ -e $figure ]] && ! grep -qF "(<docs/figures/${figure##*/}>)" "$readme"; then
-        echo "headline: $readme does not show $figure: remove it" >&2
+    if [[ ! -e $figure ]] || grep -qF "figures/${figure##*/}>)" "$readme" "$findings"; then continue; fi
+    if ((${#check[@]})); then
+        echo "headline: neither $readme nor $findings shows $figure: run ci/headline.sh" >&2
         exit 1
     fi
+    rm "$figure"
 done
 echo "headline: $readme and $findings are of $record"
