@@ -76,9 +76,17 @@ fn no_answer_fails_those_who_ask_for_one() {
     let arguments = ["gate", &gate, "--out", out.to_str().unwrap(), "--no-calibration"];
     let (shown, _) = has_ended(&run(&arguments), 0);
     assert!(shown.contains("1 checks: 1 not enough data."), "{shown}");
+    // A report knows that the gate has left the cell, and misses no launches of it.
+    let complete = || {
+        assert!(run(&["report", out.to_str().unwrap()]).status.success());
+        let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+        assert!(!page.contains("launches are missing"), "{page}");
+    };
+    complete();
     // The first look has seen a cell that is open and, as a rule, not suspicious. Now every open one is confirmed.
     let (shown, _) = has_ended(&run(&[&arguments[..], &["--resume", "--fail-inconclusive"]].concat()), 5);
     assert!(shown.contains("not enough data") && shown.contains("24 blocks"), "{shown}");
+    complete();
 }
 
 /// A side whose program is this one, run by a shell with `before` before it; no two of them are the same file.

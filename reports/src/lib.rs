@@ -25,6 +25,7 @@ pub mod html;
 pub mod import;
 pub mod junit;
 pub mod latency;
+pub mod lock;
 pub mod machine;
 pub mod markdown;
 pub mod metric;

@@ -158,6 +158,15 @@ impl Store {
     }
 }
 
+impl Drop for Store {
+    /// Unlocks the file now. A process that another thread is starting has a copy of the handle until it runs its own
+    /// program, and a lock that is only closed goes with the last copy.
+    fn drop(&mut self) {
+        // Best effort: the end of the process unlocks whatever is left.
+        let _ = self.file.unlock();
+    }
+}
+
 /// What appending needs of a file; tests put a full disk in its place.
 trait Log: Write {
     fn length(&self) -> io::Result<u64>;

@@ -24,6 +24,7 @@ pub mod threads;
 pub use outcome::{CellError, CellOutcome};
 pub use spec::{CellSpec, Counting, Program};
 
+use crate::run::host::{UNPINNED, may_pin};
 use crate::{external, policies};
 use reports::evidence::Place;
 use reports::machine::Machine;
@@ -58,6 +59,9 @@ pub fn run(spec: &CellSpec) -> RunRecord {
     let timed = record.clock.as_ref().is_some_and(|clock| clock.name != VIRTUAL);
     if timed && noise.longest_gap_ns.is_none() {
         noise.longest_gap_ns = Some(host::longest_gap_ns(GAP_LOOK));
+    }
+    if timed && !may_pin() {
+        record.notes.push(UNPINNED.to_owned());
     }
     record
 }

@@ -4,8 +4,8 @@ use super::building::Building;
 use super::choice::Choice;
 use super::judging::{Judged, judge};
 use super::markdown::Summary;
-use super::measure::check;
-use super::out::say;
+use super::measure::{check, fits};
+use super::out::{all, ending, say};
 use super::quoted::Quoted;
 use super::session::Where;
 use super::sides::{Asked, plan, side};
@@ -23,7 +23,7 @@ use reports::machine::Machine;
 use reports::table::Table;
 use std::collections::BTreeSet;
 use std::path::Path;
-use workloads::suite::{Cell, Limits, Mode};
+use workloads::suite::Mode;
 
 /// What to compare.
 #[derive(clap::Args)]
@@ -145,16 +145,6 @@ fn unquoted(plan: &RunPlan) -> RunPlan {
     plan
 }
 
-/// Warns of what is too much for this machine.
-pub(super) fn fits(plan: &RunPlan, limits: Limits) -> bool {
-    let cells: Vec<Cell> = plan.cells.iter().map(|(_, cell)| cell.clone()).collect();
-    let warnings = fit::warnings(&cells, limits);
-    for warning in &warnings {
-        complain(format_args!("warning: {warning}"));
-    }
-    warnings.is_empty()
-}
-
 /// A side as a part of a folder's name.
 pub(super) fn in_a_name(side: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
@@ -175,10 +165,12 @@ pub(super) fn cost(plan: &RunPlan) -> String {
 
 fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
     let judged = judge(&mut folder, &args.place, path)?;
-    say(&shown(&judged.narrow))?;
-    say(&format!("Records: {}\n", folder.runs_file().display()))?;
-    args.summary.write(std::slice::from_ref(&judged.table))?;
-    Ok(exit(args, &judged))
+    let runs = folder.runs_file();
+    let told = all([
+        say(&format!("{}Records: {}\n", shown(&judged.narrow), runs.display())),
+        args.summary.write(std::slice::from_ref(&judged.table)),
+    ]);
+    ending(exit(args, &judged), told, &runs)
 }
 
 /// Tables as a terminal shows them, one below the other.
@@ -196,12 +188,18 @@ fn exit(args: &Args, judged: &Judged) -> Exit {
     if verdicts.iter().any(|verdict| verdict.blocks == 0) {
         complain("a cell has no whole block: its records say why");
     }
+    if !judged.lost.is_empty() {
+        complain(format_args!("no number can be trusted where launches fail:\n{}", judged.lost.join("\n")));
+    }
     let strict = (args.place.strict, args.fail_inconclusive);
-    ending(verdicts, &judged.contended, judged.only_advises, strict)
+    match verdict_of(verdicts, &judged.contended, judged.only_advises, strict) {
+        Exit::Ok | Exit::Inconclusive if !judged.lost.is_empty() => Exit::Error,
+        end => end,
+    }
 }
 
 /// What the verdicts end with. The answers of contended cells count for nothing; that they have none at all does.
-fn ending(
+fn verdict_of(
     verdicts: &[Verdict],
     contended: &BTreeSet<String>,
     only_advises: bool,
@@ -254,7 +252,7 @@ mod tests {
     #[test]
     fn no_exit_code_rests_on_what_contended_cells_answer() {
         let (alone, contended) = (BTreeSet::new(), BTreeSet::from(["s/c".to_owned()]));
-        let of = |verdict, contended| ending(&[verdict], contended, false, (true, true));
+        let of = |verdict, contended| verdict_of(&[verdict], contended, false, (true, true));
         for (verdict, code) in [
             (verdict(State::Regressed, 24, false), Exit::Regression),
             (verdict(State::Inconclusive, 24, false), Exit::Inconclusive),

@@ -1,11 +1,11 @@
 //! `swiotlb-bench calibrate SUITE`: how often `ab` is wrong here, shown on comparisons of A with itself.
 
-use super::ab::{Terms, cost, fits, percentage};
+use super::ab::{Terms, cost, percentage};
 use super::building::{self, Building};
 use super::choice::Choice;
 use super::judging::judge;
 use super::markdown::Summary;
-use super::measure::check;
+use super::measure::{check, fits};
 use super::out::say;
 use super::quoted::gather;
 use super::session::Where;
@@ -23,9 +23,13 @@ use crate::measure::side::Build;
 use crate::measure::trial::Trial;
 use reports::compare::calibration::Injected;
 use reports::fingerprint;
+use reports::lock::Lock;
 use reports::machine::Machine;
 use std::path::Path;
 use workloads::suite::Limits;
+
+/// The file that is locked while a calibration is at work.
+const LOCK: &str = "lock";
 
 /// The metric that slowdowns are put into.
 const SLOWED: &str = "ns_per_op";
@@ -96,10 +100,23 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
     }
     let path = args.place.folder("calibrate");
+    let _held = locked(&path)?;
     let Some(found) = all.calibrated(null, &path, (&first, rounds))? else {
         return Ok(Exit::Verification);
     };
     tell(args, &found, &path, fingerprint::of(&machine))
+}
+
+/// The whole calibration's lock: its rounds are folders of their own, and between two of them none is locked.
+fn locked(path: &Path) -> Result<Lock, Failure> {
+    let told = |e| Failure::error(format!("{}: {e}", path.display()));
+    std::fs::create_dir_all(path).map_err(told)?;
+    Lock::try_take(&path.join(LOCK)).map_err(told)?.ok_or_else(|| {
+        Failure::error(format!(
+            "{}: another calibration is at work in this folder: wait for it, or choose another --out",
+            path.display()
+        ))
+    })
 }
 
 /// What is compared with what.

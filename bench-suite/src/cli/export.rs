@@ -9,6 +9,7 @@ use super::{Exit, Failure, complain};
 use crate::measure::groups::is_oversubscribed;
 use crate::measure::plan::RUNS_FILE;
 use crate::measure::stored::StoredRun;
+use crate::measure::whole;
 use reports::compare::effect::Better;
 use reports::export::{Cell, Export, Exported, Form, Run};
 use reports::export::{bencher, criterion, github, go, hdr, long, names};
@@ -164,7 +165,7 @@ fn vet(export: &Export<'_>, stored: &[StoredRun]) -> Result<(), Failure> {
 /// Standard output, or the file that the user names.
 fn write_one(out: Option<&Path>, text: &str) -> Result<(), Failure> {
     let Some(path) = out else { return say(text) };
-    std::fs::write(path, text).map_err(|error| Failure::error(format!("{}: {error}", path.display())))
+    whole::write(path, text).map_err(|error| Failure::error(format!("{}: {error}", path.display())))
 }
 
 /// Files below a folder, none of which may be there yet.

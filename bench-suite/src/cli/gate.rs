@@ -1,12 +1,12 @@
 //! `swiotlb-bench gate GATE.toml`: declared cells, each held to declared metrics; one exit code.
 
-use super::ab::{fits, in_a_name, resumed, shown as in_text};
+use super::ab::{in_a_name, resumed, shown as in_text};
 use super::building::Building;
 use super::held::{Gate, refused, warn};
 use super::judging::{remarks, tell};
 use super::markdown::Summary;
-use super::measure::{START_SECONDS, check};
-use super::out::say;
+use super::measure::{START_SECONDS, check, fits};
+use super::out::{all, ending, say};
 use super::quoted::Quoted;
 use super::session::{Driver, Where};
 use super::sides::side as written;
@@ -14,19 +14,19 @@ use super::{Exit, Failure, complain};
 use crate::measure::doctor::{Look, examine, unfit};
 use crate::measure::fit;
 use crate::measure::folder::Folder;
+use crate::measure::gate::confirm::leave;
 use crate::measure::gate::file::GateFile;
 use crate::measure::gate::finding::{Finding, Findings, Outcome};
 use crate::measure::gate::launch::Counted;
-use crate::measure::gate::lost::Lost;
 use crate::measure::gate::tally::Tally;
 use crate::measure::gate::{cases, shown};
 use crate::measure::paired::paired;
 use crate::measure::plan::RunPlan;
 use crate::measure::trial::Trial;
-use reports::compare::verdict::{State, Verdict};
+use crate::measure::whole;
+use reports::compare::verdict::State;
 use reports::machine::Machine;
 use reports::record::RunRecord;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What to hold to what.
@@ -138,16 +138,20 @@ fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
         (shown::table(&folder.plan, &findings), shown::narrow(&folder.plan, &findings));
     table.notes.extend(remarks.iter().cloned());
     narrow.notes.extend(remarks);
-    say(&in_text(&[Some(narrow), steps].into_iter().flatten().collect::<Vec<_>>()))?;
-    say(&format!("Records: {}\n", folder.runs_file().display()))?;
-    args.summary.write(std::slice::from_ref(&table))?;
-    if let Some(file) = &args.junit {
-        let text = cases::junit(&args.file.display().to_string(), &findings);
-        std::fs::write(file, text).map_err(|e| Failure::error(format!("{}: {e}", file.display())))?;
-    }
-    Tally::of(&findings).save(path).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
+    let runs = folder.runs_file();
+    let text = in_text(&[Some(narrow), steps].into_iter().flatten().collect::<Vec<_>>());
+    let fail = |path: &Path, e: std::io::Error| Failure::error(format!("{}: {e}", path.display()));
+    let told = all([
+        say(&format!("{text}Records: {}\n", runs.display())),
+        args.summary.write(std::slice::from_ref(&table)),
+        args.junit.as_deref().map_or(Ok(()), |file| {
+            let text = cases::junit(&args.file.display().to_string(), &findings);
+            whole::write(file, &text).map_err(|e| fail(file, e))
+        }),
+        Tally::of(&findings).save(path).map_err(|e| fail(path, e)),
+    ]);
     warn(&folder.plan);
-    Ok(ended(args, &records, &findings))
+    ending(ended(args, &records, &findings), told, &runs)
 }
 
 /// Screens, then confirms; all records.
@@ -165,23 +169,10 @@ fn looked(
         records = folder.records().map_err(Failure::error)?;
         let pairs = paired(&folder.plan, &records);
         trial.look(blocks, &pairs).map_err(Failure::error)?;
-        // Where too much is lost, more blocks bring no number.
-        let names = trial.comparison().pairs.iter().map(|pair| pair.name.clone()).zip(&pairs);
-        let lost: BTreeSet<String> =
-            names.filter(|(_, pair)| Lost::of(pair).is_too_much()).map(|(name, _)| name).collect();
-        trial.leave(|verdict| {
-            !lost.contains(&verdict.cell) && (args.fail_inconclusive || is_suspicious(verdict))
-        });
+        leave(trial, &pairs, args.fail_inconclusive);
         tell(trial);
     }
     Ok(records)
-}
-
-/// Whether an open cell is worth more blocks: its median lies on the worse side by more than half of what would count.
-/// A change of the floor's size or more is there after the first look all but surely.
-fn is_suspicious(verdict: &Verdict) -> bool {
-    let worse = |effect: f64| verdict.better.is_worse(effect) && effect.abs() > verdict.floor.value() / 2.0;
-    verdict.estimate.is_none_or(worse)
 }
 
 /// A failed oracle before anything else, an exact regression before a machine that is not fit for times, those before a

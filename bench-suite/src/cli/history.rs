@@ -71,6 +71,10 @@ struct Choice {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    if History::is_busy(&args.history) {
+        let path = args.history.display();
+        complain(format_args!("{path}: another command is at work on this history: waiting for it"));
+    }
     let open = || {
         let history = History::open(&args.history).map_err(Failure::error)?;
         history.notes.iter().for_each(complain);

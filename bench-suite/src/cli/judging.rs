@@ -2,7 +2,9 @@
 
 use super::session::{Driver, Where};
 use super::{Failure, complain};
+use crate::measure::comparison::Pair;
 use crate::measure::folder::Folder;
+use crate::measure::gate::lost::Lost;
 use crate::measure::judged;
 use crate::measure::paired::{Paired, paired};
 use crate::measure::plan::RunPlan;
@@ -23,6 +25,8 @@ pub(super) struct Judged {
     pub only_advises: bool,
     /// Whether an oracle saw a violation: the comparison ended there, and its numbers are void.
     pub violated: bool,
+    /// The cells of which more launches are void than a host spoils, or a process failed: how many on which side, and why.
+    pub lost: Vec<String>,
     /// The cells whose threads wait for each other: they never confirm anything.
     pub contended: BTreeSet<String>,
 }
@@ -42,13 +46,25 @@ pub(super) fn judge(folder: &mut Folder, place: &Where, shown: &Path) -> Result<
         tell(&trial);
     }
     let paired = paired(&folder.plan, &records);
-    let remarks = remarks(&folder.plan, &paired);
+    let mut remarks = remarks(&folder.plan, &paired);
+    let lost = lost(&trial, &paired);
+    remarks.extend(lost.iter().cloned());
     let (mut table, (mut narrow, steps)) = (judged::table(&trial, &paired), judged::narrow(&trial, &paired));
     table.notes.extend(remarks.iter().cloned());
     narrow.notes.extend(remarks);
     let narrow = [Some(narrow), steps].into_iter().flatten().collect();
     let contended = folder.plan.contended();
-    Ok(Judged { trial, table, narrow, only_advises: folder.plan.only_advises(), violated, contended })
+    Ok(Judged { trial, table, narrow, only_advises: folder.plan.only_advises(), violated, lost, contended })
+}
+
+/// What is void of each pair that has lost too much, in words.
+fn lost(trial: &Trial, paired: &[Paired<'_>]) -> Vec<String> {
+    let pairs = trial.comparison().pairs.iter().zip(paired);
+    let told = |(pair, paired): (&Pair, &Paired<'_>)| {
+        let lost = Lost::of(paired);
+        lost.told().filter(|_| lost.is_too_much()).map(|told| format!("{}: {told}", pair.name))
+    };
+    pairs.filter_map(told).collect()
 }
 
 /// What the plan says beside what was declared: its builds with the revisions that they turned out to be, and

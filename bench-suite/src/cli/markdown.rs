@@ -1,8 +1,10 @@
 //! Tables as Markdown, into a file of the user's choice and into a workflow's summary.
 
 use super::Failure;
+use super::out::all;
+use crate::measure::whole;
 use reports::table::Table;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -27,12 +29,11 @@ impl Summary {
         let text = texts.join("\n");
         let step = self.step_summary.as_deref().filter(|path| !path.as_os_str().is_empty());
         let files = [(self.markdown.as_deref(), false), (step, true)];
-        for (path, append) in files {
-            if let Some(path) = path {
-                write(path, append, &text).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
-            }
-        }
-        Ok(())
+        let written = files.into_iter().filter_map(|(path, append)| {
+            let told = |path: &Path, e| Failure::error(format!("{}: {e}", path.display()));
+            path.map(|path| write(path, append, &text).map_err(|e| told(path, e)))
+        });
+        all(written)
     }
 }
 
@@ -41,5 +42,5 @@ fn write(path: &Path, append: bool, text: &str) -> io::Result<()> {
         let mut file = OpenOptions::new().append(true).create(true).open(path)?;
         return file.write_all(format!("{text}\n").as_bytes());
     }
-    File::create(path)?.write_all(text.as_bytes())
+    whole::write(path, text)
 }

@@ -1,7 +1,7 @@
 //! `swiotlb-bench measure SUITE…`.
 
 use super::choice::{Choice, Chosen, chosen, one};
-use super::out::say;
+use super::out::{ending, say};
 use super::session::{Where, drive};
 use super::{Exit, Failure, complain, switch};
 use crate::cell::{CellSpec, backend};
@@ -9,6 +9,7 @@ use crate::measure::folder::{Folder, is_the_same};
 use crate::measure::plan::RunPlan;
 use crate::measure::steady::{CONTROL, STEADY, control_spread};
 use crate::measure::{fit, groups, table, verdict};
+use crate::run::host;
 use reports::machine::Machine;
 use reports::record::RunRecord;
 use std::path::Path;
@@ -97,9 +98,12 @@ fn resumed(args: &Args, wanted: Option<&RunPlan>, limits: Limits) -> Result<Exit
 }
 
 /// Whether everything fits this machine; what does not is told.
-fn fits(plan: &RunPlan, limits: Limits) -> bool {
+pub(super) fn fits(plan: &RunPlan, limits: Limits) -> bool {
     let cells: Vec<Cell> = plan.cells.iter().map(|(_, cell)| cell.clone()).collect();
-    let warnings = fit::warnings(&cells, limits);
+    let mut warnings = fit::warnings(&cells, limits);
+    if !host::may_pin() {
+        warnings.push(host::UNPINNED.to_owned());
+    }
     for warning in &warnings {
         complain(format_args!("warning: {warning}"));
     }
@@ -110,14 +114,9 @@ fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {
     drive(&mut folder, &args.place, path)?;
     let records = folder.records().map_err(Failure::error)?;
     let runs_file = folder.runs_file();
-    let shown = report(&folder.plan, &records).and_then(|(text, failed)| {
-        say(&format!("{text}Records: {}\n", runs_file.display()))?;
-        Ok(failed)
-    });
-    // Whatever became of the table, nothing that was measured is lost.
-    let safe = format!("every record is safe in {}", runs_file.display());
-    let failed = shown.map_err(|failure| failure.and(format_args!("{safe}")))?;
-    Ok(exit(args, &records, failed))
+    let (text, failed) = report(&folder.plan, &records)?;
+    let told = say(&format!("{text}Records: {}\n", runs_file.display()));
+    ending(exit(args, &records, failed), told, &runs_file)
 }
 
 /// The suites, and the control unless it is there or not wanted.

@@ -8,6 +8,7 @@ use super::stages::decided;
 use super::{Exit, Failure, complain};
 use crate::measure::commands::quoted;
 use crate::measure::gate::tally::Tally;
+use crate::measure::whole;
 use crate::nightly::ledger::{Ended, Folder, Ledger};
 use crate::nightly::process;
 use crate::nightly::stage::{Meaning, Name};
@@ -163,7 +164,7 @@ fn tell(args: &Args, night: &Ledger) -> Result<Exit, Failure> {
         }
     }
     let path = args.out.join("summary.md");
-    std::fs::write(&path, &markdown).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
+    whole::write(&path, &markdown).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
     if let Some(step) = args.step_summary.as_deref().filter(|path| !path.as_os_str().is_empty()) {
         append(step, &markdown).map_err(|e| Failure::error(format!("{}: {e}", step.display())))?;
     }

@@ -3,8 +3,9 @@
 //! Invariant: a pipe that was closed is no error. What comes after it is dropped, and the program ends
 //! with the exit code that it would have had.
 
-use super::Failure;
+use super::{Exit, Failure, complain};
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
+use std::path::Path;
 
 /// Where a sub-command's data goes. Holds the lock of standard output, so there is one at a time.
 pub(super) struct Out<W: Write = StdoutLock<'static>> {
@@ -70,6 +71,36 @@ pub(super) fn say(text: &str) -> Result<(), Failure> {
     let mut out = Out::stdout();
     out.text(text)?;
     out.flush()
+}
+
+/// Whether everything was written that was to be: all of it was tried. What else failed beside the first is told here.
+///
+/// # Errors
+/// The first.
+pub(super) fn all(written: impl IntoIterator<Item = Result<(), Failure>>) -> Result<(), Failure> {
+    let failures: Vec<Failure> = written.into_iter().filter_map(Result::err).collect();
+    let mut failures = failures.into_iter();
+    let first = failures.next();
+    failures.for_each(|failure| complain(failure.message));
+    first.map_or(Ok(()), Err)
+}
+
+/// How a run ends that came to `ended` and whose results were `told` or not. What it measured is safe in `runs`
+/// and can be told again; a bad end is not hidden by a file that could not be written.
+///
+/// # Errors
+/// The failure, unless the end is worse.
+pub(super) fn ending(ended: Exit, told: Result<(), Failure>, runs: &Path) -> Result<Exit, Failure> {
+    let Err(failure) = told else { return Ok(ended) };
+    let failure = failure.and(format_args!(
+        "every record is safe in {}, and the same command with --resume and --out tells it again",
+        runs.display()
+    ));
+    if matches!(ended, Exit::Regression | Exit::Verification) {
+        complain(failure.message);
+        return Ok(ended);
+    }
+    Err(failure)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::reading::Reading;
 use super::{Exit, Failure};
 use crate::external;
+use crate::measure::whole;
 use crate::policies::{self, Entry};
 use crate::replay::{self, Overrides, ReplayClock, ReplayError, ReplayJob, Replayed, Script, placed};
 use plots::latency::{Series, by_quantile};
@@ -108,17 +109,8 @@ enum Stop {
     Trace(String, Exit),
     /// Results cannot be kept.
     Output(Failure),
-    /// Nobody reads standard output any more.
+    /// Nobody reads standard output any more, and nothing is kept.
     ClosedPipe,
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::BrokenPipe => Self::ClosedPipe,
-            _ => Self::Output(Failure::error(format!("standard output: {error}"))),
-        }
-    }
 }
 
 fn replay_one(
@@ -143,8 +135,9 @@ fn replay_one(
             replayed.record.metrics.insert("interface_ns".to_owned(), cost.round_trip_ns());
             replayed.record.notes.push(cost.note());
         }
-        output.show(&script, entry, &replayed)?;
+        // Kept before it is shown: whatever becomes of the pages, nothing that was measured is lost.
         output.keep(&script, entry, &replayed).map_err(Stop::Output)?;
+        output.show(&script, entry, &replayed)?;
     }
     Ok(())
 }
@@ -167,8 +160,8 @@ impl Output {
         Ok(Self { machine: Machine::read(), kept: Some((folder.to_owned(), store)) })
     }
 
-    /// Prints the tables.
-    fn show(&self, script: &Script, entry: &Entry, replayed: &Replayed) -> io::Result<()> {
+    /// Prints the tables. A pipe that was closed ends what is only shown, and is nothing to what is kept.
+    fn show(&self, script: &Script, entry: &Entry, replayed: &Replayed) -> Result<(), Stop> {
         let label = &replayed.record.policy.label;
         let mut page = text::visible(&script.headline());
         page += &format!("\npolicy {}: {label}\n\n", entry.name);
@@ -180,8 +173,13 @@ impl Output {
             page += &format!("{placement}\n");
         }
         let mut stdout = io::stdout().lock();
-        stdout.write_all(page.as_bytes())?;
-        stdout.flush()
+        match stdout.write_all(page.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => match self.kept {
+                Some(_) => Ok(()),
+                None => Err(Stop::ClosedPipe),
+            },
+            done => done.map_err(|e| Stop::Output(Failure::error(format!("standard output: {e}")))),
+        }
     }
 
     /// Keeps the record and the figure; what was kept before stays whatever happens.
@@ -193,7 +191,7 @@ impl Output {
         let form = replayed.record.parameters.get("form").map_or("", String::as_str);
         let path = folder.join(file_name(&[&script.name, form, entry.name]));
         match by_quantile(&title, &series) {
-            Ok(svg) => write_whole(&path, &svg)
+            Ok(svg) => whole::write(&path, &svg)
                 .map_err(|error| Failure::error(format!("{}: cannot be written: {error}", path.display()))),
             Err(error) => {
                 complain(&format!("{title}: no figure: {error}"));
@@ -201,17 +199,6 @@ impl Output {
             }
         }
     }
-}
-
-/// Writes a file whole or not at all: beside its place first, so that a full disk leaves no half of it.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let beside = path.with_extension("svg.part");
-    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    if written.is_err() {
-        // Best effort: the error that matters is the one above.
-        let _ = std::fs::remove_file(&beside);
-    }
-    written
 }
 
 /// A name for a figure: letters, digits, `-`, `_` and `.` of each part, none of them too long.

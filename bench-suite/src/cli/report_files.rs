@@ -4,6 +4,7 @@
 
 use super::out::say;
 use super::{Failure, complain};
+use crate::measure::whole;
 use plots::png::picture;
 use plots::shade::Shade;
 use reports::document::{Document, Figure, safe};
@@ -44,7 +45,7 @@ impl Files {
             }
             return Ok(());
         }
-        std::fs::write(path, content).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
+        whole::write(path, content).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
         say(&format!("{}: {} KiB\n", path.display(), content.len().div_ceil(1_024)))
     }
 

@@ -9,8 +9,8 @@ use crate::measure::plan::Step;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use workloads::suite::value::{Base, Quantity};
 
@@ -113,15 +113,20 @@ pub(super) fn launcher(place: &Where) -> Result<Processes, Failure> {
     Ok(Processes { program, time_limit: place.time_limit()?, stop: stop_flag()? })
 }
 
-/// Set by the first interrupt; the second ends the program at once.
+/// Set by the first interrupt; the second ends the program at once. There is one for the whole process: whoever asks
+/// later hears what came before.
 pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(stop) = STOP.get() {
+        return Ok(Arc::clone(stop));
+    }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         let registered = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)));
         registered.map_err(|e| Failure::error(format!("signals: {e}")))?;
     }
-    Ok(stop)
+    Ok(Arc::clone(STOP.get_or_init(|| stop)))
 }
 
 /// A bar with the remaining time, on a terminal only.

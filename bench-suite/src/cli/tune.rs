@@ -3,6 +3,7 @@
 use super::out::say;
 use super::reading::Reading;
 use super::{Exit, Failure};
+use crate::measure::whole;
 use crate::policies;
 use crate::tune::{Job, Tuned, pareto, tune};
 use reports::terminal;
@@ -127,7 +128,7 @@ fn keep(tuned: &Tuned, folder: &Path) -> Result<(), Failure> {
     }
     for (name, text) in files {
         let path = folder.join(name);
-        std::fs::write(&path, text).map_err(|error| failed(&path, &error))?;
+        whole::write(&path, &text).map_err(|error| failed(&path, &error))?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::subject::Blocks;
 use core::cell::Cell;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use std::collections::HashMap;
+use std::io::{Write as _, stderr};
 use std::sync::{Arc, Mutex, PoisonError};
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::phys::{Context, NoEncryption, PageSource as _, PhysMemory, PoolMemory, PoolPages};
@@ -76,7 +77,8 @@ impl Host {
     /// A line for the user.
     #[cold]
     pub fn say(&self, text: &str) {
-        eprintln!("swiotlb-bench: {}: {}", self.name, reports::text::visible(text));
+        // That nobody may be reading it is no reason to stop.
+        let _ = writeln!(stderr(), "swiotlb-bench: {}: {}", self.name, reports::text::visible(text));
     }
 
     fn alloc(&self, bytes: u64, limit: u64) -> Option<u64> {

@@ -4,9 +4,10 @@
 //! flags, the linker's stand-in) is part of the name of the folder that it lies in, so that no program of another compiler is
 //! taken for one of this.
 
+use reports::lock::Lock;
 use sha2::{Digest, Sha256};
-use std::fs::{File, FileTimes, TryLockError};
-use std::io::Result;
+use std::fs::{File, FileTimes};
+use std::io::{Result, Write as _, stderr};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -27,16 +28,14 @@ const FLAGS_BEGIN: [&str; 3] = ["CARGO_PROFILE_", "CARGO_BUILD_RUST", "CARGO_TAR
 ///
 /// # Errors
 /// The system's answer.
-pub fn lock(cache: &Path) -> Result<File> {
-    let file = File::create(cache.join(LOCK))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            eprintln!("swiotlb-bench: waiting for another build in {}", cache.display());
-            file.lock().map(|()| file)
-        }
-        Err(TryLockError::Error(error)) => Err(error),
+pub fn lock(cache: &Path) -> Result<Lock> {
+    let path = cache.join(LOCK);
+    if let Some(held) = Lock::try_take(&path)? {
+        return Ok(held);
     }
+    // That nobody may be reading it is no reason to stop.
+    let _ = writeln!(stderr(), "swiotlb-bench: waiting for another build in {}", cache.display());
+    Lock::take(&path)
 }
 
 /// A name for what makes programs of the source at `root`: rustc there, the variables that cargo reads, and `script`.
@@ -118,9 +117,9 @@ mod tests {
     fn one_writer_at_a_time() {
         let cache = tempfile::tempdir().unwrap();
         let held = lock(cache.path()).unwrap();
-        let second = File::open(cache.path().join(LOCK)).unwrap();
-        assert!(matches!(second.try_lock(), Err(TryLockError::WouldBlock)));
+        let second = || Lock::try_take(&cache.path().join(LOCK)).unwrap();
+        assert!(second().is_none());
         drop(held);
-        second.try_lock().unwrap();
+        assert!(second().is_some());
     }
 }

@@ -3,7 +3,7 @@
 use crate::cell::host::{HostTime, longest_gap_ns, measured_clock};
 use crate::cell::threads;
 use crate::run::clock::HostClock;
-use crate::run::{Overhead, overhead};
+use crate::run::{Overhead, host, overhead};
 use reports::machine::Machine;
 use reports::record::Clock;
 use reports::table::{Column, Table, Value};
@@ -74,15 +74,10 @@ impl Look {
             loop_clock: Some(threads::clock(&HostClock::get().facts())),
             batch_clock: Some(measured_clock()),
             harness: Some(overhead()),
-            may_pin: may_pin(),
+            may_pin: host::may_pin(),
             smt: smt(),
         }
     }
-}
-
-fn may_pin() -> bool {
-    let Ok(set) = rustix::thread::sched_getaffinity(None) else { return false };
-    rustix::thread::sched_setaffinity(None, &set).is_ok()
 }
 
 fn smt() -> Option<bool> {

@@ -1,5 +1,6 @@
 //! Records by cell: one number per metric and launch, and what a table says of them.
 
+use crate::run::host::UNPINNED;
 use reports::metric;
 use reports::record::RunRecord;
 use reports::stats::{median, sorted};
@@ -66,6 +67,12 @@ impl Group<'_> {
     pub fn oversubscribed(&self) -> bool {
         self.launches.values().any(|record| is_oversubscribed(record))
     }
+}
+
+/// Whether a record's threads could not be pinned.
+#[must_use]
+pub fn is_unpinned(record: &RunRecord) -> bool {
+    record.notes.iter().any(|note| note == UNPINNED)
 }
 
 /// Whether a record is of more threads than the machine had cores for: the runner's word where it counted

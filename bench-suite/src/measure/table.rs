@@ -1,6 +1,6 @@
 //! The tables of a run: each suite's cells, and what became of its expectations.
 
-use super::groups::{Group, Summary};
+use super::groups::{Group, Summary, is_unpinned};
 use super::verdict::{self, Compared, Ending, Groups, Verdict};
 use reports::stats::median;
 use reports::stats::sign_test::Estimate;
@@ -118,6 +118,9 @@ fn remark(group: &Group<'_>) -> String {
     }
     if group.oversubscribed() {
         remarks.push("oversubscribed".to_owned());
+    }
+    if group.launches.values().any(|record| is_unpinned(record)) {
+        remarks.push("unpinned".to_owned());
     }
     remarks.join(", ")
 }

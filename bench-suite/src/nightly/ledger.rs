@@ -6,9 +6,9 @@
 
 use super::stage::{Decided, Decision, Meaning, Name};
 use crate::measure::whole;
+use reports::lock::Lock;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -112,8 +112,8 @@ pub enum LedgerError {
 pub struct Folder {
     /// Where it is.
     path: PathBuf,
-    /// Held as long as this is, and freed by the system whatever ends the process.
-    _lock: File,
+    /// Held as long as this is.
+    _lock: Lock,
 }
 
 impl Folder {
@@ -132,11 +132,9 @@ impl Folder {
             return Err(LedgerError::Empty(path.to_owned()));
         }
         let lock = path.join(LOCK);
-        let file = File::options().append(true).create(true).open(&lock).map_err(told(&lock))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: file }),
-            Err(TryLockError::WouldBlock) => Err(LedgerError::Busy(path.to_owned())),
-            Err(TryLockError::Error(source)) => Err(LedgerError::Io { path: lock, source }),
+        match Lock::try_take(&lock).map_err(told(&lock))? {
+            Some(held) => Ok(Self { path: path.to_owned(), _lock: held }),
+            None => Err(LedgerError::Busy(path.to_owned())),
         }
     }
 

@@ -34,7 +34,9 @@ pub fn output(name: Name) -> String {
 /// # Errors
 /// The system's answer.
 pub fn start(folder: &Path, place: &Path, name: Name, command: &[String]) -> io::Result<Child> {
-    let output = File::create(folder.join(output(name)))?;
+    let path = folder.join(output(name));
+    let output =
+        File::create(&path).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
     let mut process = Command::new(std::env::current_exe()?);
     process.args(command);
     if !place.as_os_str().is_empty() {

@@ -5,6 +5,7 @@
 use super::runs::{drawn, void};
 use super::source::Source;
 use crate::figures::forest;
+use crate::measure::gate::confirm::leave_as_run;
 use crate::measure::judged;
 use crate::measure::paired::paired;
 use crate::measure::plan::{Key, RunPlan, done, key_of};
@@ -40,6 +41,10 @@ pub(super) fn push(source: &Source, plan: &RunPlan, document: &mut Document, fin
         if let Err(error) = trial.look(blocks, &paired) {
             all.push(Finding::new(Tone::Bad, format!("{}: {error}", source.name())));
             break;
+        }
+        if !plan.checks.is_empty() {
+            // What a gate leaves after a look has no further launches, and none are missing.
+            leave_as_run(&mut trial, &paired);
         }
     }
     all.push(answer(plan, &trial));

@@ -18,6 +18,15 @@ pub fn pin(cpu: Option<u32>) -> Option<u32> {
     sched_setaffinity(None, &set).is_ok().then_some(cpu)
 }
 
+/// What is said where threads cannot be pinned.
+pub const UNPINNED: &str = "unpinned: the system refuses to bind threads to cores (sched_setaffinity), so that they move and times spread: allow it in this container";
+
+/// Whether the system lets threads be pinned. Asks for what is so already.
+#[must_use]
+pub fn may_pin() -> bool {
+    sched_getaffinity(None).is_ok_and(|set| sched_setaffinity(None, &set).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

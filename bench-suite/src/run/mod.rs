@@ -27,7 +27,7 @@ pub mod dummy;
 pub mod fairness;
 mod gate;
 mod grow;
-mod host;
+pub mod host;
 pub mod idle;
 mod looper;
 pub mod noise;

@@ -6,6 +6,7 @@
 
 use super::error::{HistoryError, io};
 use super::steps::reached;
+use crate::lock::Lock;
 use crate::{compressed, store};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,12 +19,15 @@ const ENDINGS: [&str; 2] = [".jsonl", ".jsonl.gz"];
 /// The end of a draft's name.
 const DRAFT: &str = ".new";
 
+/// The file that is locked while a command is at work.
+const LOCK: &str = "lock";
+
 /// A history's folder, locked.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// Held while the folder is open, and freed by the system whatever ends the process.
-    _lock: File,
+    /// Held while the folder is open.
+    _lock: Lock,
 }
 
 /// The copy of a run's records.
@@ -62,12 +66,17 @@ impl Folder {
             fs::create_dir_all(&records).map_err(io(&records, "make the folder"))?;
             synchronise(path)?;
         }
-        let lock = path.join("lock");
-        let file = File::options().append(true).create(true).open(&lock).map_err(io(&lock, "open"))?;
-        file.lock().map_err(io(&lock, "lock"))?;
-        let folder = Self { path: path.to_owned(), _lock: file };
+        let lock = path.join(LOCK);
+        let held = Lock::take(&lock).map_err(io(&lock, "lock"))?;
+        let folder = Self { path: path.to_owned(), _lock: held };
         folder.remove_drafts()?;
         Ok(folder)
+    }
+
+    /// Whether another command holds the folder at `path`, as far as can be seen.
+    pub(super) fn is_busy(path: &Path) -> bool {
+        let lock = path.join(LOCK);
+        lock.exists() && matches!(Lock::try_take(&lock), Ok(None))
     }
 
     /// The index's file.

@@ -178,6 +178,12 @@ impl History {
         self.index.put(night, copy).map_err(in_index(&self.folder.index()))
     }
 
+    /// Whether another command is at work on the history at `path`, so that opening it waits: for whoever wants to say so.
+    #[must_use]
+    pub fn is_busy(path: &Path) -> bool {
+        Folder::is_busy(path)
+    }
+
     /// Whether no other run has one of the records.
     fn is_new(&self, night: &Night, path: &Path) -> Result<(), HistoryError> {
         let holder = self.index.holder(night).map_err(in_index(&self.folder.index()))?;

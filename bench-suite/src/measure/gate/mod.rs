@@ -7,10 +7,11 @@
 //! [`cases`] tell what came of it, [`tally`] in a file.
 //!
 //! Two stages. *Screen*: one counting launch of each side, and the blocks of the first look. *Confirm*: the further
-//! looks, for those cells only whose time is suspicious.
+//! looks, for those cells only whose time is suspicious ([`confirm`]).
 
 pub mod cases;
 pub mod check;
+pub mod confirm;
 pub mod file;
 pub mod finding;
 pub mod launch;

@@ -1,0 +1,118 @@
+//! Somebody stops it: an interrupt, a polite end, a kill. What keeps records goes on where it was; what only prints is
+//! ended by the system, and leaves nothing half made.
+
+use crate::fast_suite::until_lines;
+use crate::{Place, data, has_ended, kept};
+use rustix::process::{Pid, Signal, kill_process};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+fn started(mut command: Command) -> Child {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+}
+
+/// Runs `command` until its records in `runs` are two, and ends it by `signal`.
+fn stopped(place: &Place, command: &str, runs: &Path, signal: Signal) -> Output {
+    let mut child = started(place.command(command));
+    until_lines(&mut child, runs, 2);
+    send(&child, signal);
+    child.wait_with_output().unwrap()
+}
+
+/// A comparison that is ended by each signal and goes on: its records are at the end as many as they should be.
+fn goes_on(command: &str, runs: &str, code: i32, records: usize) {
+    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
+        let place = Place::new();
+        let (runs, whole) = (place.path(runs), format!("{command} --out @out"));
+        let done = stopped(&place, &whole, &runs, signal);
+        if signal == Signal::KILL {
+            assert_eq!(done.status.signal(), Some(Signal::KILL.as_raw()));
+        } else {
+            let (shown, said) = has_ended(&done, 1);
+            assert!(said.contains("are left; `--resume --out ") && shown.is_empty(), "{shown}{said}");
+        }
+        let before = std::fs::read(&runs).unwrap();
+        has_ended(&place.done(&format!("{whole} --resume")), code);
+        let whole = before.iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+        assert!(std::fs::read(&runs).unwrap().starts_with(&before[..whole]), "{signal:?}");
+        assert_eq!(kept(runs.parent().unwrap()), records, "{signal:?}");
+    }
+}
+
+#[test]
+fn a_comparison_goes_on() {
+    goes_on("ab none none @slow.toml --blocks 4 --floor 90%", "out/runs.jsonl", 0, 16);
+}
+
+#[test]
+fn a_gate_goes_on() {
+    goes_on("gate @gate.toml", "out/runs.jsonl", 0, 32);
+}
+
+#[test]
+fn a_calibration_goes_on() {
+    let command = "calibrate @slow.toml --policy none --comparisons 2 --blocks 2 --floor 90%";
+    goes_on(command, "out/null/00000/runs.jsonl", 0, 8);
+}
+
+#[test]
+fn a_night_is_stopped_in_whatever_stage_it_is() {
+    let place = Place::new();
+    let night = "nightly @fast.toml --quick --out @night --history @history";
+    let mut child = started(place.command(night));
+    // The first stage has begun.
+    while !place.path("night/doctor.txt").exists() {
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::yield_now();
+    }
+    send(&child, Signal::INT);
+    let (_, said) = has_ended(&child.wait_with_output().unwrap(), 1);
+    assert!(said.contains("stopped in the stage doctor; `nightly --resume --out "), "{said}");
+    assert!(!place.path("night/summary.md").exists());
+}
+
+#[test]
+fn a_replay_keeps_what_it_has_replayed() {
+    let place = Place::new();
+    let trace = data("traces/boot_probe.jsonl.gz");
+    let policies = "--policy kernel --policy fast --policy search-bitmap --policy lookup-sorted";
+    let replay = format!("replay {trace} {policies} --out @out");
+    let mut child = started(place.command(&replay));
+    let runs = place.path("out/runs.jsonl");
+    until_lines(&mut child, &runs, 1);
+    send(&child, Signal::TERM);
+    assert_eq!(child.wait_with_output().unwrap().status.signal(), Some(Signal::TERM.as_raw()));
+    let records = reports::store::load(&runs).unwrap();
+    assert!(records.bad.is_empty() && (1..4).contains(&records.records.len()));
+    // Nothing is in the way of the next.
+    has_ended(&place.done(&format!("replay {trace} --out @out")), 0);
+    assert_eq!(reports::store::load(&runs).unwrap().records.len(), records.records.len() + 1);
+}
+
+#[test]
+fn what_only_prints_is_ended_by_the_signal() {
+    let place = Place::new();
+    let (trace, vectors) = (data("traces/boot_probe.jsonl.gz"), data("golden"));
+    for command in [
+        format!("tune {trace} --out @advice"),
+        format!("verify {vectors}"),
+        "search --dummy 1us --maps 1000000".to_owned(),
+        "overhead".to_owned(),
+        "cells".to_owned(),
+        "profile @slow.toml --for 300s".to_owned(),
+    ] {
+        for signal in [Signal::INT, Signal::TERM] {
+            let child = started(place.command(&command));
+            send(&child, signal);
+            let done = child.wait_with_output().unwrap();
+            assert_eq!(done.status.signal(), Some(signal.as_raw()), "{command}");
+            assert!(done.stderr.is_empty(), "{command}");
+        }
+    }
+    assert!(!place.path("advice").exists());
+}
