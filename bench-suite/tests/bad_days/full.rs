@@ -13,11 +13,11 @@ fn full() -> File {
 fn whatever_measures_stops_with_what_is_safe_and_goes_on() {
     for (command, runs, records) in [
         ("ab none none @slow.toml --blocks 4 --floor 90%", "out", 16),
-        ("gate @gate.toml", "out", 32),
+        ("gate @gate.toml", "out", 8),
         ("calibrate @slow.toml --policy none --comparisons 1 --blocks 4 --floor 90%", "out/null/00000", 16),
     ] {
         let (place, command) = (Place::new(), format!("{command} --out @out"));
-        let (_, said) = has_ended(&place.limited(24, &command), 1);
+        let (_, said) = has_ended(&place.limited(16, &command), 1);
         assert!(said.contains("bytes before it are safe: free space and resume"), "{command}: {said}");
         let before = kept(&place.path(runs));
         assert!((1..records).contains(&before), "{command}: {before}");

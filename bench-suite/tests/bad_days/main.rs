@@ -37,7 +37,7 @@ service = ["20us"]
 
 /// A gate that counts steps: nothing is timed.
 const GATE: &str = "a = \"kernel\"\nb = \"fast\"\neffort = \"quick\"\n[[cells]]\nsuite = \"tiny.toml\"\n\
-                    metrics = [\"counters\"]\nset = [\"slots=1:16:+1\"]\n";
+                    metrics = [\"counters\"]\nset = [\"slots=1:4:+1\"]\n";
 
 /// A folder with what every command wants.
 struct Place {

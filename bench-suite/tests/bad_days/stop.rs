@@ -24,9 +24,9 @@ fn stopped(place: &Place, command: &str, runs: &Path, signal: Signal) -> Output 
     child.wait_with_output().unwrap()
 }
 
-/// A comparison that is ended by each signal and goes on: its records are at the end as many as they should be.
-fn goes_on(command: &str, runs: &str, code: i32, records: usize) {
-    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
+/// A comparison that is ended by each of the signals and goes on: its records are at the end as many as they should be.
+fn goes_on(signals: &[Signal], command: &str, runs: &str, records: usize) {
+    for &signal in signals {
         let place = Place::new();
         let (runs, whole) = (place.path(runs), format!("{command} --out @out"));
         let done = stopped(&place, &whole, &runs, signal);
@@ -37,7 +37,7 @@ fn goes_on(command: &str, runs: &str, code: i32, records: usize) {
             assert!(said.contains("are left; `--resume --out ") && shown.is_empty(), "{shown}{said}");
         }
         let before = std::fs::read(&runs).unwrap();
-        has_ended(&place.done(&format!("{whole} --resume")), code);
+        has_ended(&place.done(&format!("{whole} --resume")), 0);
         let whole = before.iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
         assert!(std::fs::read(&runs).unwrap().starts_with(&before[..whole]), "{signal:?}");
         assert_eq!(kept(runs.parent().unwrap()), records, "{signal:?}");
@@ -46,18 +46,20 @@ fn goes_on(command: &str, runs: &str, code: i32, records: usize) {
 
 #[test]
 fn a_comparison_goes_on() {
-    goes_on("ab none none @slow.toml --blocks 4 --floor 90%", "out/runs.jsonl", 0, 16);
+    let all = [Signal::INT, Signal::TERM, Signal::KILL];
+    goes_on(&all, "ab none none @slow.toml --blocks 3 --floor 90%", "out/runs.jsonl", 12);
 }
 
 #[test]
 fn a_gate_goes_on() {
-    goes_on("gate @gate.toml", "out/runs.jsonl", 0, 32);
+    // A kill of one is in `gate.rs`.
+    goes_on(&[Signal::TERM], "gate @gate.toml", "out/runs.jsonl", 8);
 }
 
 #[test]
 fn a_calibration_goes_on() {
     let command = "calibrate @slow.toml --policy none --comparisons 2 --blocks 2 --floor 90%";
-    goes_on(command, "out/null/00000/runs.jsonl", 0, 8);
+    goes_on(&[Signal::INT], command, "out/null/00000/runs.jsonl", 8);
 }
 
 #[test]
