@@ -118,6 +118,8 @@ fn two_writers_do_not_share_a_file() {
     let path = folder.path().join("runs.jsonl");
     let first = Store::open(&path).unwrap();
     assert!(matches!(Store::open(&path), Err(StoreError::Busy { .. })));
+    // As a process has it that another thread is starting and that has not yet run its own program.
+    let _copy = first.0.file.try_clone().unwrap();
     drop(first);
     Store::open(&path).unwrap();
 }
