@@ -121,14 +121,15 @@ fn keep(tuned: &Tuned, folder: &Path) -> Result<(), Failure> {
         Some(Err(error)) => super::complain(format_args!("no figure: {error}")),
         None => {}
     }
-    // One of an earlier advice would lie beside this.
-    let old = folder.join(FIGURE);
-    if old.exists() {
-        std::fs::remove_file(&old).map_err(|error| failed(&old, &error))?;
-    }
+    let has_figure = files.iter().any(|(name, _)| *name == FIGURE);
     for (name, text) in files {
         let path = folder.join(name);
         whole::write(&path, &text).map_err(|error| failed(&path, &error))?;
+    }
+    // One of an earlier advice would lie beside this.
+    let old = folder.join(FIGURE);
+    if !has_figure && old.exists() {
+        std::fs::remove_file(&old).map_err(|error| failed(&old, &error))?;
     }
     Ok(())
 }
