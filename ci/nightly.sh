@@ -35,6 +35,13 @@ else
     echo "== valgrind is not installed: nothing was run under callgrind"
 fi
 
+echo "== the oracle, other cases every night"
+PROPTEST_CASES=3000 cargo test -p bench-suite --test oracle
+
+echo "== soak"
+"$bench" soak 1_000_000_000 --seed "$(date +%Y%m%d)"
+"$bench" soak 10_000_000 --policy all --seed "$(date +%Y%m%d)"
+
 echo "== models"
 ci/loom.sh --long
 

@@ -15,6 +15,7 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod soak;
 pub mod subject;
 pub mod tick;
 pub mod tune;

@@ -1,6 +1,7 @@
 //! The oracle's test catches what is broken on purpose, and says it in few steps. Broken are strategies of
 //! `swiotlb-core/tests/broken`, as far as one thread can see that they are, and strategies that are right in
-//! themselves and have another placement than the kernel, when they are said to have the kernel's.
+//! themselves and have another placement than the kernel, when they are said to have the kernel's. A soak, which knows
+//! nothing of placement, finds those that are broken too.
 //!
 //! | broken strategy | what is said of it |
 //! |---|---|
@@ -24,6 +25,8 @@ mod oracle_support;
 #[allow(dead_code, reason = "a lock and a search that only two threads tell from right ones")]
 mod searches;
 
+use bench_suite::policies::{self, Entry};
+use bench_suite::soak::{self, Settings};
 use bench_suite::subject::build;
 use bent::{Bent, MissesSmall, PastEnd};
 use forgetful::Forgetful;
@@ -32,6 +35,8 @@ use oracle_support::{Subject, first_difference};
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::RngSeed;
 use searches::{AfterWrap, Blind, Boundary, KeptBits};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
 use swiotlb_core::area::Locked;
 use swiotlb_core::lock::QueuedSpin;
 use swiotlb_core::policy::{Kernel, Reproduces, Warm, With, reproduces};
@@ -113,4 +118,25 @@ fn another_order_of_slots_is_caught() {
     answers_otherwise::<Search<Lifo>>("lifo");
     answers_otherwise::<Search<Offset>>("offset");
     answers_otherwise::<Warm>("warm");
+}
+
+/// A soak finds the policy broken, or the allocator itself stops.
+fn soak_finds<P: With>(words: &[&str]) {
+    let kernel = policies::by_name("kernel").unwrap();
+    let (name, changes, build, reproduces) = ("broken", "", build::<P>(), reproduces::<P>());
+    let entry = Entry { name, changes, reproduces, build, runs: kernel.runs };
+    let settings = Settings { operations: 4_000_000, threads: 2, seed: 1 };
+    let soak = || soak::run(&entry, &settings, &AtomicBool::new(false), &mut |_| {});
+    let Ok(outcome) = catch_unwind(AssertUnwindSafe(soak)) else { return };
+    let said = outcome.broken.expect("it was let pass");
+    assert!(words.iter().any(|words| said.contains(words)), "{said}");
+}
+
+#[test]
+fn a_soak_finds_what_is_broken() {
+    soak_finds::<Search<AfterWrap>>(&["two owners", "are not what was written", "free run"]);
+    soak_finds::<Search<Blind<Boundary>>>(&["cross a boundary"]);
+    soak_finds::<Area<LeakyPadding>>(&["free run"]);
+    soak_finds::<Lookup<Bent<MissesSmall>>>(&["for a live mapping"]);
+    soak_finds::<<Kernel as With>::Stats<Forgetful>>(&["are counted"]);
 }

@@ -8,6 +8,7 @@ mod every_policy {
     mod growth;
     mod held_back;
     mod mistakes;
+    mod stalled;
     mod stress;
     mod transient;
 }

@@ -33,6 +33,7 @@ mod report_files;
 mod search;
 mod session;
 mod sides;
+mod soak;
 mod stages;
 mod tune;
 mod verify;
@@ -105,6 +106,8 @@ struct Cli {
 enum Command {
     /// Check policies against golden vectors of the real kernel.
     Verify(verify::Args),
+    /// Work policies for long on several threads, and check that nothing is lost.
+    Soak(soak::Args),
     /// Replay a recorded trace.
     Replay(replay::Args),
     /// Say what to boot with, from a trace.
@@ -167,6 +170,7 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Verify(args) => verify::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Tune(args) => tune::run(&args),
         Command::Measure(args) => measure::run(&args),

@@ -25,7 +25,7 @@ mod median;
 mod occupancy;
 mod pin;
 mod rig;
-mod seed;
+pub(crate) mod seed;
 mod slot_search;
 mod storm;
 mod two_threads;

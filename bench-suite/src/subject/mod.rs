@@ -22,6 +22,7 @@ use swiotlb_core::boot::Geometry;
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
 use swiotlb_core::error::{AllocError, DeviceError, FullReason, InitError, MapError, SyncError, UnmapError};
 use swiotlb_core::grow::Grown;
+use swiotlb_core::held_back::HeldBack;
 use swiotlb_core::mem::{MemStats, Permissions};
 use swiotlb_core::phys::PhysMemory;
 use swiotlb_core::probe::{Counts, Note};
@@ -124,6 +125,11 @@ pub trait Subject: Send + Sync {
 
     /// Whether the growth worker was asked and has not run yet.
     fn growth_queued(&self) -> bool;
+
+    /// The memory that unlinked pools hold back; of an outside allocator nothing is known.
+    fn held_back(&self) -> HeldBack {
+        HeldBack::default()
+    }
 }
 
 /// One thread's access.

@@ -13,6 +13,7 @@ use swiotlb_core::caller;
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
 use swiotlb_core::error::{AllocError, DeviceError, FullReason, InitError, MapError, SyncError, UnmapError};
 use swiotlb_core::grow::Grown;
+use swiotlb_core::held_back::HeldBack;
 use swiotlb_core::lookup::PoolRange as _;
 use swiotlb_core::mem::{Device, IoTlbMem, MemStats, Permissions};
 use swiotlb_core::phys::NoEncryption;
@@ -101,6 +102,10 @@ impl<P: Counting> Subject for OfPolicy<P> {
 
     fn growth_queued(&self) -> bool {
         self.mem.growth_queued()
+    }
+
+    fn held_back(&self) -> HeldBack {
+        self.mem.held_back()
     }
 }
 

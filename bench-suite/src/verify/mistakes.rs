@@ -1,7 +1,7 @@
 //! A caller's mistakes: what an unmap or a sync must come to, by what the ledger has of the address. So a policy is
 //! held to it wherever it places mappings.
 
-use super::ledger::Entry;
+use super::ledger::{Entry, Ledger};
 use super::limits::Refusal;
 use super::machine::{Device, Machine};
 use swiotlb_core::addr::PhysAddr;
@@ -30,9 +30,20 @@ pub fn of_sync(error: SyncError) -> Option<OutError> {
     }
 }
 
+/// What a device finds in the ledger. One that never had a bounce buffer finds nothing, whoever's an address is, under a
+/// policy that asks its flag; in another placement than the vector's its only map may have failed.
+fn finds<'a>(machine: &'a Machine, device: &Device) -> Option<&'a Ledger> {
+    (device.uses_io_tlb || !machine.declared.flag).then_some(&machine.ledger)
+}
+
+/// What starts at an address, if the device finds it.
+pub fn starting_at(machine: &Machine, device: &Device, addr: PhysAddr) -> Option<Entry> {
+    finds(machine, device)?.starting_at(device.mem, device.number, addr.0)
+}
+
 /// The handle of the mapping that an unmap ends; of a mistake there is none.
 pub fn unmaps(machine: &Machine, device: &Device, addr: PhysAddr, dir: Direction) -> Option<u64> {
-    let entry = machine.ledger.starting_at(device.mem, device.number, addr.0)?;
+    let entry = starting_at(machine, device, addr)?;
     (entry.dir == Some(dir)).then_some(entry.h)
 }
 
@@ -52,7 +63,7 @@ pub fn synced(
     dir: Direction,
     done: &Result<(), SyncError>,
 ) -> Result<(), Refusal> {
-    let entry = machine.ledger.around(device.mem, device.number, addr.0);
+    let entry = finds(machine, device).and_then(|ledger| ledger.around(device.mem, device.number, addr.0));
     let due = entry.is_some_and(|entry| syncs(&entry, addr, dir));
     match done {
         Ok(()) if !due => Err(format!("{addr} was synced, and nothing is mapped there so")),

@@ -1,12 +1,12 @@
 //! `verify`: golden vectors of the real kernel against a policy.
 
 mod beyond;
-mod books;
+pub(crate) mod books;
 mod compare;
 mod ground;
-mod ledger;
+pub(crate) mod ledger;
 pub(crate) mod limits;
-mod machine;
+pub(crate) mod machine;
 mod mapping;
 mod mistakes;
 mod room;

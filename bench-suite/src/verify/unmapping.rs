@@ -57,7 +57,7 @@ pub fn rfree(machine: &mut Machine, op: &Rfree) -> Result<Out, Refusal> {
     let addr = op.paddr.map_or(handle.addr, PhysAddr);
     let caller = mem.caller(0);
     let session = caller.enter();
-    let due = machine.ledger.starting_at(device.mem, device.number, addr.0);
+    let due = mistakes::starting_at(machine, device, addr);
     let mapping = session.mapping(device.number, addr);
     let freed = session.free_pages(device.number, addr);
     drop(session);

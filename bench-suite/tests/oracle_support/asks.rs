@@ -6,6 +6,9 @@ use proptest::sample::select;
 use swiotlb_core::device::{Attrs, Direction};
 use workloads::oracle::{Ask, AskMap, MAX_SIZE, Mistake, Orig, Part};
 
+/// Bytes of a segment: the most that can be had.
+const SEGMENT: u64 = 256 << 10;
+
 /// Which of many.
 fn which() -> impl Strategy<Value = u32> {
     0..64_u32
@@ -20,12 +23,21 @@ fn attrs() -> impl Strategy<Value = Attrs> {
         .prop_map(|(skip_cpu_sync, no_warn)| Attrs { skip_cpu_sync, no_warn })
 }
 
+/// A byte or so from a multiple of `unit`, the first `times` of them.
+fn near(unit: u64, times: u64) -> impl Strategy<Value = u64> {
+    (0..times, -2..3_i64).prop_map(move |(times, by)| (times * unit).saturating_add_signed(by))
+}
+
+/// From nothing to more than can be had: any number of bits, whole slots, and a byte or so from where it counts.
 fn size() -> impl Strategy<Value = u64> {
     prop_oneof![
-        4 => 1..9000_u64,
+        3 => 1..9000_u64,
         3 => (1..129_u64).prop_map(|slots| slots * 2048),
+        2 => (0..19_u32, any::<u64>()).prop_map(|(bits, low)| (1 << bits) | low & ((1 << bits) - 1)),
+        2 => near(2048, 130),
         2 => 0..80_000_u64,
         1 => 0..250_000_u64,
+        1 => (0..9000_u64).prop_map(|less| SEGMENT - less),
         1 => 0..MAX_SIZE,
     ]
 }
@@ -33,8 +45,9 @@ fn size() -> impl Strategy<Value = u64> {
 fn orig() -> impl Strategy<Value = Orig> {
     prop_oneof![
         3 => Just(Orig::Fresh(0)),
-        6 => (0..256_u64 << 10).prop_map(Orig::Fresh),
+        5 => (0..SEGMENT).prop_map(Orig::Fresh),
         3 => (0..128_u64).prop_map(|slot| Orig::Fresh(slot * 2048)),
+        2 => near(2048, 128).prop_map(Orig::Fresh),
         1 => Just(Orig::Zero),
         2 => which().prop_map(Orig::Again),
     ]
@@ -63,7 +76,7 @@ fn map() -> impl Strategy<Value = AskMap> {
 }
 
 fn part() -> impl Strategy<Value = Part> {
-    let off = prop_oneof![Just(0), 0..MAX_SIZE];
+    let off = prop_oneof![2 => Just(0), 2 => 0..MAX_SIZE, 1 => near(2048, 128)];
     let len = prop_oneof![6 => size(), 1 => any::<u64>()];
     (off, len).prop_map(|(off, len)| Part { off, len })
 }

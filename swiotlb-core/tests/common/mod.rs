@@ -7,6 +7,7 @@
 
 pub mod crowd;
 pub mod hand_over;
+pub mod held;
 pub mod lifetime;
 pub mod owners;
 pub mod policies;

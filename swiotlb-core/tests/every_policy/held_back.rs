@@ -1,32 +1,13 @@
 //! Memory held back: by a reader that stalls, and by a reclaimer whose memory comes back at ticks only.
 
-use crate::common::{POOL, Testable, Tested, device, map, mem, orig, unmap};
-use std::sync::Arc;
-use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::boot::Geometry;
-use swiotlb_core::caller::{Caller, Session};
-use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
-use swiotlb_core::error::{MapError, PageError};
+use crate::common::held::{free_all_expired, storm, until_dry, with_atomic_pool};
+use crate::common::{Testable, Tested, device, map, mem, orig};
+use swiotlb_core::device::{DeviceLimits, Direction, MapRequest};
 use swiotlb_core::held_back::HeldBack;
-use swiotlb_core::mem::{Device, IoTlbMem, Permissions};
-use swiotlb_core::phys::{AtomicPool, BuddyZones, CostModel, PhysMemory, PoolPages, Zone};
-use swiotlb_core::policy::{Kernel, Policy, With};
+use swiotlb_core::policy::{Kernel, With};
 use swiotlb_core::reclaim::{Delayed, Epoch, Quiescent, Reclaim, RefCounted, RwLocked};
 
 type Reclaimed<R> = Tested<<Kernel as With>::Reclaim<R>>;
-
-/// Frees what readers and the time allow; how many pools. A bound, not a wait: grace periods take a few rounds.
-fn free_all_expired<P: Policy>(caller: &Caller<'_, P>) -> usize {
-    (0..32).map(|_| caller.free_expired()).sum()
-}
-
-/// Makes `n` pools of two pages, each for one mapping, and drops them again.
-fn storm<P: Testable>(session: &Session<'_, P>, dev: &Device<P>, n: u64) {
-    for i in 0..n {
-        let addr = map(session, dev, 1 + i % 8, 6 << 10);
-        unmap(session, dev, addr, 6 << 10);
-    }
-}
 
 fn stalled_reader<P: Testable>() {
     let mem = mem::<P>(128, 1, true);
@@ -86,41 +67,6 @@ fn memory_comes_back_at_ticks() {
     batches::<Delayed<Epoch, 10>>(10);
     batches::<Delayed<Epoch, 50>>(50);
     batches::<Delayed<RefCounted, 10>>(10);
-}
-
-/// An encrypting platform, whose transient pools come from an atomic pool of 16 pages.
-type Encrypted<R> = <<Kernel as With>::Reclaim<R> as With>::Pages<PoolPages<BuddyZones, CostModel>>;
-
-fn with_atomic_pool<R: Reclaim>() -> Arc<IoTlbMem<Encrypted<R>>> {
-    let zones = [(Zone::Dma32, PhysAddr(1 << 30), 64 << 20)];
-    let atomic = AtomicPool::new(PhysAddr(2 << 30), 64 << 10);
-    let model = CostModel { fixed_spins: 0, per_page_spins: 0 };
-    let pages = PoolPages::new(BuddyZones::new(&zones), model, Some(atomic));
-    let memory = Arc::new(PhysMemory::new());
-    pages.prepare(&memory).unwrap();
-    let geometry = Geometry { nslabs: 128, nareas: 1 };
-    let reserve = &mut |_bytes| Some(POOL);
-    IoTlbMem::early(geometry, Permissions::default(), None, memory, pages, reserve).unwrap().mem
-}
-
-/// Round trips until the atomic pool has no page left, at most `limit`; how many.
-fn until_dry<P: Policy>(caller: &Caller<'_, P>, dev: &Device<P>, limit: u64) -> u64 {
-    let request = MapRequest::new(orig(1), 2048, Direction::ToDevice);
-    for done in 0..limit {
-        let session = caller.enter();
-        let addr = match session.map(dev, &request) {
-            Ok(addr) => addr,
-            Err(error) => {
-                let dry = PageError::AtomicPoolEmpty { pages: 1 };
-                assert!(matches!(error, MapError::OutOfPages { source, .. } if source == dry), "{error}");
-                return done;
-            }
-        };
-        session.unmap(dev, addr, 2048, Direction::ToDevice, Attrs::default()).unwrap();
-        drop(session);
-        free_all_expired(caller);
-    }
-    limit
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Sources of memory of which each step can fail, once: page blocks, a lender, a decryption model, with one plan for all.
+//! Sources of memory of which each step can fail: page blocks, a lender, a decryption model, with one plan for all.
 //!
 //! Invariant: the ledger knows which pages are decrypted, and what of them had to be lost; so a block that goes back
 //! while its pages are visible to devices is seen at once.
@@ -20,10 +20,10 @@ const NOWHERE: PhysAddr = PhysAddr(1 << 44);
 pub struct Ledger {
     /// Steps so far that could have failed.
     steps: u64,
-    /// The step that fails; 0 is none.
-    fails: u64,
+    /// The steps that fail.
+    fails: BTreeSet<u64>,
     /// What failed.
-    pub fired: Option<&'static str>,
+    pub fired: Vec<&'static str>,
     /// Blocks that are out.
     pub blocks: BTreeSet<Block>,
     /// Loans that are out: the lender's pieces.
@@ -44,10 +44,10 @@ thread_local! {
 }
 
 impl Plan {
-    /// A run in which step `nth` fails; 0 is none.
-    pub fn failing(nth: u64) -> Self {
+    /// A run in which these steps fail, counted from 1.
+    pub fn failing(steps: &[u64]) -> Self {
         let plan = Self::default();
-        plan.look().fails = nth;
+        plan.look().fails = steps.iter().copied().collect();
         LENDERS.with(|lenders| *lenders.borrow_mut() = plan.clone());
         plan
     }
@@ -60,9 +60,10 @@ impl Plan {
     fn fails(&self, what: &'static str) -> bool {
         let mut ledger = self.look();
         ledger.steps += 1;
-        let fails = ledger.steps == ledger.fails;
+        let step = ledger.steps;
+        let fails = ledger.fails.contains(&step);
         if fails {
-            ledger.fired = Some(what);
+            ledger.fired.push(what);
         }
         fails
     }
