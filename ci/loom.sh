@@ -26,4 +26,6 @@ if ! grep -q '^model ' "$output"; then
     echo "ci/loom.sh: no model was explored" >&2
     exit 1
 fi
-echo "models: $(grep -c '^model .*: holds' "$output") hold, $(grep -c '^model .*: fails' "$output") twins fail, $((SECONDS - began)) s with the build"
+explored=$(awk '/^model / { for (i = 2; i <= NF; i++) if ($i == "interleavings,") sum += $(i - 1) } END { print sum }' "$output")
+echo "models: $(grep -c '^model .*: holds' "$output") hold, $(grep -c '^model .*: fails' "$output") twins fail," \
+    "$explored interleavings, $((SECONDS - began)) s with the build"

@@ -27,4 +27,8 @@ while IFS= read -r script; do
         complain "$script is not executable"
     fi
 done < <(git ls-files .ci 'ci/*.sh')
+version=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+if ! grep -qF "Rust toolchain, $version or newer" README.md; then
+    complain "README.md states another toolchain than Cargo.toml's rust-version, $version"
+fi
 exit "$failed"

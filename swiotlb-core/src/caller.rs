@@ -17,6 +17,7 @@ use crate::probe::Probe;
 use crate::publish::Publish;
 use crate::reclaim::Reclaim;
 use crate::stats::Stats;
+use crate::sync::thread;
 use core::cell::Cell;
 
 /// One thread's access to an allocator.
@@ -76,7 +77,7 @@ impl<'m, P: Policy> Caller<'m, P> {
         let target = retired.retired();
         while P::Reclaim::FREES && retired.past_grace() < target {
             P::Reclaim::expedite(&self.local);
-            std::thread::yield_now();
+            thread::yield_now();
         }
         retired.drain(&self.mem.memory, &self.mem.pages)
     }

@@ -1,28 +1,37 @@
-//! The one place that names atomics, so that the model checker can stand in for them: with `--cfg loom` they
-//! are loom's, which explores every interleaving and every value that a load may return (`crate::model`).
-//! Without it they are the standard library's and parking_lot's own types; only a cell is wrapped, to be accessed as
+//! The one place that names atomics, so that checkers can stand in for them: with `--cfg loom` they are loom's, which
+//! explores every interleaving and every value that a load may return (`crate::model`); with `--cfg shuttle` they are
+//! shuttle's, which runs whole allocators under schedules drawn at random, in sequential consistency (`tests/schedules.rs`).
+//! Without either they are the standard library's and parking_lot's own types; only a cell is wrapped, to be accessed as
 //! loom's is.
 
-#[cfg(not(loom))]
+#[cfg(loom)]
+pub(crate) use loom as checker;
+#[cfg(shuttle)]
+pub(crate) use shuttle as checker;
+
+#[cfg(any(loom, shuttle))]
+pub(crate) use checker::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence,
+};
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use core::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence,
 };
-#[cfg(loom)]
-pub(crate) use loom::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering, fence,
-};
 
+#[cfg(any(loom, shuttle))]
+pub(crate) use checked::{Mutex, Spin, per_thread, thread};
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;
 #[cfg(loom)]
-pub(crate) use modelled::{Mutex, Spin, one_order, per_thread, test_and_set, thread};
-/// The mutex of structures that are modelled. One that is not may name parking_lot's itself.
-#[cfg(not(loom))]
+pub(crate) use modelled::{one_order, test_and_set};
+/// The mutex of structures that are checked. One inside of which no atomic of this file is accessed may name parking_lot's
+/// itself.
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use parking_lot::Mutex;
 /// The threads of structures that start or wake some.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::thread;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::thread_local as per_thread;
 
 /// A cell whose accesses loom checks. The caller answers for what it does with the pointer, while `f` runs only.
@@ -60,11 +69,11 @@ pub(crate) fn test_and_set(word: &AtomicU32) -> bool {
 
 /// Waits for another thread to act: a pause for the core at first, then the rest of the time slice,
 /// because a user thread, unlike the kernel, can be preempted while it holds a lock.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 #[derive(Default)]
 pub(crate) struct Spin(u32);
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 impl Spin {
     /// Pauses before a spinner starts to give its time slice away.
     const PAUSES: u32 = 1 << 10;
@@ -80,40 +89,69 @@ impl Spin {
     }
 }
 
-/// What loom lacks or spells otherwise.
-#[cfg(loom)]
-mod modelled {
-    /// loom's, of which each thread of the model has its own; it knows no constants.
+/// Where a call leads into a crate that no checker sees into: shuttle may run another thread here. Not under a lock that is not
+/// shuttle's.
+#[cfg(not(shuttle))]
+#[inline(always)]
+pub(crate) const fn turn() {}
+
+/// See above: shuttle switches before every access of an atomic.
+#[cfg(shuttle)]
+pub(crate) fn turn() {
+    AtomicBool::new(false).load(Ordering::Relaxed);
+}
+
+/// What both checkers spell otherwise than the standard library and parking_lot.
+#[cfg(any(loom, shuttle))]
+mod checked {
+    use super::checker;
+
+    /// The checker's, of which each thread of an execution has its own; loom's knows no constants.
     macro_rules! per_thread {
         (static $name:ident: $type:ty = const $value:block;) => {
-            loom::thread_local! { static $name: $type = $value; }
+            $crate::sync::checker::thread_local! { static $name: $type = $value; }
         };
     }
     pub(crate) use per_thread;
 
-    /// loom's mutex with parking_lot's signature.
+    /// The checker's mutex with parking_lot's signature.
     #[derive(Debug, Default)]
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+    pub(crate) struct Mutex<T>(checker::sync::Mutex<T>);
 
     impl<T> Mutex<T> {
         pub(crate) fn new(value: T) -> Self {
-            Self(loom::sync::Mutex::new(value))
+            Self(checker::sync::Mutex::new(value))
         }
 
-        pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+        pub(crate) fn lock(&self) -> checker::sync::MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
         }
     }
 
-    /// loom's threads, which know no time.
+    /// The checker's threads, which know no time.
     pub(crate) mod thread {
-        pub(crate) use loom::thread::{Builder, JoinHandle, Thread, park};
+        pub(crate) use super::checker::thread::{Builder, JoinHandle, Thread, park, yield_now};
 
         pub(crate) fn park_timeout(_: core::time::Duration) {
-            loom::thread::yield_now();
+            yield_now();
         }
     }
 
+    /// A wait that lets another thread act: checkers run one that spins for ever.
+    #[derive(Default)]
+    pub(crate) struct Spin(());
+
+    impl Spin {
+        #[expect(clippy::unused_self, reason = "as the type that it stands for")]
+        pub(crate) fn wait(&mut self) {
+            thread::yield_now();
+        }
+    }
+}
+
+/// What loom alone needs.
+#[cfg(loom)]
+mod modelled {
     /// What SeqCst says of the write before and the load after.
     pub(crate) fn one_order() {
         super::fence(super::Ordering::SeqCst);
@@ -123,16 +161,5 @@ mod modelled {
     /// explore executions in which the unlock never comes to be read.
     pub(crate) fn test_and_set(word: &super::AtomicU32) -> bool {
         word.compare_exchange(0, 1, super::Ordering::Acquire, super::Ordering::Relaxed).is_ok()
-    }
-
-    /// A wait that lets another thread of the model act: loom runs one that spins for ever.
-    #[derive(Default)]
-    pub(crate) struct Spin(());
-
-    impl Spin {
-        #[expect(clippy::unused_self, reason = "as the type that it stands for")]
-        pub(crate) fn wait(&mut self) {
-            loom::thread::yield_now();
-        }
     }
 }

@@ -8,25 +8,31 @@ use core::cell::Cell;
 use crossbeam_utils::CachePadded;
 
 /// What one waiting thread spins on.
-#[cfg_attr(loom, derive(Default))]
+#[cfg_attr(any(loom, shuttle), derive(Default))]
 pub(super) struct Node {
     /// 1 + the number of the node behind this one; 0 while there is none.
     pub(super) next: AtomicU16,
     pub(super) at_head: AtomicBool,
 }
 
-/// Nodes; a few under the model checker, which tracks each.
-const MAX_NODES: usize = if cfg!(loom) { 4 } else { 1024 };
+/// Nodes; a few under the checkers: loom tracks each, and shuttle sees threads that get none.
+const MAX_NODES: usize = if cfg!(loom) {
+    4
+} else if cfg!(shuttle) {
+    2
+} else {
+    1024
+};
 const WORDS: usize = MAX_NODES.div_ceil(32);
 
 /// All nodes, and which of them have an owner: a bit each.
-#[cfg_attr(loom, derive(Default))]
+#[cfg_attr(any(loom, shuttle), derive(Default))]
 pub(super) struct Nodes {
     nodes: [CachePadded<Node>; MAX_NODES],
     owned: [AtomicU32; WORDS],
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 static NODES: Nodes = Nodes {
     nodes: [const { CachePadded::new(Node { next: AtomicU16::new(0), at_head: AtomicBool::new(false) }) };
         MAX_NODES],
@@ -34,38 +40,48 @@ static NODES: Nodes = Nodes {
 };
 
 /// The nodes of the process.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 #[inline]
 pub(super) fn nodes() -> &'static Nodes {
     &NODES
 }
 
-#[cfg(loom)]
-pub(super) use modelled::nodes;
+#[cfg(any(loom, shuttle))]
+pub(super) use checked::nodes;
 #[cfg(all(test, loom))]
-pub(crate) use modelled::renew;
+pub(crate) use checked::renew;
 
-/// Each explored execution has nodes of its own.
-#[cfg(loom)]
-mod modelled {
+/// Each explored execution has nodes of its own; under shuttle all that run on one thread of the system share them, one after
+/// the other.
+#[cfg(any(loom, shuttle))]
+mod checked {
     use super::Nodes;
     use core::cell::Cell;
 
-    // The standard library's: all threads of a model run on one thread of the system.
+    // The standard library's: all threads of an execution run on one thread of the system.
     std::thread_local! {
         static NODES: Cell<Option<&'static Nodes>> = const { Cell::new(None) };
     }
 
-    /// Makes new nodes: what an execution with a queued lock does first.
-    #[cfg(test)]
+    /// Makes new nodes: what a model with a queued lock does first.
+    #[cfg(all(test, loom))]
     pub(crate) fn renew() {
         // Leaked, a few hundred bytes an execution: threads give their node back after the model has ended.
         NODES.set(Some(Box::leak(Box::default())));
     }
 
     /// The nodes of this execution.
+    #[cfg(loom)]
     pub(crate) fn nodes() -> &'static Nodes {
         NODES.get().expect("the model called `renew` first")
+    }
+
+    /// The nodes of this execution.
+    #[cfg(shuttle)]
+    pub(crate) fn nodes() -> &'static Nodes {
+        let nodes = NODES.get().unwrap_or_else(|| Box::leak(Box::default()));
+        NODES.set(Some(nodes));
+        nodes
     }
 }
 
@@ -81,7 +97,7 @@ impl Nodes {
             loop {
                 let taken = owned.load(Ordering::Relaxed);
                 let free = (!taken).trailing_zeros();
-                if free == 32 {
+                if free == 32 || usize::from(word) * 32 + free as usize >= MAX_NODES {
                     break;
                 }
                 // Acquire: pairs with the Release in `Owned::drop`.
@@ -126,7 +142,7 @@ pub(super) fn my_node() -> Option<u16> {
         .flatten()
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 

@@ -5,6 +5,7 @@
 
 use super::AreaLock;
 use crate::probe::Probe;
+use crate::sync::turn;
 use core::marker::PhantomData;
 use lock_api::RawMutex;
 
@@ -50,16 +51,36 @@ impl<M: RawMutex> Drop for Held<'_, M> {
     }
 }
 
+/// Takes a lock that another thread had.
+#[cfg(not(shuttle))]
+#[inline(always)]
+fn wait_for<M: RawMutex>(mutex: &M) -> M::Guard {
+    mutex.lock()
+}
+
+/// The same where shuttle runs all threads on one, which would wait for itself: asks again after each turn of the others.
+#[cfg(shuttle)]
+fn wait_for<M: RawMutex>(mutex: &M) -> M::Guard {
+    let mut spin = crate::sync::Spin::default();
+    loop {
+        match mutex.try_lock() {
+            Some(guard) => return guard,
+            None => spin.wait(),
+        }
+    }
+}
+
 impl<M: RawMutex + Send + Sync + 'static, N: LockName> AreaLock for RawLock<M, N> {
     const NAME: &'static str = N::NAME;
 
     #[inline]
     fn with<C: Probe, R>(&self, probe: &C, section: impl FnOnce() -> R) -> R {
+        turn();
         let guard = match self.0.try_lock() {
             Some(guard) => guard,
             None => {
                 probe.lock_contended();
-                self.0.lock()
+                wait_for(&self.0)
             }
         };
         let _held = Held { mutex: &self.0, guard: Some(guard) };

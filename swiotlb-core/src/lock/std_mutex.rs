@@ -2,7 +2,11 @@
 
 use super::AreaLock;
 use crate::probe::Probe;
-use std::sync::{Mutex, PoisonError, TryLockError};
+#[cfg(shuttle)]
+use shuttle::sync::Mutex;
+#[cfg(not(shuttle))]
+use std::sync::Mutex;
+use std::sync::{PoisonError, TryLockError};
 
 /// `std::sync::Mutex`. Poison is ignored: what it guards has no invariant that a panic could break
 /// halfway, because sections do not panic.

@@ -23,9 +23,9 @@ use super::{PoolLookup, PoolRange};
 use crate::addr::PhysAddr;
 use crate::probe::Probe;
 use crate::reclaim::Reclaim;
+use crate::sync::{Mutex, turn};
 use arc_swap::ArcSwapOption;
 use core::ptr::NonNull;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// The sorted array behind arc-swap.
@@ -56,6 +56,7 @@ impl<T: PoolRange, R: Reclaim> AddressIndex<T, R> for Swapped<T> {
         let next = unsafe { old.with(pool) };
         // The crate's swap is SeqCst: Release, so that a reader that gets the array sees it and its pools
         // initialised.
+        turn();
         self.current.store(Some(Arc::new(next)));
     }
 
@@ -64,13 +65,16 @@ impl<T: PoolRange, R: Reclaim> AddressIndex<T, R> for Swapped<T> {
         if let Some(old) = self.current.load_full() {
             // SAFETY: it was added, and its owner frees it after this removal only.
             let next = unsafe { old.without(pool) };
+            turn();
             self.current.store(Some(Arc::new(next)));
         }
     }
 
     #[inline]
     fn at<'g, C: Probe>(&'g self, _guard: &'g R::Guard<'_>, addr: PhysAddr, probe: &C) -> Option<&'g T> {
+        turn();
         let current = self.current.load();
+        turn();
         let ranges = current.as_deref()?;
         probe.pools_visited(ranges.steps());
         let pool = ranges.at(addr)?;

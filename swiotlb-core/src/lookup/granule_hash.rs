@@ -37,7 +37,7 @@ const LEVELS: u32 = 4;
 /// Granules of the next size in one of this.
 const LEVEL_BITS: u32 = 6;
 /// Entries of the first table; fewer under the model checker, so that it is soon replaced.
-const LEAST: usize = if cfg!(loom) { 4 } else { 16 };
+const LEAST: usize = if cfg!(any(loom, shuttle)) { 4 } else { 16 };
 
 /// Granule `addr >> shift` of a level, as a word that is never [`EMPTY`].
 #[inline]

@@ -7,6 +7,7 @@ use super::{PoolLookup, PoolRange};
 use crate::addr::PhysAddr;
 use crate::probe::Probe;
 use crate::reclaim::Reclaim;
+use crate::sync::turn;
 use core::ptr::NonNull;
 use parking_lot::{Mutex, RwLock};
 
@@ -37,17 +38,20 @@ impl<T> Default for Shared<T> {
 
 impl<T: PoolRange, R: Reclaim> AddressIndex<T, R> for Shared<T> {
     unsafe fn add(&self, _guard: &R::Guard<'_>, pool: NonNull<T>) {
+        turn();
         // SAFETY: the caller keeps `pool` valid.
         unsafe { self.0.write().insert(pool) };
     }
 
     fn take(&self, _guard: &R::Guard<'_>, pool: NonNull<T>) {
+        turn();
         // SAFETY: it was added, and its owner frees it after this removal only.
         unsafe { self.0.write().remove(pool) };
     }
 
     #[inline]
     fn at<'g, C: Probe>(&'g self, _guard: &'g R::Guard<'_>, addr: PhysAddr, probe: &C) -> Option<&'g T> {
+        turn();
         let pools = self.0.read();
         probe.pools_visited(pools.steps());
         // SAFETY: a pool in the array is valid for as long as a guard lives that was there when it was removed
@@ -71,17 +75,20 @@ impl<T> Default for Exclusive<T> {
 
 impl<T: PoolRange, R: Reclaim> AddressIndex<T, R> for Exclusive<T> {
     unsafe fn add(&self, _guard: &R::Guard<'_>, pool: NonNull<T>) {
+        turn();
         // SAFETY: the caller keeps `pool` valid.
         unsafe { self.0.lock().insert(pool) };
     }
 
     fn take(&self, _guard: &R::Guard<'_>, pool: NonNull<T>) {
+        turn();
         // SAFETY: it was added, and its owner frees it after this removal only.
         unsafe { self.0.lock().remove(pool) };
     }
 
     #[inline]
     fn at<'g, C: Probe>(&'g self, _guard: &'g R::Guard<'_>, addr: PhysAddr, probe: &C) -> Option<&'g T> {
+        turn();
         let pools = self.0.lock();
         probe.pools_visited(pools.steps());
         // SAFETY: as in `Shared`.

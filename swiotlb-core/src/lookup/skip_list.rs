@@ -5,6 +5,7 @@ use super::{PoolLookup, PoolRange};
 use crate::addr::PhysAddr;
 use crate::probe::Probe;
 use crate::reclaim::Reclaim;
+use crate::sync::turn;
 use core::ptr::NonNull;
 use crossbeam_skiplist::SkipMap;
 
@@ -38,18 +39,22 @@ impl<T: PoolRange, R: Reclaim> AddressIndex<T, R> for Nodes<T> {
     unsafe fn add(&self, _guard: &R::Guard<'_>, pool: NonNull<T>) {
         // SAFETY: the caller keeps `pool` valid.
         let start = unsafe { pool.as_ref() }.start();
+        turn();
         self.0.insert(start, Held(pool));
     }
 
     fn take(&self, _guard: &R::Guard<'_>, pool: NonNull<T>) {
         // SAFETY: it was added, and its owner frees it after this removal only.
         let start = unsafe { pool.as_ref() }.start();
+        turn();
         self.0.remove(&start);
     }
 
     #[inline]
     fn at<'g, C: Probe>(&'g self, _guard: &'g R::Guard<'_>, addr: PhysAddr, probe: &C) -> Option<&'g T> {
+        turn();
         let entry = self.0.upper_bound(core::ops::Bound::Included(&addr))?;
+        turn();
         probe.pools_visited(1);
         // SAFETY: a pool in the map is valid for as long as a guard lives that was there when it was removed.
         let pool = unsafe { entry.value().0.as_ref() };

@@ -1,6 +1,7 @@
 //! Grace periods by crossbeam-epoch, with a collector per allocator.
 
 use super::Reclaim;
+use crate::sync::turn;
 use crossbeam_epoch::{Collector, Guard, LocalHandle};
 
 /// Epoch-based reclamation.
@@ -19,19 +20,23 @@ impl Reclaim for Epoch {
 
     #[inline]
     fn enter(local: &LocalHandle) -> Guard {
+        turn();
         local.pin()
     }
 
     unsafe fn defer<F: FnOnce() + Send>(guard: &Guard, free: F) {
+        turn();
         // SAFETY: the caller promises that the captures outlive the call; `F` is `Send`, so it may run
         // on any thread.
         unsafe { guard.defer_unchecked(free) };
+        turn();
         // Out of this thread's bag, where up to 64 closures wait for the thread's own next ones: a thread
         // that then does nothing would hold them back for ever, whoever waits for them.
         guard.flush();
     }
 
     fn advance(local: &LocalHandle) {
+        turn();
         // `flush` hands this thread's garbage to the collector and tries to move the epoch on; it takes
         // a few rounds until an item is two epochs old.
         local.pin().flush();

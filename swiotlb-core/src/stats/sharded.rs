@@ -14,7 +14,7 @@ use crossbeam_utils::CachePadded;
 use std::sync::Arc;
 
 /// Slots by which a shard grows before its caller looks at the sum; fewer under the model checker.
-const STRIDE: u64 = if cfg!(loom) { 2 } else { 64 };
+const STRIDE: u64 = if cfg!(any(loom, shuttle)) { 2 } else { 64 };
 
 type Line = Arc<CachePadded<AtomicU64>>;
 

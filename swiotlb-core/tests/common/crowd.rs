@@ -3,9 +3,9 @@
 
 use super::owners::{Live, Owners, lies_well};
 use super::violation::Verdict;
-use super::{Testable, mem, memory_is_back, orig};
+use super::{Testable, map, mem, memory_is_back, orig, thread, unmap};
 use crate::ensure_eq;
-use std::thread;
+use std::sync::Arc;
 use swiotlb_core::addr::{PhysAddr, SlotIndex};
 use swiotlb_core::caller::{Caller, Session};
 use swiotlb_core::device::{Attrs, DeviceLimits, Direction, MapRequest};
@@ -29,12 +29,23 @@ impl Random {
     }
 }
 
+/// How far a crowd goes, and after how many steps it does what else there is to do.
+#[derive(Clone, Copy)]
+struct Pace {
+    threads: u64,
+    /// Of each thread.
+    steps: u64,
+    free_every: u64,
+    grow_every: u64,
+    /// What the threads' random numbers start from.
+    seed: u64,
+}
+
 /// What all threads share.
 struct Crowd<P: Testable> {
     devices: Vec<Device<P>>,
     owners: Owners,
-    /// Steps of each thread.
-    steps: u64,
+    pace: Pace,
 }
 
 impl<P: Testable> Crowd<P> {
@@ -74,19 +85,20 @@ impl<P: Testable> Crowd<P> {
     }
 
     fn one_thread(&self, caller: &Caller<'_, P>, id: u64) -> Verdict {
-        let mut random = Random(id * 7919 + 1);
-        for step in 0..self.steps {
+        let pace = self.pace;
+        let mut random = Random(id * 7919 + 1 + pace.seed);
+        for step in 0..pace.steps {
             let session = caller.enter();
             if random.below(2) == 0 {
-                self.map(&session, &mut random, id * self.steps + step)?;
+                self.map(&session, &mut random, id * pace.steps + step)?;
             } else if let Some(live) = self.owners.give_any(random.below(1 << 30)) {
                 self.unmap(&session, live)?;
             }
             drop(session);
-            if step % 64 == 0 {
+            if step % pace.free_every == 0 {
                 caller.free_expired();
             }
-            if step % 256 == 0 && id == 0 {
+            if step % pace.grow_every == 0 && id == 0 {
                 caller.run_worker();
             }
         }
@@ -116,29 +128,43 @@ fn stamp_len(size: u64) -> usize {
     usize::try_from(size.min(8)).unwrap()
 }
 
-fn crowd<P: Testable>(threads: u64, steps: u64) -> Verdict {
-    let mem = mem::<P>(512, 2, true);
+/// Runs the threads, then `then`, and looks at what is left.
+fn crowd<P: Testable>(mem: &Arc<IoTlbMem<P>>, pace: Pace, then: impl FnOnce()) -> Verdict {
     let device = |(min_align_mask, seg_boundary_mask)| {
         mem.device(DeviceLimits { min_align_mask, seg_boundary_mask, ..DeviceLimits::default() }).unwrap()
     };
-    let crowd = Crowd { devices: LIMITS.map(device).into(), owners: Owners::default(), steps };
+    let crowd = Crowd { devices: LIMITS.map(device).into(), owners: Owners::default(), pace };
     let one_thread = |id| crowd.one_thread(&mem.caller(u32::try_from(id).unwrap()), id);
     let all = thread::scope(|s| {
         let one_thread = &one_thread;
-        let threads: Vec<_> = (1..threads).map(|id| s.spawn(move || one_thread(id))).collect();
+        let threads: Vec<_> = (1..pace.threads).map(|id| s.spawn(move || one_thread(id))).collect();
         let first = one_thread(0);
         threads.into_iter().map(|thread| thread.join().unwrap()).fold(first, Result::and)
     });
     all?;
-    crowd.end(&mem)
+    then();
+    crowd.end(mem)
 }
+
+const LONG: Pace = Pace { threads: 3, steps: 2_500, free_every: 64, grow_every: 256, seed: 0 };
 
 /// Three threads.
 pub fn threads_lose_nothing<P: Testable>() -> Verdict {
-    crowd::<P>(3, 2_500)
+    crowd(&mem::<P>(512, 2, true), LONG, || ())
 }
 
 /// The same alone: the same steps at every run.
 pub fn one_thread_keeps_every_rule<P: Testable>() -> Verdict {
-    crowd::<P>(1, 1_500)
+    crowd(&mem::<P>(512, 2, true), Pace { threads: 1, steps: 1_500, ..LONG }, || ())
+}
+
+/// Three threads and few steps, so that schedules differ where it matters: 24 slots are free, a request takes up to 12, and
+/// what does not fit goes to transient pools until the pool of the worker is there.
+pub fn few_steps_in_little_room<P: Testable>(seed: u64) -> Verdict {
+    const FULL: u64 = 232 << 10;
+    let mem = mem::<P>(128, 1, true);
+    let filler = mem.device(DeviceLimits::default()).unwrap();
+    let filled = map(&mem.caller(0).enter(), &filler, 1_000, FULL);
+    let pace = Pace { threads: 3, steps: 8, free_every: 2, grow_every: 4, seed };
+    crowd(&mem, pace, || unmap(&mem.caller(0).enter(), &filler, filled, FULL))
 }

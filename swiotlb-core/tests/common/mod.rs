@@ -14,6 +14,12 @@ pub mod policies;
 pub mod sharing;
 pub mod violation;
 
+/// The threads of suites that shuttle may run: then it decides whose turn it is.
+#[cfg(shuttle)]
+pub use shuttle::thread;
+#[cfg(not(shuttle))]
+pub use std::thread;
+
 use crate::{ensure, ensure_eq};
 use std::sync::Arc;
 use swiotlb_core::addr::PhysAddr;

@@ -80,7 +80,8 @@ fn with_every_area(it: &mut impl Each) {
     it.each::<Free<Spread>>();
 }
 
-fn with_every_lookup(it: &mut impl Each) {
+/// With the kernel's policy and each lookup in turn.
+pub fn with_every_lookup(it: &mut impl Each) {
     it.each::<Lookup<SortedArray>>();
     it.each::<Lookup<ArcSwapArray>>();
     it.each::<Lookup<LeftRight>>();
@@ -91,7 +92,8 @@ fn with_every_lookup(it: &mut impl Each) {
     it.each::<Lookup<MutexArray>>();
 }
 
-fn with_every_reclamation(it: &mut impl Each) {
+/// With the kernel's policy and each reclaimer in turn.
+pub fn with_every_reclamation(it: &mut impl Each) {
     it.each::<Reclaim<Quiescent>>();
     it.each::<Reclaim<RefCounted>>();
     it.each::<Reclaim<RwLocked>>();
