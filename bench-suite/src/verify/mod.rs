@@ -32,7 +32,7 @@ use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::phys::PhysMemory;
 use swiotlb_core::policy::Reproduces;
 use thiserror::Error;
-use unknown::reads_unknown;
+use unknown::{done_by_one, reads_unknown};
 use workloads::golden::{Arena, FindAt, GoldenError, GoldenFile, Op, Out, Step};
 use workloads::oracle::Script;
 
@@ -198,7 +198,10 @@ fn run_step(machine: &mut Machine, step: &Step, declared: Reproduces) -> Verdict
         && step.out.ok == Some(true)
         && got.ok != Some(true)
     {
-        machine.unknown.add(op);
+        machine.unknown.add(op.orig, op.size);
+    }
+    if !declared.placement && step.out.ok != got.ok {
+        done_by_one(machine, &step.op);
     }
     let mut differences = compare::compare(&step.op, declared, abilities, &step.out, &got);
     let all = differences.len();
@@ -216,7 +219,7 @@ fn run_step(machine: &mut Machine, step: &Step, declared: Reproduces) -> Verdict
 fn passed_over(machine: &mut Machine, step: &Step) -> Verdict {
     let Op::Map(op) = &step.op else { return Verdict::NotComparable };
     if step.out.ok == Some(true) {
-        machine.unknown.add(op);
+        machine.unknown.add(op.orig, op.size);
     }
     match machine.fill_original(op) {
         Ok(()) => Verdict::NotComparable,

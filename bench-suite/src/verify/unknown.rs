@@ -1,20 +1,20 @@
 //! Originals whose bytes the vector's kernel may have changed in a mapping that this policy does not have: a map
-//! that succeeded there failed here, and what a device wrote meanwhile is not known. For policies of another
-//! placement only: those of the kernel's never fail where it did not.
+//! that succeeded there failed here, and what a device wrote meanwhile is not known; or a call was done by one of the two
+//! only, and may have copied. For policies of another placement only: those of the kernel's never fail where it did not.
 
 use super::machine::Machine;
 use swiotlb_core::rules::IO_TLB_SIZE;
-use workloads::golden::{Map, Op};
+use workloads::golden::Op;
 
 /// Ranges of original bytes: first, and the one behind the last.
 #[derive(Debug, Default)]
 pub struct Unknown(Vec<(u64, u64)>);
 
 impl Unknown {
-    /// The original of a map that failed here. Rounded up: a copy back may run to the allocation's end.
-    pub fn add(&mut self, op: &Map) {
-        let end = op.orig.saturating_add(op.size).saturating_add(IO_TLB_SIZE);
-        self.0.push((op.orig, end));
+    /// An original of so many bytes. Rounded up: a copy back may run to the allocation's end.
+    pub fn add(&mut self, orig: u64, bytes: u64) {
+        let end = orig.saturating_add(bytes).saturating_add(IO_TLB_SIZE);
+        self.0.push((orig, end));
     }
 
     fn overlaps(&self, orig: u64, bytes: u64) -> bool {
@@ -35,6 +35,19 @@ pub fn reads_unknown(machine: &Machine, op: &Op) -> bool {
         Op::SyncDev(op) | Op::SyncCpu(op) => of_handle(op.h),
         Op::Check(op) => of_handle(op.h),
         _ => false,
+    }
+}
+
+/// What `op` names, where it was done there and not here, or the other way round: what it copied is not known.
+pub fn done_by_one(machine: &mut Machine, op: &Op) {
+    let h = match op {
+        Op::Unmap(op) => op.h,
+        Op::Rfree(op) => op.h,
+        Op::SyncDev(op) | Op::SyncCpu(op) => op.h,
+        _ => return,
+    };
+    if let Some(handle) = machine.named(h) {
+        machine.unknown.add(handle.orig, handle.size);
     }
 }
 

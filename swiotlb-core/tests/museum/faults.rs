@@ -221,5 +221,5 @@ fn row_09_a_failure_at_every_step_gives_everything_back_once() {
 
 #[test]
 fn two_failures_in_a_life_give_everything_back_once() {
-    assert_eq!(on_every_source!(every_two), 852, "faults in all");
+    assert_eq!(on_every_source!(every_two), 528, "faults in all");
 }
