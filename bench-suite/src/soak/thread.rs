@@ -16,7 +16,7 @@ use swiotlb_core::grow::Grown;
 /// Steps of a thread in a phase.
 const STEPS: u64 = 1 << 17;
 /// Steps in one read section.
-const SECTION: u64 = 8;
+const SECTION: usize = 8;
 /// Steps between two looks at what has expired.
 const EXPIRES: u64 = 256;
 /// Of so many mappings, one is looked at inside; of so many, one is written and compared whole.
@@ -42,7 +42,7 @@ impl<'a> Thread<'a> {
     /// Does all of its steps, or those until everybody stops.
     pub fn run(mut self, stop: &AtomicBool) -> Result<Tally, Broken> {
         let caller = self.shared.subject.caller(self.id);
-        for step in (0..STEPS).step_by(SECTION as usize) {
+        for step in (0..STEPS).step_by(SECTION) {
             self.section(&*caller)?;
             if step % EXPIRES == 0 {
                 self.tally.freed += caller.free_expired() as u64;
