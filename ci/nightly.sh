@@ -57,6 +57,13 @@ ci/deny.sh
 echo "== the bug museum: every fault put back, every row's test red"
 ci/museum.sh
 
+if command -v cargo-fuzz >/dev/null && cargo +nightly --version >/dev/null 2>&1; then
+    echo "== fuzz targets, half a minute each"
+    ci/fuzz.sh 30
+else
+    echo "== cargo-fuzz or a nightly toolchain is not installed: nothing was fuzzed"
+fi
+
 echo "== benchmarks"
 cargo bench --workspace
 

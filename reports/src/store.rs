@@ -17,8 +17,7 @@ use crate::text;
 #[path = "store_read.rs"]
 mod read;
 
-pub(crate) use read::load_from;
-pub use read::{BadLine, Loaded, each, each_of, file_of, load};
+pub use read::{BadLine, Loaded, each, each_of, file_of, load, load_from};
 
 /// The records' file in a run's folder.
 pub const RUNS_FILE: &str = "runs.jsonl";

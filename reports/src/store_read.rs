@@ -50,8 +50,11 @@ pub fn load(path: &Path) -> Result<Loaded, StoreError> {
     Ok(Loaded { records, bad })
 }
 
-/// The same of text that is already read; `path` is what messages call it.
-pub(crate) fn load_from(reader: impl BufRead, path: &Path) -> io::Result<Loaded> {
+/// The same of what is already open; `path` is what messages call it.
+///
+/// # Errors
+/// The reader's own.
+pub fn load_from(reader: impl BufRead, path: &Path) -> io::Result<Loaded> {
     let mut records = Vec::new();
     let bad =
         each_from(reader, path, |line| serde_json::from_slice(line).map(|record| records.push(record)))?;

@@ -255,15 +255,22 @@ impl RunPlan {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(PlanError::Io { path, action: "read", source }),
         };
-        let foreign = |why: String| PlanError::Foreign { path: path.clone(), why };
-        let plan: Self = serde_json::from_slice(&text).map_err(|e| foreign(e.to_string()))?;
+        Self::parse(&text).map(Some).map_err(|why| PlanError::Foreign { path, why })
+    }
+
+    /// Reads the text of a plan.
+    ///
+    /// # Errors
+    /// Why it is none of this version, in words.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        let plan: Self = serde_json::from_slice(text).map_err(|e| e.to_string())?;
         if plan.version != VERSION {
-            return Err(foreign(format!("version {} instead of {VERSION}", plan.version)));
+            return Err(format!("version {} instead of {VERSION}", plan.version));
         }
         if plan.steps.iter().any(|step| plan.spec(step).is_none()) {
-            return Err(foreign("a step names a cell that is not there".to_owned()));
+            return Err("a step names a cell that is not there".to_owned());
         }
-        Ok(Some(plan))
+        Ok(plan)
     }
 }
 

@@ -11,7 +11,7 @@
 //! and the same answers give the same flow whenever it is played.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 
 use super::work::Progress;
 use super::{Cost, Load, Request};
@@ -107,6 +107,15 @@ struct InFlight {
     changes: u64,
 }
 
+/// A device on a CPU.
+#[derive(Default)]
+struct Queue {
+    /// Places that wait, with the time since when.
+    waiting: VecDeque<(usize, u64)>,
+    /// Requests that are mapped and will end.
+    in_flight: u64,
+}
+
 struct Player<'a, R> {
     load: &'a Load<'a>,
     room: &'a mut R,
@@ -116,12 +125,10 @@ struct Player<'a, R> {
     events: u64,
     /// By place: how many requests it has asked for.
     next: Vec<usize>,
-    /// By queue (a device on a CPU): places that wait, with the time since when.
-    waiting: Vec<VecDeque<(usize, u64)>>,
+    /// By number. Only those that were asked: a trace may name 65,536 devices and as many CPUs.
+    queues: HashMap<usize, Queue>,
     /// Queues in which something waits.
     stuck: BTreeSet<usize>,
-    /// By queue: requests that are mapped and will end.
-    queued: Vec<u64>,
     /// By device.
     devices: Vec<InFlight>,
     flow: Flow,
@@ -137,9 +144,8 @@ pub fn play<R: Room>(load: &Load<'_>, cpus: u32, room: &mut R) -> Flow {
         due: BinaryHeap::with_capacity(load.places.len()),
         events: 0,
         next: vec![0; load.places.len()],
-        waiting: vec![VecDeque::new(); devices * cpus.max(1) as usize],
+        queues: HashMap::new(),
         stuck: BTreeSet::new(),
-        queued: vec![0; devices * cpus.max(1) as usize],
         devices: (0..devices).map(|_| InFlight::default()).collect(),
         flow: Flow { devices: vec![DeviceFlow::default(); devices], end_ns: 0 },
     };
@@ -160,8 +166,8 @@ impl<R: Room> Player<'_, R> {
             }
             self.flow.end_ns = now;
         }
-        for (queue, i) in self.waiting.iter().zip(0..) {
-            self.flow.devices[i / self.cpus as usize].never += queue.len() as u64;
+        for (number, queue) in &self.queues {
+            self.flow.devices[number / self.cpus as usize].never += queue.waiting.len() as u64;
         }
     }
 
@@ -217,7 +223,7 @@ impl<R: Room> Player<'_, R> {
             return self.think(now, place);
         }
         let queue = self.queue(place);
-        self.waiting[queue].push_back((place, now));
+        self.queues.entry(queue).or_default().waiting.push_back((place, now));
         self.stuck.insert(queue);
     }
 
@@ -238,7 +244,7 @@ impl<R: Room> Player<'_, R> {
                 let done = of.progress.at(now) + request.work;
                 of.ends.push(Reverse((done, place)));
                 of.progress.set_in_flight(of.ends.len() as u64);
-                self.queued[queue] += 1;
+                self.queues.entry(queue).or_default().in_flight += 1;
                 self.foresee(device as usize);
             }
             // Held for ever: the place asks for nothing more.
@@ -255,7 +261,7 @@ impl<R: Room> Player<'_, R> {
         self.foresee(device);
         let (number, request) = self.request(place);
         let queue = self.queue(place);
-        self.queued[queue] -= 1;
+        self.queues.entry(queue).or_default().in_flight -= 1;
         self.room.end(now, place, number, &request);
         self.next[place] += 1;
         self.think(now, place);
@@ -263,19 +269,23 @@ impl<R: Room> Player<'_, R> {
         let cpus = self.cpus as usize;
         let idle = |other: &usize| {
             let asks = *other / cpus == device || self.devices[*other / cpus].ends.is_empty();
-            *other != queue && asks && self.queued[*other] == 0
+            *other != queue && asks && self.queues.get(other).is_none_or(|queue| queue.in_flight == 0)
         };
         let others: Vec<usize> = self.stuck.iter().copied().filter(idle).collect();
         others.into_iter().for_each(|other| self.retry(now, other));
     }
 
+    fn first_waiting(&self, queue: usize) -> Option<(usize, u64)> {
+        self.queues.get(&queue)?.waiting.front().copied()
+    }
+
     /// Asks again for what waits in a queue, until one fails.
     fn retry(&mut self, now: u64, queue: usize) {
-        while let Some(&(place, since)) = self.waiting[queue].front() {
+        while let Some((place, since)) = self.first_waiting(queue) {
             if self.attempt(now, place) == Answer::Full {
                 return;
             }
-            self.waiting[queue].pop_front();
+            self.queues.entry(queue).or_default().waiting.pop_front();
             self.flow.devices[queue / self.cpus as usize].waits_ns.push(now - since);
         }
         self.stuck.remove(&queue);

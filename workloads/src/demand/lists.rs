@@ -73,7 +73,7 @@ impl Lists {
 /// What a caller did last.
 #[derive(Default)]
 struct Latest {
-    /// Maps of one device that follow each other.
+    /// Maps of one device that follow each other: indices that rise.
     run: Vec<u32>,
     /// The attempt whose undoing may still go on.
     failing: Option<usize>,
@@ -153,7 +153,7 @@ impl<'a> Walk<'a> {
 
     fn unmap(&mut self, record: &Record, map: Option<u32>, device: u32) {
         let latest = self.latest.entry((record.cpu, record.ctx)).or_default();
-        let undoes = latest.failing.filter(|_| map.is_some_and(|map| latest.run.contains(&map)));
+        let undoes = latest.failing.filter(|_| map.is_some_and(|map| latest.run.binary_search(&map).is_ok()));
         if let (Some(attempt), Some(map)) = (undoes, map) {
             self.attempts[attempt].undone.push(map);
             self.undone[map as usize] = true;

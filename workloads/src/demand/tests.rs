@@ -268,3 +268,20 @@ fn two_halves_hold_every_request() {
     let whole = unbounded(&Load::recorded(&demand)).high_water;
     assert!(most.iter().max().unwrap().abs_diff(whole) <= 4, "{most:?} {whole}");
 }
+
+#[test]
+fn a_queue_takes_memory_only_where_something_is_asked() {
+    // As many CPUs as a trace can name: a table of all queues would take 20 GiB.
+    let line = |i: u64| {
+        let (t_ns, tlb) = (i * 10, 0x800_0000 + i * 0x1000);
+        format!(
+            "{{\"t_ns\":{t_ns},\"cpu\":65535,\"op\":\"map\",\"dev\":\"d{i}\",\"orig\":\"0x1000\",\"size\":512,\"dir\":1,\"tlb\":{tlb}}}\n"
+        )
+    };
+    let text: String = (0..10_000).map(line).collect();
+    let lines = Lines::from_reader(Path::new("t"), Cursor::new(text.into_bytes())).unwrap();
+    let demand = Demand::of(&Trace::from_lines(lines, None, &TraceOptions::default()).unwrap());
+    assert_eq!(demand.cpus, 65_536);
+    let flow = play(&Load::recorded(&demand), demand.cpus, &mut Seats(9_000));
+    assert_eq!((flow.requests(), flow.never()), (10_000, 1_000));
+}

@@ -7,7 +7,7 @@ use super::expand::Cell;
 use super::expect::Subject;
 use super::filter::Filter;
 use super::{Suite, SuiteError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Every key with the values that it has in some cell.
 pub(super) type Values = BTreeMap<String, Vec<String>>;
@@ -37,14 +37,22 @@ pub(super) fn check(suite: &Suite, values: &Values, all: &[Cell], cells: &[Cell]
 }
 
 /// Whether a statement has cells to test, and each of those something to be compared with.
-fn pairs(suite: &Suite, subject: &Subject, cells: &[Cell]) -> Result<(), SuiteError> {
-    let tested: Vec<&Cell> = cells.iter().filter(|cell| subject.tests(cell)).collect();
+fn pairs<'c>(suite: &Suite, subject: &Subject, cells: &'c [Cell]) -> Result<(), SuiteError> {
+    let tested: Vec<&'c Cell> = cells.iter().filter(|cell| subject.tests(cell)).collect();
     if tested.is_empty() {
         let place = subject.compare.place().or(subject.within.place()).or(subject.place);
         return Err(suite.error(place, "no cell of the suite fulfils these conditions".to_owned()));
     }
     let Some(against) = &subject.against else { return Ok(()) };
-    if tested.iter().any(|cell| subject.base(cell, cells).is_some()) {
+    // As `Subject::base` finds them, but for 100,000 cells at once: what both sides have to agree in.
+    let free: HashSet<&str> = subject.compare.keys().chain(against.keys()).collect();
+    let rest = |cell: &'c Cell| -> Vec<(&str, &str)> {
+        let fixed = cell.values.iter().filter(|(key, _)| !free.contains(key.as_str()));
+        fixed.map(|(key, value)| (key.as_str(), value.as_str())).collect()
+    };
+    let bases: HashSet<_> =
+        cells.iter().filter(|cell| against.matches(&cell.id, &cell.values)).map(rest).collect();
+    if tested.into_iter().any(|cell| bases.contains(&rest(cell))) {
         return Ok(());
     }
     let message = "no cell of the suite is there to compare with: it has to agree in all else";

@@ -57,9 +57,13 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a s
 /// The known names that are few edits away, nearest first.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
-    let most = (name.chars().count() / 3).max(2);
+    let length = name.chars().count();
+    let most = (length / 3).max(2);
+    // Each edit changes the length by one at most: a name of a megabyte is compared with none.
+    let alike = |k: &str| k.chars().count().abs_diff(length) <= most || k.contains(name);
     let mut near: Vec<(usize, &str)> = known
         .iter()
+        .filter(|&&k| alike(k))
         .map(|&k| (strsim::osa_distance(name, k), k))
         .filter(|&(edits, k)| edits <= most || (name.len() >= 3 && k.contains(name)))
         .collect();
@@ -85,5 +89,8 @@ mod tests {
         assert_eq!(message, "there is no policy `kernal`; the nearest is kernel");
         assert!(unknown("policy", "zzzzzz", known).contains("there are kernel, lock-ticket"));
         assert_eq!(unknown("policy", "lokup-sorted", known).rsplit(' ').next(), Some("lookup-sorted"));
+        assert_eq!(nearest("ticket", &known), ["lock-ticket"]);
+        let long = "lookup-sorted".repeat(100_000);
+        assert_eq!(nearest(&long, &["lookup-sorted"; 1_000]), [""; 0]);
     }
 }

@@ -1,11 +1,12 @@
 //! From a suite file to a [`Suite`].
 
 use super::keys::{self, Scenario};
+use super::range::{self, MOST_VALUES};
 use super::statements::{CLAIM, EXPECT, Known, claim, claim_ids, expect};
 use super::table::{Item, Keys, Source, Table, scalar};
 use super::value::Kind;
-use super::{Named, PerMode, Suite, SuiteError, error, hash, range};
-use std::collections::BTreeMap;
+use super::{Named, PerMode, Suite, SuiteError, error, hash};
+use std::collections::{BTreeMap, HashSet};
 use toml::de::DeValue;
 
 /// Values by parameter.
@@ -180,14 +181,17 @@ fn values(source: Source<'_>, kind: Kind, item: &Item<'_>) -> Result<Vec<String>
         DeValue::Array(list) => list.iter().collect(),
         _ => vec![item],
     };
-    let mut values: Vec<String> = Vec::new();
+    let (mut values, mut seen) = (Vec::new(), HashSet::new());
     for item in items {
         let wrong = |message: String| source.error(item.span(), message);
         let text = scalar(item.get_ref())
             .ok_or_else(|| wrong("a value has to be a text, a number or a boolean".into()))?;
         for value in range::expand(kind, &text).map_err(wrong)? {
-            if values.contains(&value) {
+            if !seen.insert(value.clone()) {
                 return Err(wrong(format!("the value {value} is there twice")));
+            }
+            if values.len() == MOST_VALUES {
+                return Err(wrong(format!("more than {MOST_VALUES} values of one axis")));
             }
             values.push(value);
         }

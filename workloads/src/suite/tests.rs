@@ -213,6 +213,26 @@ fn conditions_that_no_cell_fulfils_are_refused_with_their_place() {
 }
 
 #[test]
+fn suites_of_many_cells_are_checked_without_looking_at_every_pair() {
+    let text = GOOD
+        .replace("pools = \"1:64:*4\"", "pools = \"1:5000:+1\"")
+        .replace("compare = \"policy=lookup-sorted\"", "compare = \"policy=*\"")
+        .replace("where = { pools = 64 }\n", "")
+        .replace("against = \"policy=kernel\"", "against = \"policy=kernel,pools=1,position=head\"");
+    let suite = read("many.toml", &text).unwrap();
+    let error = cells(&suite, &Changes::default(), &POLICIES, Limits::default()).unwrap_err().to_string();
+    assert!(error.contains("no cell of the suite is there to compare with"), "{error}");
+}
+
+#[test]
+fn an_axis_has_so_many_values_and_no_more() {
+    let axis = |values: &str| read("axis.toml", &GOOD.replace("\"1:64:*4\"", values)).map(|suite| suite.axes);
+    assert_eq!(axis("[\"1:5000:+1\", \"5001:10000:+1\"]").unwrap()["pools"].len(), 10_000);
+    let error = axis("[\"1:5000:+1\", \"5001:10001:+1\"]").unwrap_err().to_string();
+    assert_eq!(error, "axis.toml:13:23: more than 10000 values of one axis");
+}
+
+#[test]
 fn a_claim_has_one_of_the_known_numbers() {
     let expect = GOOD.replace("[[expect]]", "[[claim]]\nid = \"N1\"\nsign = \"lower\"");
     let text = expect.replace("ratio_below", "smallest");

@@ -10,14 +10,12 @@ use crate::json::without_place;
 
 use super::record::{DeviceId, Event, Record};
 use super::skipped::{Reason, Skipped};
-use super::{MAX_DEVICES, TraceDevice, TraceError, TraceOptions};
+use super::{MAX_CPUS, MAX_DEVICES, TraceDevice, TraceError, TraceOptions};
 
 /// Longest device name, in bytes.
 const MAX_NAME: usize = 256;
 /// Latest time, in nanoseconds: 146 years. Times above are damage.
 const MAX_TIME: u64 = 1 << 62;
-/// CPUs are numbered below this.
-const MAX_CPUS: u64 = 1 << 16;
 
 pub(super) struct Builder<'a> {
     path: &'a Path,
@@ -111,7 +109,7 @@ pub(super) fn time(t_ns: u64) -> Result<u64, Reason> {
 
 /// A CPU's number that can be one.
 pub(super) fn cpu(number: u64) -> Result<u32, Reason> {
-    if number >= MAX_CPUS {
+    if number >= MAX_CPUS.into() {
         return Err(Reason::BadField);
     }
     u32::try_from(number).map_err(|_| Reason::BadField)

@@ -6,6 +6,7 @@
 //! ```
 //! The flags and a thread group before the CPU may be missing or present, as tracers print them.
 
+use super::MAX_CPUS;
 use super::record::Context;
 
 /// Brackets that are tried for the CPU's: a task's name has 15 bytes.
@@ -115,7 +116,7 @@ pub(super) fn lost_events(text: &str) -> Option<u64> {
 /// `version = 7`, `CPU 2 is empty`.
 pub(super) fn report_head(text: &str) -> Option<Option<u32>> {
     if let Some(cpus) = text.strip_prefix("cpus=") {
-        return decimal(cpus).map(|n| u32::try_from(n).ok());
+        return decimal(cpus).map(machine_cpus);
     }
     let empty = text.strip_prefix("CPU ").is_some_and(|rest| rest.ends_with(" is empty"));
     (empty || text.starts_with("version = ")).then_some(None)
@@ -128,7 +129,12 @@ pub(super) fn head(comment: &str) -> Option<(u64, Option<u32>)> {
     let mut words = rest.split_whitespace();
     let (kept, written) = words.next()?.split_once('/')?;
     let cpus = words.find_map(|w| w.strip_prefix("#P:")).and_then(decimal);
-    Some((decimal(written)?.saturating_sub(decimal(kept)?), cpus.and_then(|n| u32::try_from(n).ok())))
+    Some((decimal(written)?.saturating_sub(decimal(kept)?), cpus.and_then(machine_cpus)))
+}
+
+/// A number of CPUs that a machine can have.
+fn machine_cpus(number: u64) -> Option<u32> {
+    u32::try_from(number).ok().filter(|cpus| (1..=MAX_CPUS).contains(cpus))
 }
 
 /// The arguments of a probe event: a place in parentheses, then `name=value` pairs.
@@ -235,7 +241,9 @@ mod tests {
         assert_eq!(lost_events("CPU:3 [OK]"), None);
         assert_eq!((report_head("cpus=4"), report_head("CPU 2 is empty")), (Some(Some(4)), Some(None)));
         assert_eq!(report_head("cpus=many"), None);
+        assert_eq!([report_head("cpus=0"), report_head("cpus=4294967295")], [Some(None); 2]);
         assert_eq!(head("# entries-in-buffer/entries-written: 90/100   #P:4"), Some((10, Some(4))));
+        assert_eq!(head("# entries-in-buffer/entries-written: 1/1   #P:4294967295"), Some((0, None)));
         assert_eq!(head("# tracer: nop"), None);
     }
 }

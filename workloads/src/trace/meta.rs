@@ -14,7 +14,7 @@ use swiotlb_core::rules;
 
 use super::ftrace::number;
 use super::record::{Event, Record};
-use super::{Marker, TraceError};
+use super::{MAX_CPUS, Marker, TraceError};
 
 /// Endings of traces, longest first.
 const ENDINGS: [&str; 10] = [
@@ -180,6 +180,7 @@ struct WirePool {
 
 impl Wire {
     fn geometry(&self) -> Result<Geometry, String> {
+        in_range("guest_cpus", self.guest_cpus.map(u64::from), MAX_CPUS.into())?;
         let mut geometry =
             Geometry { can_grow: self.can_grow(), cpus: self.guest_cpus, ..Geometry::default() };
         let Some(pool) = &self.pool else { return Ok(geometry) };
@@ -187,8 +188,8 @@ impl Wire {
             let base = number(start).ok_or_else(|| format!("pool.start `{start}` is no address"))?;
             geometry.base = Some(PhysAddr(base));
         }
-        in_range("nslabs_initial", pool.nslabs_initial, rules::MAX_POOL_SLABS)?;
-        in_range("nareas", pool.nareas.map(u64::from), rules::MAX_AREAS.into())?;
+        in_range("pool.nslabs_initial", pool.nslabs_initial, rules::MAX_POOL_SLABS)?;
+        in_range("pool.nareas", pool.nareas.map(u64::from), rules::MAX_AREAS.into())?;
         geometry.nslabs = pool.nslabs_initial;
         geometry.nareas = pool.nareas;
         geometry.area_nslabs = pool.area_nslabs;
@@ -211,7 +212,7 @@ impl Wire {
 
 fn in_range(field: &str, number: Option<u64>, most: u64) -> Result<(), String> {
     match number {
-        Some(n) if n == 0 || n > most => Err(format!("pool.{field} {n} is not 1 to {most}")),
+        Some(n) if n == 0 || n > most => Err(format!("{field} {n} is not 1 to {most}")),
         _ => Ok(()),
     }
 }
@@ -241,6 +242,9 @@ mod tests {
         assert_eq!(parse(r#""start":"here""#).unwrap_err(), "pool.start `here` is no address");
         assert!(parse(r#""nslabs_initial":0"#).is_err());
         assert!(parse(r#""nareas":70000"#).is_err());
+        let cpus = |number: u32| Meta::parse(&format!(r#"{{"guest_cpus":{number}}}"#)).unwrap_err();
+        assert_eq!(cpus(u32::MAX), "guest_cpus 4294967295 is not 1 to 65536");
+        assert_eq!(cpus(0), "guest_cpus 0 is not 1 to 65536");
         assert!(Meta::parse("{").is_err());
         assert_eq!(Meta::parse("{}").unwrap(), Meta::default());
     }

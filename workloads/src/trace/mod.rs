@@ -54,6 +54,9 @@ pub const MAX_RECORDS: u64 = 50_000_000;
 /// Most devices that a trace can name.
 pub const MAX_DEVICES: u32 = 1 << 16;
 
+/// Most CPUs that a machine can have; they are numbered below this.
+pub const MAX_CPUS: u32 = 1 << 16;
+
 /// How a trace is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceOptions {
