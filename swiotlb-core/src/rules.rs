@@ -165,6 +165,42 @@ mod tests {
     }
 
     #[test]
+    fn the_offset_is_the_bits_of_both_masks() {
+        for (min, alloc) in
+            [(0, 0), (0x7ff, 0), (0xfff, 0), (0xfff, 0xfff), (0xffff, 0x3fff), (u64::MAX, 0x1_ffff)]
+        {
+            for addr in [0, 0x7ff, 0x800, 0x1234_5678, u64::MAX] {
+                let slow = (0..64).map(|bit| 1_u64 << bit).filter(|bit| {
+                    let below = *bit < IO_TLB_SIZE || alloc & bit != 0;
+                    below && min & bit != 0 && addr & bit != 0
+                });
+                assert_eq!(
+                    align_offset(min, alloc, PhysAddr(addr)),
+                    slow.sum(),
+                    "{min:#x} {alloc:#x} {addr:#x}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn half_is_rounded_up_to_segments() {
+        for nslabs in 0..3_000 {
+            let slow = (0..).step_by(128).find(|n| n * 2 + 1 >= nslabs);
+            assert_eq!(Some(halve_nslabs(nslabs)), slow, "{nslabs}");
+        }
+    }
+
+    #[test]
+    fn a_window_has_the_slots_between_two_boundaries() {
+        for bits in 0..64 {
+            let bytes = 1_u64 << bits;
+            assert_eq!(boundary_slots(bytes - 1), (bytes / IO_TLB_SIZE).max(1));
+        }
+        assert_eq!(boundary_slots(u64::MAX), 1 << 53);
+    }
+
+    #[test]
     fn page_order_is_the_smallest_that_fits() {
         for bytes in (0..9_000_000_u64).step_by(997).chain([0, 1, 4095, 4096, 4097, 8192, 8193]) {
             let slow = (0..64).find(|o| PAGE_SIZE << o >= bytes);

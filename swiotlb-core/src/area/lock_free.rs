@@ -265,6 +265,39 @@ mod tests {
     }
 
     #[test]
+    fn one_look_is_enough_where_the_walk_starts_and_a_search_in_vain_is_repeated() {
+        let table = FirstSlot::new(AREA.len);
+        let area = LockFree::<FirstSlot>::new(&table, AREA);
+        let looked = |n| {
+            let probe = Counters::default();
+            let first = area.find_slots(&table, AREA, AT, &request(n, 0), &probe);
+            (first, probe.get().slots_scanned)
+        };
+        assert_eq!((looked(64), looked(65)), ((Some(0), 0), (Some(128), 2)));
+        for segment in 1..32 {
+            area.claim_at(&table, AREA, segment * 128 + 65, &request(63, 0));
+        }
+        area.set_index(AREA, 0);
+        assert_eq!(looked(128), (None, 64), "all 32 segments twice");
+    }
+
+    #[test]
+    fn masks_that_differ_in_a_slot_have_different_digests() {
+        let digest = |masks: [u128; 2]| {
+            let mut search = Search { area: AREA, at: AT, req: &request(1, 0), looked: 0, seen: 0 };
+            masks.iter().for_each(|&mask| search.pass(mask));
+            search.seen
+        };
+        for base in [0, u128::MAX, 0x5555 << 60] {
+            for slot in 0..128 {
+                let other = base ^ 1 << slot;
+                assert!(digest([base, base]) != digest([other, base]), "{slot}");
+                assert!(digest([base, base]) != digest([base, other]), "{slot}");
+            }
+        }
+    }
+
+    #[test]
     fn cpus_are_spread_until_a_stripe_is_full() {
         let table = FirstSlot::new(AREA.len);
         let area = LockFree::<FirstSlot, Spread>::new(&table, AREA);

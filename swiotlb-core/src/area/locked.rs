@@ -94,12 +94,8 @@ impl<L: AreaLock, S: SlotSearch> AreaSlots for Locked<L, S> {
     }
 
     fn peek(&self, slots: &S::Table, range: AreaRange, at: InWindow, req: &SlotRequest) -> Option<u32> {
-        self.lock.with(&(), || {
-            if u64::from(req.nslots) > u64::from(range.len) - self.used.load(Relaxed) {
-                return None;
-            }
-            self.search.find(slots, range, at, req, self.index.load(Relaxed), &())
-        })
+        // Without the early exit: more than is free has no run either.
+        self.lock.with(&(), || self.search.find(slots, range, at, req, self.index.load(Relaxed), &()))
     }
 
     fn free_run(&self, slots: &S::Table, slot: u32) -> u32 {
@@ -129,8 +125,29 @@ impl<L: HoldLock, S: SlotSearch> Hold for Locked<L, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::addr::PhysAddr;
+    use crate::device::DeviceLimits;
     use crate::lock::QueuedSpin;
+    use crate::probe::Counters;
+    use crate::rules::IO_TLB_SIZE;
     use crate::search::FreeRunList;
+    use crate::slot::EachSlot;
+
+    #[test]
+    fn more_than_is_free_is_refused_before_any_slot_is_looked_at() {
+        let range = AreaRange { first: 128, len: 128 };
+        let slots = EachSlot::new(256);
+        let area = Locked::<QueuedSpin, FreeRunList>::new(&slots, range);
+        let at = InWindow { base: 0, shift: 0 };
+        let request = |n| SlotRequest::new(&DeviceLimits::default(), PhysAddr(0), n * IO_TLB_SIZE, 0x7ff, 0);
+        assert!(area.claim_at(&slots, range, 190, &request(4)));
+        let looked = |n| {
+            let counters = Counters::default();
+            let found = area.find_slots(&slots, range, at, &request(n), &counters);
+            (found, counters.get().slots_scanned)
+        };
+        assert_eq!((looked(125), looked(124)), ((None, 0), (None, 128)));
+    }
 
     #[test]
     fn four_areas_share_a_cache_line_as_in_linux() {

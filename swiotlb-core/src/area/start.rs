@@ -219,5 +219,7 @@ mod tests {
         assert_eq!(index(5), first);
         spread.set_index(first + 3);
         assert_eq!(index(5), first + 3);
+        spread.set_index(7);
+        assert_eq!(spread.index(), 7, "the first stripe's, which is CPU 0's");
     }
 }

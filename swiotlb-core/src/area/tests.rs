@@ -22,6 +22,7 @@ type Fast = Locked<QueuedSpin, Summary<FirstSlot>>;
 macro_rules! for_every_area {
     ($test:ident($($arg:expr),*)) => {
         $test::<Padded<List>>($($arg),*);
+        $test::<Metered<List>>($($arg),*);
         $test::<Locked<QueuedSpin, Bitmap<FirstSlot>>>($($arg),*);
         $test::<Locked<QueuedSpin, Summary>>($($arg),*);
         $test::<Fast>($($arg),*);
@@ -151,6 +152,84 @@ proptest! {
     ) {
         for_every_area!(answers_alike(128 * segments, &steps));
     }
+}
+
+/// An area in which `[first, first + n)` is free alone.
+fn with_one_run<A: AreaSlots>(len: u32, first: u32, n: u32) -> Subject<A> {
+    let subject = Subject::<A>::new(len);
+    for (from, to) in [(len, first), (first + n, 2 * len)] {
+        (from..to).for_each(|slot| assert!(subject.claim_at(slot, &request(1, 0))));
+    }
+    subject
+}
+
+/// Wherever the walk starts, a run that is free alone is found or stays unseen as in Linux's area.
+fn one_run_is_found_alike<A: AreaSlots>() {
+    const LEN: u32 = 128;
+    if !A::KEEPS_PLACEMENT {
+        return;
+    }
+    for first in [128, 129, 138, 150, 190, 191, 192, 193, 222, 253, 254, 255] {
+        for n in [1, 2, 3].into_iter().filter(|n| first + n <= 256) {
+            let (list, other) = (with_one_run::<List>(LEN, first, n), with_one_run::<A>(LEN, first, n));
+            // Where the run is, its low address bits are the original's.
+            let orig = START.wrapping_add(u64::from(first) * IO_TLB_SIZE);
+            let kept = DeviceLimits { min_align_mask: 0x3fff, ..DeviceLimits::default() };
+            let kept = SlotRequest::new(&kept, orig, u64::from(n) * IO_TLB_SIZE, 0x7ff, 0);
+            for from in 0..LEN {
+                for req in [request(n, 0), request(n, 6), kept, request(n.min(2), 0)] {
+                    list.area.set_index(list.range, from);
+                    other.area.set_index(other.range, from);
+                    let found = list.find(&req);
+                    assert_eq!(other.find(&req), found, "{:?} {first} {n} from {from}", A::names());
+                    found.iter().for_each(|&first| {
+                        list.release(first, req.nslots);
+                        other.release(first, req.nslots);
+                    });
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_free_alone_is_found_or_unseen_as_in_linux_s_area() {
+    for_every_area!(one_run_is_found_alike());
+}
+
+/// A run that is taken alone serves nobody; and no claim reaches beyond the area or a segment.
+fn taken_runs_and_places_outside_are_refused<A: AreaSlots>() {
+    for (first, n) in [(256, 3), (300, 8), (316, 8), (350, 34), (500, 12)] {
+        let subject = Subject::<A>::new(256);
+        assert!(subject.claim_at(first, &request(n, 0)));
+        subject.area.set_index(subject.range, first - 256);
+        let found = subject.find(&request(n, 0));
+        assert!(found.is_some_and(|other| other + n <= first || first + n <= other), "{found:?}");
+        let after = subject.area.free_run(&subject.table, first + n - 1);
+        assert_eq!(after, 0, "{:?}", A::names());
+    }
+    let subject = Subject::<A>::new(256);
+    let refused = [(0, 1), (128, 128), (255, 1), (512, 1), (512, 128), (380, 8), (505, 8)];
+    assert_eq!(refused.map(|(first, n)| subject.claim_at(first, &request(n, 0))), [false; 7]);
+    assert!(subject.claim_at(256, &request(100, 0)) && !subject.claim_at(350, &request(7, 0)));
+    assert!(subject.claim_at(356, &request(28, 0)) && subject.claim_at(384, &request(128, 0)));
+    assert_eq!((subject.area.used(), subject.find(&request(1, 0))), (256, None));
+}
+
+#[test]
+fn no_area_hands_out_what_is_taken_or_beyond_it() {
+    for_every_area!(taken_runs_and_places_outside_are_refused());
+}
+
+#[test]
+fn an_allowance_is_passed_on_to_the_area_that_has_one() {
+    let metered = Subject::<Padded<Metered<List>>>::new(128);
+    assert!(!metered.area.is_over());
+    assert!(metered.claim_at(128, &request(4, 0)) && metered.area.is_over());
+    metered.area.allow(4);
+    assert!(!metered.area.is_over());
+    let plain = Subject::<Padded<List>>::new(128);
+    assert!(plain.claim_at(128, &request(4, 0)) && !plain.area.is_over(), "without an allowance");
 }
 
 /// Who owns each slot: a thread's number plus one, or 0.

@@ -14,6 +14,9 @@
 //! What it costs: 16 bytes per entry, two to six times over, and a copy of the table when it is half full. A removal
 //! finds the pool's predecessor in the list by walking, as the list alone does.
 
+#[cfg(test)]
+mod tests;
+
 use super::rcu_list::List;
 use super::{PoolIndex, PoolLookup, PoolRange};
 use crate::addr::PhysAddr;

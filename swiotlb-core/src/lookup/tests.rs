@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use super::*;
+use crate::probe::Counters;
 use crate::reclaim::Epoch;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -202,4 +203,30 @@ fn pools_of_every_size_come_and_go() {
     finds_what_is_left::<SkipList>();
     finds_what_is_left::<PageDirectory>();
     finds_what_is_left::<GranuleHash>();
+}
+
+/// Pools that a lookup of each of five pools compares at most, in order of their insertion.
+fn visited<L: PoolLookup>() -> [u64; 5] {
+    let epoch = Epoch::default();
+    let local = epoch.register();
+    let guard = Epoch::enter(&local);
+    let index = <L::Index<Range, Epoch>>::default();
+    let pools = [0, 1, 2, 3, 4].map(|i| Range::new(i << 12, 0x1000));
+    // SAFETY: `pools` outlives `index`.
+    pools.iter().for_each(|pool| unsafe { index.insert(&guard, NonNull::from(&**pool)) });
+    pools.each_ref().map(|pool| {
+        let counters = Counters::default();
+        assert!(index.find(&guard, pool.start(), &counters).is_some());
+        counters.get().pools_visited
+    })
+}
+
+#[test]
+fn pools_that_a_lookup_compares_are_counted() {
+    assert_eq!(visited::<RcuList>(), [5, 4, 3, 2, 1]);
+    assert_eq!(visited::<GranuleHash>(), [2, 2, 2, 2, 1]);
+    assert_eq!((visited::<SkipList>(), visited::<PageDirectory>()), ([1; 5], [1; 5]));
+    assert_eq!((visited::<SortedArray>(), visited::<ArcSwapArray>()), ([3; 5], [3; 5]));
+    assert_eq!((visited::<RwLockArray>(), visited::<MutexArray>()), ([3; 5], [3; 5]));
+    assert_eq!(visited::<LeftRight>(), [3; 5]);
 }

@@ -17,10 +17,14 @@ mod free_run_list;
 mod lifo;
 pub(crate) mod mask;
 mod offset;
+#[cfg(test)]
+mod offset_tests;
 pub(crate) mod progression;
 mod summary;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk_tests;
 mod warm;
 
 pub use bitmap::Bitmap;

@@ -31,11 +31,12 @@ struct Peer {
 /// A block, and the slot of it, relative to the area, from which the request is served.
 type Served = (Allocation, u32);
 
-/// Slots that a block needs besides those wanted so that one of its slots is aligned and, if any is, begins a
-/// segment or lies far enough from its end.
+/// Slots that a block needs besides those wanted so that one of its slots is aligned and lies far enough from the end
+/// of its segment: slots that serve come again after a segment, or after the alignment's period where that is longer,
+/// of which two segments are as much as is tried.
 fn slack(req: &SlotRequest) -> u32 {
-    let period = (req.align | req.keep) >> IO_TLB_SHIFT;
-    IO_TLB_SEGSIZE - 1 + u32::try_from(period).unwrap_or(u32::MAX).min(IO_TLB_SEGSIZE)
+    let beyond = (req.align | req.keep) >> IO_TLB_SHIFT;
+    u32::try_from(beyond).unwrap_or(u32::MAX).clamp(IO_TLB_SEGSIZE - 1, 2 * IO_TLB_SEGSIZE - 1)
 }
 
 impl<T: SlotTable> Offset<T> {

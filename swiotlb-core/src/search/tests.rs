@@ -16,7 +16,7 @@ fn slow_run(free: &[bool], index: u32) -> u32 {
 
 /// One of several kinds of request for `nslots` slots: page aligned or more, bits kept, both, neither; for
 /// an original somewhere or at 0.
-fn request(nslots: u32, kind: u32) -> SlotRequest {
+pub(super) fn request(nslots: u32, kind: u32) -> SlotRequest {
     let mask = |bits: u32| (1_u64 << bits) - 1;
     let alloc_align_mask = [0x7ff, 0xfff, 0x3fff, mask(20)][(kind % 4) as usize];
     let min_align_mask = [0, 0x7ff, 0xfff, 0xffff, mask(19)][(kind / 4 % 5) as usize];
@@ -135,11 +135,11 @@ fn a_boundary_is_never_crossed() {
 }
 
 /// A request for `nslots` slots without alignment.
-fn plain(nslots: u32) -> SlotRequest {
+pub(super) fn plain(nslots: u32) -> SlotRequest {
     request(nslots, 0)
 }
 
-const AT: InWindow = InWindow { base: 0, shift: 0 };
+pub(super) const AT: InWindow = InWindow { base: 0, shift: 0 };
 
 #[test]
 fn warm_hands_out_what_was_freed_last() {
@@ -189,4 +189,54 @@ fn a_full_area_is_passed_by_one_comparison() {
     search.give(&slots, 8, 1);
     assert_eq!(looked(8), (None, 0));
     assert_eq!(looked(7), (Some(5), 2), "where the walk starts, and where the run is");
+}
+
+/// Entries written by: the claim of 8 slots from the 60th of a segment on, that of 4 from the 20th on; their releases.
+fn written<S: SlotSearch>() -> [u32; 4] {
+    let area = AreaRange { first: 128, len: 256 };
+    let slots = S::Table::new(384);
+    let search = S::new(&slots, area);
+    let claims = [(188, 8), (148, 4)].map(|(first, n)| search.take(&slots, first, &plain(n)));
+    let releases = [(148, 4), (188, 8)].map(|(first, n)| search.give(&slots, first, n));
+    [claims[0], claims[1], releases[0], releases[1]]
+}
+
+#[test]
+fn what_a_claim_and_a_release_write_is_counted() {
+    assert_eq!(written::<FreeRunList>(), [68, 24, 24, 68], "counts to the segment's start");
+    assert_eq!(written::<Bitmap>(), [2, 1, 1, 2], "words");
+    assert_eq!(written::<Summary>(), [2, 1, 2, 2], "words, and at a release a look at the summary");
+    assert_eq!(written::<Warm>(), [2, 1, 2, 2]);
+    assert_eq!(written::<Lifo>(), [10, 5, 5, 10], "a link for each slot, and words");
+    assert_eq!(written::<Offset>(), [2, 1, 1, 2]);
+}
+
+#[test]
+fn a_release_of_old_slots_raises_the_summary() {
+    let area = AreaRange { first: 128, len: 128 };
+    let slots = FirstSlot::new(256);
+    let search = Summary::<FirstSlot>::new(&slots, area);
+    [(128, 64), (192, 1), (193, 63)].map(|(first, n)| search.take(&slots, first, &plain(n)));
+    assert_eq!(search.find(&slots, area, AT, &plain(1), 0, &()), None);
+    assert_eq!(search.give(&slots, 128, 32), 6, "a longer run than any");
+    assert_eq!(search.give(&slots, 192, 1), 4, "a shorter one");
+    assert_eq!(search.find(&slots, area, AT, &plain(33), 0, &()), None);
+    search.take(&slots, 128, &plain(32));
+    assert_eq!(search.give(&slots, 128, 32), 2, "slots that are not old");
+}
+
+#[test]
+fn the_list_is_walked_from_its_head() {
+    let area = AreaRange { first: 128, len: 256 };
+    let slots = FirstSlot::new(384);
+    let search = Lifo::<FirstSlot>::new(&slots, area);
+    let looked = |n| {
+        let counters = Counters::default();
+        let found = search.find(&slots, area, AT, &plain(n), 0, &counters);
+        (found, counters.get().slots_scanned)
+    };
+    search.take(&slots, 128, &plain(100));
+    assert_eq!((looked(1), looked(29)), ((Some(228), 1), (Some(256), 29)));
+    search.take(&slots, 256, &plain(128));
+    assert_eq!(looked(29), (None, 28));
 }

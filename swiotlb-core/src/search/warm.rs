@@ -141,6 +141,31 @@ impl<T: SlotTable> SlotSearch for Warm<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::addr::PhysAddr;
+    use crate::device::DeviceLimits;
+    use crate::probe::Counters;
+    use crate::rules::IO_TLB_SIZE;
+    use crate::slot::FirstSlot;
+
+    #[test]
+    fn names_that_are_out_of_date_are_forgotten() {
+        let area = AreaRange { first: 128, len: 256 };
+        let slots = FirstSlot::new(384);
+        let search = Warm::<FirstSlot>::new(&slots, area);
+        let at = InWindow { base: 0, shift: 0 };
+        let req = SlotRequest::new(&DeviceLimits::default(), PhysAddr(0), 4 * IO_TLB_SIZE, 0x7ff, 0);
+        let looked = || {
+            let counters = Counters::default();
+            let found = search.find(&slots, area, at, &req, 99, &counters);
+            (found, counters.get().slots_scanned)
+        };
+        [140, 204].map(|first| search.take(&slots, first, &req));
+        [140, 204].map(|first| search.give(&slots, first, 4));
+        assert_eq!(looked(), (Some(204), 1));
+        search.take(&slots, 140, &req);
+        search.take(&slots, 204, &req);
+        assert_eq!(looked(), (Some(227), 1), "slot 140 is taken: one look, at the summary's segment");
+    }
 
     #[test]
     fn a_full_stack_forgets_its_oldest() {

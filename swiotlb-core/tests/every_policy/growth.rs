@@ -1,9 +1,7 @@
-//! Growth: asked for once, done later, never undone.
+//! Growth: asked for once, done later, never undone. The worker as a thread: `tests/growth.rs`.
 
-use crate::common::{Testable, blocks, device, map, mem, unmap};
-use std::thread;
-use swiotlb_core::addr::PhysAddr;
-use swiotlb_core::grow::{Grown, Worker};
+use crate::common::{Testable, blocks, device, map, mem};
+use swiotlb_core::grow::Grown;
 use swiotlb_core::lookup::PoolRange;
 use swiotlb_core::walk::HasAreas;
 
@@ -57,44 +55,4 @@ fn halves_while_memory_is_short<P: Testable>() {
 crate::for_every_policy! {
     the_worker_adds_one_pool_per_request => stepped_by_hand;
     growth_halves_down_to_its_least_size => halves_while_memory_is_short;
-}
-
-/// The background worker: pools are added while threads map, and every address stays known.
-#[test]
-fn the_worker_thread_grows_while_others_map() {
-    type P = crate::common::Tested<swiotlb_core::policy::Kernel>;
-    let mem = mem::<P>(512, 2, true);
-    let dev = device(&mem);
-    let worker = Worker::start(&mem).unwrap();
-    thread::scope(|s| {
-        for cpu in 0..2 {
-            let (mem, dev) = (&mem, &dev);
-            s.spawn(move || {
-                let caller = mem.caller(cpu);
-                let live: Vec<PhysAddr> = (0..200)
-                    .map(|i| map(&caller.enter(), dev, u64::from(cpu) * 1000 + i, 32 << 10))
-                    .collect();
-                for &addr in &live {
-                    assert!(caller.enter().is_swiotlb_buffer(dev, addr));
-                    unmap(&caller.enter(), dev, addr, 32 << 10);
-                }
-            });
-        }
-    });
-    drop(worker);
-    mem.caller(0).quiesce();
-    let stats = mem.stats();
-    assert_eq!((stats.used, stats.transient_nslabs), (0, 0));
-    assert!(stats.pools > 1, "{stats:?}");
-    assert_eq!(mem.pages().blocks().outstanding(), i64::try_from(stats.pools).unwrap() - 1);
-}
-
-#[test]
-fn a_worker_can_be_started_again() {
-    type P = crate::common::Tested<swiotlb_core::policy::Kernel>;
-    let mem = mem::<P>(128, 1, true);
-    for _ in 0..3 {
-        drop(Worker::start(&mem).unwrap());
-    }
-    assert_eq!(std::sync::Arc::strong_count(&mem), 1);
 }
