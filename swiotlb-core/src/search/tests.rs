@@ -216,7 +216,7 @@ fn a_release_of_old_slots_raises_the_summary() {
     let area = AreaRange { first: 128, len: 128 };
     let slots = FirstSlot::new(256);
     let search = Summary::<FirstSlot>::new(&slots, area);
-    [(128, 64), (192, 1), (193, 63)].map(|(first, n)| search.take(&slots, first, &plain(n)));
+    let _ = [(128, 64), (192, 1), (193, 63)].map(|(first, n)| search.take(&slots, first, &plain(n)));
     assert_eq!(search.find(&slots, area, AT, &plain(1), 0, &()), None);
     assert_eq!(search.give(&slots, 128, 32), 6, "a longer run than any");
     assert_eq!(search.give(&slots, 192, 1), 4, "a shorter one");

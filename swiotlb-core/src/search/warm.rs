@@ -159,8 +159,8 @@ mod tests {
             let found = search.find(&slots, area, at, &req, 99, &counters);
             (found, counters.get().slots_scanned)
         };
-        [140, 204].map(|first| search.take(&slots, first, &req));
-        [140, 204].map(|first| search.give(&slots, first, 4));
+        let _ = [140, 204].map(|first| search.take(&slots, first, &req));
+        let _ = [140, 204].map(|first| search.give(&slots, first, 4));
         assert_eq!(looked(), (Some(204), 1));
         search.take(&slots, 140, &req);
         search.take(&slots, 204, &req);
