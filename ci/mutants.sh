@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Usage: ci/mutants.sh [REGEX]
+# Mutation testing of swiotlb-core's rules, searches, areas, walks, growth and lookups (.cargo/mutants.toml): every
+# mutant that cargo-mutants lists (of those whose name matches), and whether a test notices it. Fails if one survives
+# that docs/MUTANTS.md does not name. Takes more than an hour on two cores, so ci/nightly.sh leaves it out.
+#
+# cargo-mutants builds the tests anew for each mutant, which takes a day. Here all of them are compiled into one
+# program, in a copy of the tree, and each run switches one of them on (ci/mutants/switch.py). What cannot be switched,
+# constants and functions whose type is opaque, is left to cargo-mutants itself.
+#
+# Needs python3 and cargo-mutants (cargo install --locked cargo-mutants).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null
+
+if ! cargo mutants --version >/dev/null 2>&1; then
+    echo "ci/mutants.sh: cargo-mutants is missing: cargo install --locked cargo-mutants" >&2
+    exit 1
+fi
+target=${CARGO_TARGET_DIR:-target}
+mkdir -p "$target"
+target=$(cd "$target" && pwd)/mutants
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tree=$work/tree
+mkdir "$tree"
+git ls-files -z --cached --others --exclude-standard | tar --null --files-from - --ignore-failed-read --create --file - | tar -C "$tree" --extract --file -
+
+cargo mutants --list --json ${1:+--re "$1"} >"$work/list.json"
+export CARGO_TARGET_DIR=$target CARGO_PROFILE_DEV_DEBUG=0
+python3 ci/mutants/switch.py "$work/list.json" "$PWD" "$tree" "$work/verdicts.tsv"
+
+# One by one: `-F` takes a name as a regular expression.
+mapfile -t alone < <(awk -F'\t' '$2 == "alone" { print $1 }' "$work/verdicts.tsv" | sed 's/[][\.*^$(){}?+|/]/\\&/g')
+if ((${#alone[@]} > 0)); then
+    cargo mutants --no-shuffle --baseline skip --timeout 60 --output "$work" "${alone[@]/#/--re=^}" >/dev/null || true
+    for verdict in caught missed timeout unviable; do
+        sed "s/\$/\t$verdict/" "$work/mutants.out/$verdict.txt"
+    done >>"$work/verdicts.tsv"
+fi
+
+awk -F'\t' '$2 != "alone" { n[$2]++ } END { for (v in n) print v ": " n[v] }' "$work/verdicts.tsv" | sort
+# Survivors are named without their place, which every change moves.
+failed=0
+while IFS=$'\t' read -r name _; do
+    plain=$(sed 's/:[0-9]*:[0-9]*:/:/; s|swiotlb-core/src/||' <<<"$name")
+    if ! grep -qF -- "\`$plain\`" docs/MUTANTS.md; then
+        echo "survives: $name" >&2
+        failed=1
+    fi
+done < <(awk -F'\t' '$2 == "missed"' "$work/verdicts.tsv")
+exit "$failed"
