@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Usage: ci/unsafe.sh [--check]
-# Counts what is unsafe and writes the counts into the table of docs/INVARIANTS.md; with --check says whether they are
-# true. Each row names folders or files; tests are counted in rows that begin with "tests". What no row names is a failure,
+# Usage: ci/unsafe.sh [--write]
+# Counts what is unsafe, and says whether the counts in the table of docs/INVARIANTS.md are true; with --write writes them
+# there. Each row names folders or files; tests are counted in rows that begin with "tests". What no row names is a failure,
 # and so is what two name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,12 +55,10 @@ awk -F '|' -v OFS='|' '
         exit bad
     }' "$counts" "$table" >"$new"
 
-if [[ ${1:-} == --check ]]; then
-    if ! diff "$table" "$new" >&2; then
-        echo "ci/unsafe.sh: $table counts what was unsafe once: run ci/unsafe.sh" >&2
-        exit 1
-    fi
-else
+if [[ ${1:-} == --write ]]; then
     cat "$new" >"$table"
+elif ! diff "$table" "$new" >&2; then
+    echo "ci/unsafe.sh: $table counts what was unsafe once: run ci/unsafe.sh --write" >&2
+    exit 1
 fi
 echo "unsafe: $(wc -l <"$counts") in $(cut -d ' ' -f 1 "$counts" | sort -u | wc -l) files"
