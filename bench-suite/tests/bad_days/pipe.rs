@@ -52,7 +52,7 @@ fn every_command_ends_quietly_and_keeps_what_it_measured() {
     has_ended(&place.done("history add @run --history @history"), 0);
     has_ended(&place.done("export @run --format criterion --out @criterion"), 0);
     let (trace, vectors) = (data("traces/boot_probe.jsonl.gz"), data("golden/tiny"));
-    let all: [(&str, i32); 21] = [
+    let all: [(&str, i32); 22] = [
         ("help", 0),
         ("measure @fast.toml --launches 1 --no-control --out @out/measure", 0),
         ("ab none none @slow.toml --blocks 1 --floor 90% --out @out/ab", 0),
@@ -74,6 +74,7 @@ fn every_command_ends_quietly_and_keeps_what_it_measured() {
         (&format!("replay {trace} --out @out/replay"), 0),
         (&format!("tune {trace} --no-timing --out @out/tune"), 0),
         (&format!("verify {vectors} --policy kernel"), 0),
+        ("soak 1_000", 0),
     ];
     let of = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
     let shown: BTreeSet<String> = all.iter().map(|(line, _)| of(line)).collect();
