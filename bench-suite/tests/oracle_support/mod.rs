@@ -18,7 +18,7 @@ use workloads::oracle::{Ask, Script, Setting, written};
 pub type Case = (Setting, Vec<Ask>);
 
 /// Cases without `PROPTEST_CASES`: all policies are through them in some seconds.
-const CASES: u32 = 120;
+const CASES: u32 = 60;
 
 /// A case of up to so many asks.
 pub fn cases(asks: usize) -> impl Strategy<Value = Case> {
