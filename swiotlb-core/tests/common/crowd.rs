@@ -3,7 +3,7 @@
 
 use super::owners::{Live, Owners, lies_well};
 use super::violation::Verdict;
-use super::{Testable, map, mem, memory_is_back, orig, thread, unmap};
+use super::{Testable, map, mem, memory_is_back, orig, together, unmap};
 use crate::ensure_eq;
 use std::sync::Arc;
 use swiotlb_core::addr::{PhysAddr, SlotIndex};
@@ -134,14 +134,7 @@ fn crowd<P: Testable>(mem: &Arc<IoTlbMem<P>>, pace: Pace, then: impl FnOnce()) -
         mem.device(DeviceLimits { min_align_mask, seg_boundary_mask, ..DeviceLimits::default() }).unwrap()
     };
     let crowd = Crowd { devices: LIMITS.map(device).into(), owners: Owners::default(), pace };
-    let one_thread = |id| crowd.one_thread(&mem.caller(u32::try_from(id).unwrap()), id);
-    let all = thread::scope(|s| {
-        let one_thread = &one_thread;
-        let threads: Vec<_> = (1..pace.threads).map(|id| s.spawn(move || one_thread(id))).collect();
-        let first = one_thread(0);
-        threads.into_iter().map(|thread| thread.join().unwrap()).fold(first, Result::and)
-    });
-    all?;
+    together(pace.threads, |id| crowd.one_thread(&mem.caller(u32::try_from(id).unwrap()), id))?;
     then();
     crowd.end(mem)
 }

@@ -73,6 +73,25 @@ pub fn mem<P: Testable>(nslabs: u64, nareas: u32, can_grow: bool) -> Arc<IoTlbMe
     IoTlbMem::early(geometry, permissions, None, memory, pages(), reserve).unwrap().mem
 }
 
+/// Runs `one` with 0 here, and with each number below `n` in a thread of its own; a violation, if there was one. (Their
+/// handles are not joined: in a scope of shuttle's, one may answer while its thread is not past its thread-locals.)
+pub fn together(n: u64, one: impl Fn(u64) -> Verdict + Sync) -> Verdict {
+    let verdict = std::sync::Mutex::new(Ok(()));
+    let run = |id| {
+        if let Err(violation) = one(id) {
+            *verdict.lock().unwrap() = Err(violation);
+        }
+    };
+    thread::scope(|s| {
+        let run = &run;
+        for id in 1..n {
+            s.spawn(move || run(id));
+        }
+        run(0);
+    });
+    verdict.into_inner().unwrap()
+}
+
 /// The blocks that pages are made of.
 pub fn blocks<P: Testable>(mem: &IoTlbMem<P>) -> &TestBlocks {
     mem.pages().parts().blocks()

@@ -1,8 +1,10 @@
 //! Small stories of a whole allocator, bounded in every loop, because a schedule may give one thread all turns.
 
 use crate::common::lifetime::fill;
-use crate::common::violation::{Verdict, settle};
-use crate::common::{Testable, counted, device, map, mem, memory_is_back, memory_out, orig, unmap, used};
+use crate::common::violation::Verdict;
+use crate::common::{
+    Testable, counted, device, map, mem, memory_is_back, memory_out, orig, together, unmap, used,
+};
 use crate::{ensure, ensure_eq};
 use shuttle::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use shuttle::thread;
@@ -41,12 +43,10 @@ pub fn readers_in_a_storm<P: Testable>(_drawn: u64) -> Verdict {
             caller.free_expired();
         }
     };
-    let verdict = thread::scope(|s| {
-        let readers = [1, 2].map(|cpu| s.spawn(move || read(cpu)));
-        storm();
-        readers.map(|reader| reader.join().unwrap()).into_iter().fold(Ok(()), Result::and)
-    });
-    verdict?;
+    together(3, |id| match id {
+        0 => Ok(storm()),
+        reader => read(u32::try_from(reader).unwrap()),
+    })?;
     mem.caller(0).quiesce();
     ensure_eq!(used(&mem).1, counted::<P>(1), "transient slots counted no more");
     Ok(())
@@ -77,8 +77,7 @@ pub fn a_reader_keeps_its_pool<P: Testable>(_drawn: u64) -> Verdict {
         }
         Ok(())
     };
-    let verdict = thread::scope(|s| {
-        let reader = s.spawn(read);
+    let end = || {
         let caller = mem.caller(0);
         unmap(&caller.enter(), &dev, addr, 2048);
         for _ in 0..6 {
@@ -87,9 +86,8 @@ pub fn a_reader_keeps_its_pool<P: Testable>(_drawn: u64) -> Verdict {
             }
         }
         over.store(true, SeqCst);
-        reader.join().unwrap()
-    });
-    verdict?;
+    };
+    together(2, |id| if id == 0 { Ok(end()) } else { read() })?;
     let mut caller = mem.caller(0);
     ensure_eq!(caller.quiesce() <= usize::from(P::Reclaim::FREES), true, "freed after the grace period");
     memory_is_back(&mem, 0)
@@ -129,12 +127,7 @@ pub fn growth_comes<P: Testable>(_drawn: u64) -> Verdict {
         unmap(&session, &dev, addr, 4096);
         Ok(())
     };
-    let verdict = thread::scope(|s| {
-        let one = &one;
-        let other = s.spawn(move || one(1));
-        one(0).and(other.join().unwrap())
-    });
-    settle(verdict);
+    together(2, |id| one(u32::try_from(id).unwrap()))?;
     drop(worker);
     mem.caller(0).quiesce();
     ensure_eq!(used(&mem), (counted::<P>(128), 0), "nothing but the filling in use");
