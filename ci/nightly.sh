@@ -45,15 +45,6 @@ echo "== soak"
 echo "== models"
 ci/loom.sh --long
 
-echo "== schedules, other ones each night"
-ci/shuttle.sh 200 "$(date -u +%Y%m%d)"
-
-echo "== data races"
-ci/tsan.sh
-
-echo "== dependencies"
-ci/deny.sh
-
 echo "== the bug museum: every fault put back, every row's test red"
 ci/museum.sh
 
@@ -69,3 +60,12 @@ cargo bench --workspace
 
 echo "== interchange, with the readers that are installed"
 ci/interchange.sh "$bench"
+
+echo "== schedules, other ones each night"
+ci/shuttle.sh 200 "$(date -u +%Y%m%d)"
+
+echo "== data races"
+ci/tsan.sh
+
+echo "== dependencies"
+ci/deny.sh

@@ -5,8 +5,7 @@
 # Needs a nightly toolchain with rust-src. A standard library that was built without the sanitizer hides its
 # own synchronization: spawning, joining and dropping an Arc are then reported as races, here 82 times in 5 minutes, and to
 # suppress that would suppress everything. Without rust-src nothing is checked, and that is said.
-# It knows no fences, so what only a fence orders (`fence` in publish.rs and reclaim/ref_count.rs) must be atomics, as it is;
-# and it does not see into the string instruction of phys/bytes.rs.
+# It does not see into the string instruction of phys/bytes.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
