@@ -6,8 +6,7 @@ use bench_suite::soak::{self, Settings};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
-/// One phase of two threads is more than this.
-const SETTINGS: Settings = Settings { operations: 60_000, threads: 2, seed: 1 };
+const SETTINGS: Settings = Settings { operations: 30_000, threads: 2, seed: 1 };
 
 #[test]
 fn nothing_is_lost_under_any_policy() {

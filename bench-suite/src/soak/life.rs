@@ -2,7 +2,7 @@
 
 use super::buffer::{Buffer, Live};
 use super::stock::{Stock, nothing_is_left};
-use super::thread::Thread;
+use super::thread::{STEPS, Thread};
 use super::{Broken, Settings, Tally};
 use crate::policies::Entry;
 use crate::run::Owners;
@@ -23,6 +23,8 @@ use swiotlb_core::rules::IO_TLB_SHIFT;
 /// Phases of a life; after every fourth everything is unmapped.
 const PHASES: u64 = 16;
 const EBB: u64 = 4;
+/// Fewest steps of a thread in a phase: there are more buffers than it has come by in fewer.
+const LEAST_STEPS: u64 = 4096;
 /// Originals, how far they are apart, and the most bytes that one has: of most, and of one in so many.
 const BUFFERS: u64 = 1024;
 const APART: u64 = 512 << 10;
@@ -146,10 +148,10 @@ impl Life {
     /// Sets an allocator up.
     pub fn new(entry: &Entry, settings: &Settings, seeds: &mut Seeded) -> Result<Self, Broken> {
         let mut chance = |of: u64| seeds.below(usize::try_from(of).unwrap_or(1)) as u64;
-        let (nslabs, nareas) = (512 << chance(3), 1 << chance(3));
+        let (nslabs, nareas) = (512 << chance(2), 1 << chance(3));
         // One in four may not grow; others differ in how much memory there is for it.
         let can_grow = chance(4) > 0;
-        let (dma32, most_pools) = (MIB << (1 + chance(5)), 1 + chance(5));
+        let (dma32, most_pools) = (MIB << (1 + chance(5)), 1 + chance(3));
         let zones = [(Zone::Dma, PhysAddr(MIB), MIB), (Zone::Dma32, PhysAddr(1 << 30), dma32)];
         let blocks = Arc::new(FailingBlocks::new(BuddyZones::new(&zones)));
         let memory = Arc::new(PhysMemory::new());
@@ -198,7 +200,9 @@ impl Life {
             ends: AtomicBool::new(false),
         };
         for phase in 0..PHASES {
-            *tally += work(&shared, &mut self.seeds, self.threads, stop)?;
+            let left = self.operations.saturating_sub(tally.operations()) / u64::from(self.threads);
+            let steps = left.clamp(LEAST_STEPS, STEPS);
+            *tally += work(&shared, &mut self.seeds, (self.threads, steps), stop)?;
             *tally += self.stock.take(&shared)?;
             // Relaxed: it orders nothing.
             let last =
@@ -227,12 +231,17 @@ fn buffers() -> Vec<Mutex<Buffer>> {
     (0..BUFFERS).map(buffer).collect()
 }
 
-/// A phase: all threads work, each filling or draining more than the other.
-fn work(shared: &Shared<'_>, seeds: &mut Seeded, threads: u32, stop: &AtomicBool) -> Result<Tally, Broken> {
+/// A phase: all threads do so many steps, in which they fill or drain.
+fn work(
+    shared: &Shared<'_>,
+    seeds: &mut Seeded,
+    (threads, steps): (u32, u64),
+    stop: &AtomicBool,
+) -> Result<Tally, Broken> {
     // From a few mappings to more than there is room for.
     let maps = 1 + seeds.below(63);
     let works = |id: u32, seed: u64| {
-        let done = Thread::new(shared, id, seed, maps).run(stop);
+        let done = Thread::new(shared, id, seed, maps).run(steps, stop);
         if done.is_err() {
             // Relaxed: it orders nothing.
             shared.ends.store(true, Ordering::Relaxed);

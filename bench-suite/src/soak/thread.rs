@@ -13,8 +13,8 @@ use swiotlb_core::device::{Attrs, Direction, MapRequest};
 use swiotlb_core::error::MapError;
 use swiotlb_core::grow::Grown;
 
-/// Steps of a thread in a phase.
-const STEPS: u64 = 1 << 17;
+/// Most steps of a thread in a phase.
+pub const STEPS: u64 = 1 << 17;
 /// Steps in one read section.
 const SECTION: usize = 8;
 /// Steps between two looks at what has expired.
@@ -39,10 +39,10 @@ impl<'a> Thread<'a> {
         Self { shared, id, random: Seeded::new(seed), tally: Tally::default(), maps }
     }
 
-    /// Does all of its steps, or those until everybody stops.
-    pub fn run(mut self, stop: &AtomicBool) -> Result<Tally, Broken> {
+    /// Does so many steps, or those until everybody stops.
+    pub fn run(mut self, steps: u64, stop: &AtomicBool) -> Result<Tally, Broken> {
         let caller = self.shared.subject.caller(self.id);
-        for step in (0..STEPS).step_by(SECTION) {
+        for step in (0..steps).step_by(SECTION) {
             self.section(&*caller)?;
             if step % EXPIRES == 0 {
                 self.tally.freed += caller.free_expired() as u64;
