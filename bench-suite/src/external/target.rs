@@ -17,7 +17,6 @@ use swiotlb_core::error::MapError;
 use swiotlb_core::grow::Grown;
 use swiotlb_core::mem::MemStats;
 use swiotlb_core::phys::PhysMemory;
-use swiotlb_core::rules::IO_TLB_SHIFT;
 use workloads::op::Plan;
 
 /// An allocator with the plan's devices.
@@ -39,8 +38,9 @@ impl Planned {
         plan: &Plan,
         settings: &Settings,
     ) -> Result<Self, RunError> {
-        let Ground { geometry, permissions, memory, blocks, pool } = Ground::new(plan, settings)?;
-        memory.touch(settings.base, geometry.nslabs << IO_TLB_SHIFT)?;
+        let ground = Ground::new(plan, settings)?;
+        ground.touch(plan)?;
+        let Ground { geometry, permissions, memory, blocks, pool, .. } = ground;
         let blocks = Blocks::Zones(blocks);
         let copies = if copy { Copies::On } else { Copies::Off };
         let setup = Setup { base: settings.base, geometry, permissions, memory, blocks, copies };

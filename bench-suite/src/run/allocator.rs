@@ -49,11 +49,12 @@ impl<P: Measurable> Allocator<P> {
     /// [`RunError`] for a geometry that cannot be built, a device that cannot be, memory that the host
     /// does not give, or an arena that overlaps the pool.
     pub fn new(plan: &Plan, settings: &Settings) -> Result<Self, RunError> {
-        let Ground { geometry, permissions, memory, blocks, pool } = Ground::new(plan, settings)?;
+        let ground = Ground::new(plan, settings)?;
+        ground.touch(plan)?;
+        let Ground { geometry, permissions, memory, blocks, pool, .. } = ground;
         let pages = pages(blocks, NoEncryption);
         let reserve = &mut |_bytes| Some(settings.base);
         let mem = IoTlbMem::<P>::early(geometry, permissions, None, memory.clone(), pages, reserve)?.mem;
-        memory.touch(settings.base, geometry.nslabs << IO_TLB_SHIFT)?;
         if settings.can_grow {
             touch(mem.pages(), &memory)?;
         }
@@ -67,9 +68,10 @@ impl<P: Measurable> Allocator<P> {
 pub(crate) struct Ground {
     pub geometry: Geometry,
     pub permissions: Permissions,
-    /// With the originals in place, and some of the zones if it may grow.
     pub memory: Arc<PhysMemory>,
     pub blocks: BuddyZones,
+    /// First byte and bytes of each zone.
+    zones: Vec<(PhysAddr, u64)>,
     /// The default pool: first byte, and the byte after the last.
     pub pool: (u64, u64),
 }
@@ -85,14 +87,28 @@ impl Ground {
         }
         let memory = Arc::new(PhysMemory::with_hint(settings.huge_pages));
         let zones = zones(&[pool, arena]);
-        memory.touch(plan.arena.0, plan.arena.1)?;
-        if settings.can_grow {
-            for &(_, start, bytes) in &zones {
-                memory.touch(start, bytes.min(GROWTH_TOUCHED))?;
+        memory.ensure(plan.arena.0, plan.arena.1)?;
+        memory.ensure(settings.base, geometry.nslabs << IO_TLB_SHIFT)?;
+        let permissions = Permissions { can_grow: settings.can_grow, ..Permissions::default() };
+        let blocks = BuddyZones::new(&zones);
+        let zones = zones.into_iter().map(|(_, start, bytes)| (start, bytes)).collect();
+        Ok(Self { geometry, permissions, memory, blocks, zones, pool })
+    }
+
+    /// Puts pages behind the originals, the default pool and, if it may grow, some of the zones: for what a clock
+    /// will watch. Elsewhere the host puts each in place when it is first used.
+    ///
+    /// # Errors
+    /// The host has no memory.
+    pub fn touch(&self, plan: &Plan) -> Result<(), RunError> {
+        self.memory.touch(plan.arena.0, plan.arena.1)?;
+        self.memory.touch(PhysAddr(self.pool.0), self.pool.1 - self.pool.0)?;
+        if self.permissions.can_grow {
+            for &(start, bytes) in &self.zones {
+                self.memory.touch(start, bytes.min(GROWTH_TOUCHED))?;
             }
         }
-        let permissions = Permissions { can_grow: settings.can_grow, ..Permissions::default() };
-        Ok(Self { geometry, permissions, memory, blocks: BuddyZones::new(&zones), pool })
+        Ok(())
     }
 }
 

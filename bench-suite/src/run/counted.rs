@@ -16,7 +16,7 @@ use swiotlb_core::grow;
 use swiotlb_core::mem::MemStats;
 use swiotlb_core::phys::PhysMemory;
 use swiotlb_core::probe::Counts;
-use swiotlb_core::rules::{IO_TLB_SHIFT, IO_TLB_SIZE};
+use swiotlb_core::rules::IO_TLB_SIZE;
 use workloads::op::Plan;
 
 /// An allocator with the plan's devices.
@@ -27,18 +27,17 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Sets an allocator up for `plan`, originals and pools touched.
+    /// Sets an allocator up for `plan`, no page touched.
     ///
     /// # Errors
     /// [`RunError`] for a geometry that cannot be built, a device that cannot be, memory that the host
     /// does not give, or an arena that overlaps the pool.
     pub fn new(build: Build, plan: &Plan, settings: &Settings) -> Result<Self, RunError> {
-        let Ground { geometry, permissions, memory, blocks, pool } = Ground::new(plan, settings)?;
+        let Ground { geometry, permissions, memory, blocks, pool, .. } = Ground::new(plan, settings)?;
         let reserve = &mut |_bytes| Some(settings.base);
         let (how, blocks) = (How::Early(reserve), Blocks::Zones(blocks));
         let parts = Parts { how, geometry, permissions, memory: memory.clone(), blocks };
         let mut subject = build.build(parts)?.subject;
-        memory.touch(settings.base, geometry.nslabs << IO_TLB_SHIFT)?;
         for device in &plan.devices {
             subject.add_device(device.limits)?;
         }
