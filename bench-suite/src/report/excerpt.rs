@@ -16,8 +16,8 @@ use reports::document::Block;
 use reports::stats::sign_test::{ALPHA, Estimate, estimate};
 use reports::table::{Column, Table, Unit, Value};
 use std::collections::BTreeMap;
-use workloads::suite::Cell;
 use workloads::suite::filter::Filter;
+use workloads::suite::{Cell, Suite};
 
 /// What a marker asks for.
 #[derive(Debug, PartialEq)]
@@ -70,7 +70,7 @@ impl Excerpt {
     /// What it is of the first source that has such cells; nothing where none has the suite.
     ///
     /// # Errors
-    /// A filter that leaves no cell, or a KEY that no cell has.
+    /// A filter that leaves no cell, or a KEY or METRIC that no cell has.
     pub fn of(&self, sources: &[Source]) -> Result<Option<Vec<Block>>, String> {
         let mut known = false;
         for source in sources {
@@ -87,33 +87,32 @@ impl Excerpt {
                 {
                     return Err(format!("no cell of {} has a `{key}`", self.suite));
                 }
-                return Ok(Some(self.blocks(source, suite, &cells)));
+                let groups = groups::by_cell(&source.records);
+                let measured = |metric: &str| groups.values().any(|group| group.summary(metric).is_some());
+                if let Some(metric) = self.metrics.iter().find(|metric| !measured(metric)) {
+                    return Err(format!("no cell of {} has a metric `{metric}`", self.suite));
+                }
+                return Ok(Some(self.blocks(source, suite, &cells, &groups)));
             }
         }
         if known { Err(format!("no cell of {} is left by its filter", self.suite)) } else { Ok(None) }
     }
 
-    fn blocks(&self, source: &Source, suite: &workloads::suite::Suite, cells: &[Cell]) -> Vec<Block> {
-        let groups = groups::by_cell(&source.records);
+    fn blocks(&self, source: &Source, suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Vec<Block> {
         let mut blocks = Vec::new();
         if self.figures {
-            let given = Given {
-                suite,
-                cells,
-                groups: &groups,
-                cpus: source.cpus(),
-                whole: &|cells| source.whole(cells),
-            };
+            let given =
+                Given { suite, cells, groups, cpus: source.cpus(), whole: &|cells| source.whole(cells) };
             blocks.extend(drawn(figures::of_suite(&given)));
         }
         if self.table {
             blocks.push(Block::Table(match &self.by {
                 Some(key) => {
                     let metric = self.metrics.first().map_or(METRIC, String::as_str);
-                    Spread { key, metric, cells, groups: &groups }.table(&suite.title)
+                    Spread { key, metric, cells, groups }.table(&suite.title)
                 }
-                None if self.metrics.is_empty() => table::cells(suite, cells, &groups),
-                None => table::chosen(suite, cells, &groups, self.metrics.clone()),
+                None if self.metrics.is_empty() => table::cells(suite, cells, groups),
+                None => table::chosen(suite, cells, groups, self.metrics.clone()),
             }));
             blocks.push(Block::Text(lead(std::slice::from_ref(source))));
         }
@@ -272,6 +271,7 @@ mod tests {
             ("s pools=1 pools=2", "one word too many"),
             ("s pools=3", "no cell of s is left"),
             ("s of", "write `of METRIC`"),
+            ("s of ns_pr_op", "no cell of s has a metric `ns_pr_op`"),
             ("s by pools of ns_per_op|pools", "shows one metric"),
             ("s by threads", "no cell of s has a `threads`"),
             ("s =1", "is no condition"),

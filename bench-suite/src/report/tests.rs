@@ -185,3 +185,33 @@ fn records_without_a_plan_are_shown_one_by_one() {
     says(&document, "The first 30 records; 6 more are in ");
     says(&document, "Latency: made-up/");
 }
+
+#[test]
+fn runs_of_one_suite_are_told_apart_and_what_is_surely_faster_nowhere_is_not_found() {
+    let same = |record: &mut RunRecord| {
+        let launch = record.place.as_ref().map_or(0, |place| place.launch);
+        record.metrics.insert("ns_per_op".into(), 100.0 + f64::from(launch));
+    };
+    let folders = [run(SUITE, 12, half), run(SUITE, 12, same)];
+    let sources = folders.each_ref().map(source);
+    let text = outline::render(&compose(&sources, &Beside::default()), &[]);
+    for source in &sources {
+        assert!(text.contains(&format!("| made-up ({}) | lookup-sorted | 3 |", source.name())), "{text}");
+    }
+    assert_eq!(text.matches("- **found** made-up").count(), 1, "{text}");
+}
+
+#[test]
+fn that_most_batches_were_dropped_is_minded() {
+    let dropped = |share: u64| {
+        let folder = run(SUITE, 6, |record| {
+            half(record);
+            record
+                .counts
+                .extend([("batches".to_owned(), 100 - share), ("batches_dropped".to_owned(), share)]);
+        });
+        outline::render(&compose(&[source(&folder)], &Beside::default()), &[])
+    };
+    let words = "More than half of the batches were dropped in made-up (60 %)";
+    assert!(dropped(60).contains(words) && !dropped(40).contains("batches were dropped in"));
+}
