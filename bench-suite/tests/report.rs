@@ -52,13 +52,15 @@ fn a_report_is_made_of_what_was_kept() {
     let figures = folder.path().join("docs").join("figures");
     let old = "a\n<!-- swiotlb-bench:begin fast -->\nold\n<!-- swiotlb-bench:end fast -->\nb\n";
     std::fs::write(&readme, old).unwrap();
-    let arguments = ["report", &out.1, "--splice", name, "--figures", figures.to_str().unwrap()];
+    let arguments = ["report", &out.1, "--splice", name, "--figures", figures.to_str().unwrap(), "--png"];
     let done = run(&arguments);
     assert!(done.status.success(), "{}", text(&done.stderr));
     let spliced = std::fs::read_to_string(&readme).unwrap();
     assert!(spliced.starts_with("a\n<!--") && spliced.ends_with("-->\nb\n") && !spliced.contains("\nold"));
     let link = spliced.split("](<").nth(1).and_then(|rest| rest.split(">)").next()).unwrap();
     assert!(link.starts_with("docs/figures/") && folder.path().join(link).exists(), "{link}");
+    let picture = std::fs::read(folder.path().join(link).with_extension("png")).unwrap();
+    assert!(picture.starts_with(b"\x89PNG"), "{} bytes", picture.len());
     assert!(text(&run(&arguments).stdout).contains("README.md: nothing has changed"));
 }
 

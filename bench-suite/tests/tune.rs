@@ -226,3 +226,24 @@ fn mistakes_are_told() {
         assert!(errors.contains(said), "{args:?}: {errors}");
     }
 }
+
+#[test]
+fn what_could_not_be_read_is_told_and_makes_the_advice_unsure() {
+    let mut lines: Vec<String> = (0..8)
+        .flat_map(|i| [call("map", i * 100, "d", 1, 2048), call("unmap", i * 100 + 90, "d", 1, 2048)])
+        .collect();
+    let sure = written(&lines);
+    lines.insert(3, "neither this\n".to_owned());
+    let unsure = written(&lines);
+    let [sure, unsure] =
+        [sure, unsure].map(|(folder, path)| (json(&path, &[]), shown(&path, &["--no-timing"]), folder));
+    assert_eq!((&sure.0["unsure"], &unsure.0["unsure"]), (&false.into(), &true.into()));
+    assert_eq!((&unsure.0["recording"]["unread"], &sure.0["recording"]["unread"]), (&1.into(), &0.into()));
+    assert!(
+        unsure.1.contains("Not everything in it could be used: ")
+            && unsure.1.contains("1 lines could not be read")
+    );
+    assert!(!sure.1.contains("Not everything"), "{}", sure.1);
+    // Whose pool's size nobody says.
+    assert!(sure.1.contains("how large its kernel's pool was"), "{}", sure.1);
+}
