@@ -2,10 +2,10 @@
 //!
 //! Each queue place asks for its requests one after the other: the next one comes its think time after the last
 //! was ended. A request that finds no room waits in its queue: that of its device on its CPU, as multi-queue block
-//! devices have one for each CPU. Whenever a request of the queue ends, those that wait are asked again, first come
-//! first served, until one of them fails (a device that gave up what failed when it was recorded gives it up here). A queue with nothing in flight asks again whenever its device ends a
-//! request, and when that has nothing in flight either, whenever any does. What waits when nothing is left to end
-//! never gets room, and its place asks for nothing more.
+//! devices have one for each CPU. Whenever its device ends a request, those that wait are asked again: first the
+//! queue of what ended, then the device's other queues, in each first come first served until one fails. (A device that
+//! gave up what failed when it was recorded gives it up here.) A device with nothing in flight asks again whenever any
+//! device ends a request. What waits when nothing is left to end never gets room, and its place asks for nothing more.
 //!
 //! Virtual time: calls take none. Events of one time come in the order in which they were caused. The same load
 //! and the same answers give the same flow whenever it is played.
@@ -107,14 +107,8 @@ struct InFlight {
     changes: u64,
 }
 
-/// A device on a CPU.
-#[derive(Default)]
-struct Queue {
-    /// Places that wait, with the time since when.
-    waiting: VecDeque<(usize, u64)>,
-    /// Requests that are mapped and will end.
-    in_flight: u64,
-}
+/// What waits of a device on a CPU: places, with the time since when.
+type Queue = VecDeque<(usize, u64)>;
 
 struct Player<'a, R> {
     load: &'a Load<'a>,
@@ -167,7 +161,7 @@ impl<R: Room> Player<'_, R> {
             self.flow.end_ns = now;
         }
         for (number, queue) in &self.queues {
-            self.flow.devices[number / self.cpus as usize].never += queue.waiting.len() as u64;
+            self.flow.devices[number / self.cpus as usize].never += queue.len() as u64;
         }
     }
 
@@ -223,7 +217,7 @@ impl<R: Room> Player<'_, R> {
             return self.think(now, place);
         }
         let queue = self.queue(place);
-        self.queues.entry(queue).or_default().waiting.push_back((place, now));
+        self.queues.entry(queue).or_default().push_back((place, now));
         self.stuck.insert(queue);
     }
 
@@ -235,7 +229,7 @@ impl<R: Room> Player<'_, R> {
 
     fn attempt(&mut self, now: u64, place: usize) -> Answer {
         let (device, request) = self.request(place);
-        let (cpu, queue) = (self.cpu(place, &request), self.queue(place));
+        let cpu = self.cpu(place, &request);
         let answer = self.room.map(now, place, device, cpu, &request);
         match (answer, request.held_ns) {
             (Answer::Full, _) => self.flow.devices[device as usize].failed += 1,
@@ -244,7 +238,6 @@ impl<R: Room> Player<'_, R> {
                 let done = of.progress.at(now) + request.work;
                 of.ends.push(Reverse((done, place)));
                 of.progress.set_in_flight(of.ends.len() as u64);
-                self.queues.entry(queue).or_default().in_flight += 1;
                 self.foresee(device as usize);
             }
             // Held for ever: the place asks for nothing more.
@@ -261,22 +254,21 @@ impl<R: Room> Player<'_, R> {
         self.foresee(device);
         let (number, request) = self.request(place);
         let queue = self.queue(place);
-        self.queues.entry(queue).or_default().in_flight -= 1;
         self.room.end(now, place, number, &request);
         self.next[place] += 1;
         self.think(now, place);
         self.retry(now, queue);
         let cpus = self.cpus as usize;
-        let idle = |other: &usize| {
-            let asks = *other / cpus == device || self.devices[*other / cpus].ends.is_empty();
-            *other != queue && asks && self.queues.get(other).is_none_or(|queue| queue.in_flight == 0)
+        let asks = |other: &usize| {
+            let of = *other / cpus;
+            *other != queue && (of == device || self.devices[of].ends.is_empty())
         };
-        let others: Vec<usize> = self.stuck.iter().copied().filter(idle).collect();
+        let others: Vec<usize> = self.stuck.iter().copied().filter(asks).collect();
         others.into_iter().for_each(|other| self.retry(now, other));
     }
 
     fn first_waiting(&self, queue: usize) -> Option<(usize, u64)> {
-        self.queues.get(&queue)?.waiting.front().copied()
+        self.queues.get(&queue)?.front().copied()
     }
 
     /// Asks again for what waits in a queue, until one fails.
@@ -285,7 +277,7 @@ impl<R: Room> Player<'_, R> {
             if self.attempt(now, place) == Answer::Full {
                 return;
             }
-            self.queues.entry(queue).or_default().waiting.pop_front();
+            self.queues.entry(queue).or_default().pop_front();
             self.flow.devices[queue / self.cpus as usize].waits_ns.push(now - since);
         }
         self.stuck.remove(&queue);

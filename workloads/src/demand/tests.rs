@@ -165,6 +165,21 @@ fn fewer_at_once_are_served_faster_and_the_work_stays() {
 }
 
 #[test]
+fn what_waits_on_one_cpu_is_asked_again_when_its_device_ends_a_request_on_another() {
+    // Two maps of one list, as above; then three requests, of which there is room for two.
+    let mut calls: Vec<Call> =
+        vec![("map", 0, 8, 64), ("map", 100, 9, 64), ("unmap", 300, 8, 64), ("unmap", 400, 9, 64)];
+    calls.extend((0..3).map(|i| ("map", 10_000 + i * 5_000, i, 2048)));
+    calls.extend([60_000, 100_000, 105_000].iter().zip(0..).map(|(&t_ns, i)| ("unmap", t_ns, i, 2048)));
+    let mut demand = demand(&calls);
+    demand.requests.iter_mut().skip(2).for_each(|request| request.cpu = 1);
+    let flow = play(&Load::recorded(&demand), 2, &mut Seats(2));
+    // The first of the three ends 27 us after the third was asked, and the second, on the third's CPU, 20 us later.
+    let waits = flow.waits_ns();
+    assert!(matches!(waits[..], [wait] if wait.abs_diff(26_667) < 10), "{waits:?}");
+}
+
+#[test]
 fn nobody_has_more_in_flight_than_recorded() {
     let demand = Demand::of(&recorded("dyn_growth.jsonl.gz"));
     let flow = play(&Load::recorded(&demand), demand.cpus, &mut Seats(1));
