@@ -3,36 +3,17 @@
 
 mod fast_suite;
 
-use fast_suite::{COUNTED, TIMED, alone, file, program, run, text, until_lines};
+use fast_suite::{COUNTED, Place, TIMED, alone, program, run, text, until_lines};
 use reports::record::RunRecord;
 use reports::store;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
-/// A folder with both suites in it, and what is asked of them.
-struct Place {
-    folder: tempfile::TempDir,
-}
-
 impl Place {
+    /// A folder with both suites in it.
     fn new() -> Self {
-        let place = Self { folder: tempfile::tempdir().unwrap() };
-        place.file("tiny.toml", COUNTED);
-        place.file("fast.toml", TIMED);
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn name(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    fn file(&self, name: &str, content: &str) -> String {
-        file(self.folder.path(), name, content)
+        Self::with(&[("tiny.toml", COUNTED), ("fast.toml", TIMED)])
     }
 
     /// A gate over `cells`, written into the folder.

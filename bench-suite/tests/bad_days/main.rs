@@ -17,10 +17,10 @@ mod pipe;
 mod stop;
 mod two;
 
-use fast_suite::{COUNTED, SUITE, file, run, text};
+use fast_suite::{COUNTED, Place, SUITE, run, text};
 use reports::store;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 /// A cell of some milliseconds: a comparison of it is not over before somebody can disturb it.
@@ -39,33 +39,10 @@ service = ["20us"]
 const GATE: &str = "a = \"kernel\"\nb = \"fast\"\neffort = \"quick\"\n[[cells]]\nsuite = \"tiny.toml\"\n\
                     metrics = [\"counters\"]\nset = [\"slots=1:4:+1\"]\n";
 
-/// A folder with what every command wants.
-struct Place {
-    folder: tempfile::TempDir,
-}
-
 impl Place {
+    /// A folder with what every command wants.
     fn new() -> Self {
-        let place = Self { folder: tempfile::tempdir().unwrap() };
-        for (name, text) in
-            [("fast.toml", SUITE), ("slow.toml", SLOW), ("tiny.toml", COUNTED), ("gate.toml", GATE)]
-        {
-            place.file(name, text);
-        }
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// The path as an argument.
-    fn name(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    fn file(&self, name: &str, content: &str) -> String {
-        file(self.folder.path(), name, content)
+        Self::with(&[("fast.toml", SUITE), ("slow.toml", SLOW), ("tiny.toml", COUNTED), ("gate.toml", GATE)])
     }
 
     /// A finished run in the folder `name`, three cells with so many launches.

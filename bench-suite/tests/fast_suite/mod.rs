@@ -75,6 +75,35 @@ pub fn file(folder: &Path, name: &str, content: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
+/// A folder with files in it. What a test asks of it stands beside the test.
+pub struct Place {
+    pub folder: tempfile::TempDir,
+}
+
+impl Place {
+    /// A folder with these files, each a name and what it holds.
+    pub fn with(files: &[(&str, &str)]) -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        for (name, content) in files {
+            place.file(name, content);
+        }
+        place
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The path as an argument.
+    pub fn name(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    pub fn file(&self, name: &str, content: &str) -> String {
+        file(self.folder.path(), name, content)
+    }
+}
+
 /// The path of a suite file in `folder`.
 pub fn suite_file(folder: &Path, content: &str) -> String {
     file(folder, "fast.toml", content)
