@@ -59,7 +59,7 @@ of_records() {
 of_cases() {
     local file
     for file in workloads/data/golden/random/*.gz; do
-        head -c 1500 "$file" >"$made/oracle/$(basename "$file")"
+        head -c 400 "$file" >"$made/oracle/$(basename "$file")"
     done
 }
 
