@@ -88,5 +88,5 @@ As a page:
 END
 bytes=$(du -b -s "$folder" | cut -f 1)
 echo "record: $folder: $((bytes / 1024)) KiB, after $SECONDS s"
-if ((bytes > 2 << 20)); then echo "record: more than 2 MiB to keep: take suites out of $parts" >&2; fi
+if ((bytes > 3 << 20)); then echo "record: more than 3 MiB to keep: take suites out of $parts" >&2; fi
 if [[ $folder == reports/record/* ]]; then BENCH=$bench ci/headline.sh "$folder"; fi

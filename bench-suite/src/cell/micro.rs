@@ -112,7 +112,11 @@ fn numbers(measured: Measured, ops: u64) -> CellOutcome {
 
 pub(super) fn violated(wrong: u64, ops: u64) -> CellOutcome {
     let mode = "every operation's outcome; ownership in the counting pass".to_owned();
-    CellOutcome { oracle: Some(Oracle { mode, checked: ops, violations: wrong }), ..CellOutcome::default() }
+    CellOutcome {
+        oracle: Some(Oracle { mode, checked: ops, violations: wrong }),
+        notes: vec![format!("{wrong} of {ops} operations did not end as the state promises")],
+        ..CellOutcome::default()
+    }
 }
 
 /// The prepared state that a cell asks for.
