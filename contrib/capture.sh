@@ -93,6 +93,16 @@ clean() {
 trap clean EXIT
 trap 'exit 1' INT TERM
 
+# What the kernel counts, as JSON. What it does not tell is left out: a file that says 0 would say that it does not grow.
+counters() {
+    all=
+    for counter in io_tlb_nslabs io_tlb_used io_tlb_used_hiwater io_tlb_transient_nslabs; do
+        value=$(cat $debug/swiotlb/$counter 2>/dev/null || true)
+        if [ -n "$value" ]; then all="$all${all:+, }\"$counter\": \"$value\""; fi
+    done
+    echo "{$all}"
+}
+
 if [ $probes = yes ]; then define_probes; fi
 mkdir $instance
 echo 0 > $instance/tracing_on
@@ -107,6 +117,7 @@ else
     die "this kernel has no events dma:* (they came with 6.12): use -p"
 fi
 
+at_start=$(counters)
 echo 1 > $instance/tracing_on
 echo "recording for $seconds s" >&2
 sleep "$seconds" &
@@ -122,29 +133,28 @@ for stats in $instance/per_cpu/cpu*/stats; do
     for n in $(sed -n 's/^\(overrun\|dropped events\|commit overrun\): //p' "$stats"); do lost=$((lost + n)); done
 done
 text() { sed 's/[\\"]/\\&/g' | tr -d '\n'; }
-counter() { cat $debug/swiotlb/"$1" 2>/dev/null || true; }
 areas=$(dmesg 2>/dev/null | sed -n 's/.*software IO TLB: area num \([0-9]*\).*/\1/p' | head -1)
-start=$(dmesg 2>/dev/null | sed -n 's/.*software IO TLB: mapped \[mem \(0x[0-9a-f]*\)-.*/\1/p' | head -1)
+# "mapped [mem 0x7987d000-0x7d87d000]": where the pool of boot lies, and so how many slots of 2,048 bytes it has.
+mapped=$(dmesg 2>/dev/null | sed -n 's/.*software IO TLB: mapped \[mem \(0x[0-9a-f]*\)-\(0x[0-9a-f]*\)\].*/\1 \2/p' | head -1)
+start=${mapped% *} end=${mapped#* }
 pool=
 add() { pool="$pool${pool:+, }\"$1\": $2"; }
-slots=$(counter io_tlb_nslabs)
-if [ "${slots:-0}" -gt 0 ]; then add nslabs_initial "$slots"; fi
+if [ -n "$mapped" ]; then
+    add nslabs_initial $(((end - start + 2047) / 2048))
+elif [ ! -e $debug/swiotlb/io_tlb_transient_nslabs ]; then
+    # A kernel that grows counts all of its pools there.
+    slots=$(cat $debug/swiotlb/io_tlb_nslabs 2>/dev/null || true)
+    if [ "${slots:-0}" -gt 0 ]; then add nslabs_initial "$slots"; fi
+fi
 if [ -n "$areas" ]; then add nareas "$areas"; fi
 if [ -n "$start" ]; then add start "\"$start\""; fi
-# What the kernel does not tell is left out: a file that says 0 would say that it does not grow.
-counters=
-tell() { counters="$counters${counters:+, }\"$1\": \"$2\""; }
-for counter in io_tlb_nslabs io_tlb_used_hiwater io_tlb_transient_nslabs; do
-    value=$(counter $counter)
-    if [ -n "$value" ]; then tell $counter "$value"; fi
-done
 cat > "$name.meta.json" <<META
 {
  "name": "$(basename "$name" | text)",
  "kernel": "$(echo "$release" | text)",
  "kernel_cmdline": "$(tr ' ' '\n' < /proc/cmdline | grep '^swiotlb=' | text)",
  "guest_cpus": $(getconf _NPROCESSORS_ONLN),
- "io_tlb_debugfs": {"after": {$counters}},
+ "io_tlb_debugfs": {"at_trace_start": $at_start, "after": $(counters)},
  "pool": {$pool}
 }
 META

@@ -52,7 +52,10 @@ fn the_advice_delays_nobody_and_one_step_smaller_would() {
     assert_eq!(advice["recording"]["censored"], Value::Array(Vec::new()));
     let free = chosen["slots"].as_u64().unwrap() - chosen["high_water"].as_u64().unwrap();
     assert!(free * 4 >= chosen["slots"].as_u64().unwrap());
-    assert!(advice["hold_out"]["row"]["boot"].as_str().unwrap().starts_with("swiotlb="));
+    let held = &advice["hold_out"];
+    assert_eq!((&held["row"]["delayed"], &held["held"]), (&0.into(), &true.into()));
+    // As docs/TUNE.md says.
+    assert_eq!((&held["first_high_water"], &held["second_high_water"]), (&524.into(), &651.into()));
     let text = shown(&data("boot_probe.jsonl.gz"), &["--no-timing"]);
     assert!(text.starts_with("boot_probe: boot with swiotlb=1024,4 (2 MiB)"), "{text}");
     for said in ["emulated (QEMU", "in the last quarter", "One step smaller, swiotlb=512,4", "unknown"] {
@@ -71,7 +74,8 @@ fn a_small_pool_hits_the_devices_that_it_hit_in_the_kernel() {
         devices.iter().find(|row| row["device"] == name).unwrap()["delayed"].as_u64().unwrap()
     };
     assert_eq!(delayed("0000:00:03.0"), 0);
-    assert!(delayed("0000:00:02.0") > delayed("0000:00:01.0") && delayed("0000:00:01.0") > 0);
+    // As docs/TUNE.md says.
+    assert_eq!((delayed("0000:00:02.0"), delayed("0000:00:01.0")), (1_807, 866));
     let same = json(&data("dyn_growth.jsonl.gz"), &["--at", "1024,4"]);
     assert_eq!(advice, same, "the same on every run");
 }
@@ -85,7 +89,7 @@ fn a_censored_recording_says_so_and_gets_more_room() {
     lines.push(call("unmap", 3000, "d", 9, 262_144));
     let (_folder, path) = written(&lines);
     let advice = json(&path, &[]);
-    assert_eq!(advice["recording"]["censored"][0], "1 map calls failed");
+    assert_eq!(advice["recording"]["censored"][0], "1 map call failed");
     // Five at once, had there been room: 640 slots, and half of the pool stays free.
     assert_eq!(advice["wanted"]["high_water"]["most"], 640);
     assert_eq!(advice["chosen"]["slots"], 2048);
@@ -166,6 +170,8 @@ fn files_hold_the_same_advice_and_names_are_escaped() {
     assert!(figure.contains("<svg") && figure.contains("swiotlb=512,1"));
     let timed = serde_json::from_str::<Value>(&printed).unwrap()["timed"].clone();
     assert_eq!(timed[0]["rounds"], 6);
+    assert!(markdown.contains("](<tune.svg>)"), "{markdown}");
+    assert!(std::fs::read_to_string(out.join("commands.txt")).unwrap().starts_with("swiotlb-bench tune "));
 }
 
 #[test]
@@ -208,6 +214,12 @@ fn the_kernels_own_events_will_do() {
     // With a mask, offsets in a page take slots for padding.
     assert!(wanted(&with) > wanted(&without), "{} {}", wanted(&with), wanted(&without));
     assert_eq!(without["recording"]["resolution_ns"], 1000);
+    // Which masks nobody gave is told.
+    let unknown = |advice: &Value| advice["recording"]["unknown_masks"].as_array().unwrap().len();
+    assert_eq!(unknown(&without), unknown(&with) + 1);
+    let text = shown(&path, &["--no-timing"]);
+    assert!(text.contains("no alignment masks, and none were given for ") && text.contains("0000:00:02.0"));
+    assert!(text.contains("- the alignment masks of "), "{text}");
 }
 
 #[test]
@@ -241,7 +253,7 @@ fn what_could_not_be_read_is_told_and_makes_the_advice_unsure() {
     assert_eq!((&unsure.0["recording"]["unread"], &sure.0["recording"]["unread"]), (&1.into(), &0.into()));
     assert!(
         unsure.1.contains("Not everything in it could be used: ")
-            && unsure.1.contains("1 lines could not be read")
+            && unsure.1.contains("1 line could not be read")
     );
     assert!(!sure.1.contains("Not everything"), "{}", sure.1);
     // Whose pool's size nobody says.

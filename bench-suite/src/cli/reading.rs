@@ -44,4 +44,19 @@ impl Reading {
         let (max_records, allow_cut, meta) = (self.max_records, self.allow_cut, self.meta.clone());
         Ok(TraceOptions { max_records, allow_cut, meta, masks })
     }
+
+    /// The flags that say the same on another command line; none where all is as it is without flags.
+    pub(super) fn words(&self) -> Vec<String> {
+        let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let mut words = Vec::new();
+        let mut say = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+        self.meta.iter().for_each(|file| say("--meta", path(file)));
+        self.devices.iter().for_each(|file| say("--devices", path(file)));
+        self.device.iter().for_each(|device| say("--device", device.clone()));
+        if self.max_records != MAX_RECORDS {
+            say("--max-records", self.max_records.to_string());
+        }
+        words.extend(self.allow_cut.then(|| "--allow-cut".to_owned()));
+        words
+    }
 }

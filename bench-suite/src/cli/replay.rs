@@ -3,6 +3,7 @@
 use super::reading::Reading;
 use super::{Exit, Failure};
 use crate::external;
+use crate::measure::commands::remember;
 use crate::measure::whole;
 use crate::policies::{self, Entry};
 use crate::replay::{self, Overrides, ReplayClock, ReplayError, ReplayJob, Replayed, Script, placed};
@@ -156,6 +157,9 @@ impl Output {
         let (store, repair) = Store::open(&folder.join("runs.jsonl")).map_err(Failure::error)?;
         if let Some(repair) = repair {
             complain(&format!("{}: {repair}", folder.join("runs.jsonl").display()));
+        }
+        if let Err(error) = remember(folder) {
+            complain(&format!("{}: {error}: the command line is not kept", folder.display()));
         }
         Ok(Self { machine: Machine::read(), kept: Some((folder.to_owned(), store)) })
     }

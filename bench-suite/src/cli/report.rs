@@ -94,7 +94,7 @@ fn beside(args: &Args) -> Result<Beside, Failure> {
     let read = |path: &PathBuf| Recorded::read(path, &options).map_err(Failure::error);
     let traces = args.traces.iter().map(read).collect::<Result<_, _>>()?;
     let nights = args.history.as_deref().map(|path| Nights::read(path).map_err(Failure::error));
-    Ok(Beside { traces, nights: nights.transpose()? })
+    Ok(Beside { traces, reading: args.reading.words(), nights: nights.transpose()? })
 }
 
 /// Replaces the parts of a file that are sections of the report, or excerpts of them.

@@ -3,6 +3,7 @@
 use super::out::say;
 use super::reading::Reading;
 use super::{Exit, Failure};
+use crate::measure::commands::remember;
 use crate::measure::whole;
 use crate::policies;
 use crate::tune::{Job, Tuned, pareto, tune};
@@ -97,13 +98,9 @@ fn json(tuned: &Tuned) -> Result<String, Failure> {
 
 fn text(tuned: &Tuned) -> String {
     let mut page = format!("{}: {}\n", visible(&tuned.recording.name), tuned.headline());
-    for (title, sentences) in
-        [("Why", tuned.reasons()), ("How far to trust it", tuned.limits()), ("Record next", tuned.next())]
-    {
-        if !sentences.is_empty() {
-            page += &format!("\n{title}\n");
-            page.extend(sentences.iter().map(|sentence| format!("- {}\n", visible(sentence))));
-        }
+    for (title, sentences) in tuned.sections() {
+        page += &format!("\n{title}\n");
+        page.extend(sentences.iter().map(|sentence| format!("- {}\n", visible(sentence))));
     }
     for table in tuned.tables() {
         page += &format!("\n{}", terminal::render(&table));
@@ -122,9 +119,15 @@ fn keep(tuned: &Tuned, folder: &Path) -> Result<(), Failure> {
         None => {}
     }
     let has_figure = files.iter().any(|(name, _)| *name == FIGURE);
+    if has_figure {
+        files[0].1 += &format!("\n![Memory, tail and delay of the candidates](<{FIGURE}>)\n");
+    }
     for (name, text) in files {
         let path = folder.join(name);
         whole::write(&path, &text).map_err(|error| failed(&path, &error))?;
+    }
+    if let Err(error) = remember(folder) {
+        super::complain(format_args!("{}: {error}: the command line is not kept", folder.display()));
     }
     // One of an earlier advice would lie beside this.
     let old = folder.join(FIGURE);

@@ -14,13 +14,16 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Machines that stand beside each other in a table.
 const MACHINES: usize = 6;
 
-/// The machines by fingerprint, each as its first record has it.
+/// The machines by fingerprint, each as its first record or advice has it.
 fn machines_of(sources: &[Source]) -> Vec<(String, &Machine)> {
     let mut all: Vec<(String, &Machine)> = Vec::new();
-    for record in sources.iter().flat_map(|source| &source.records) {
-        let name = fingerprint::of(&record.machine);
-        if all.iter().all(|(known, _)| *known != name) {
-            all.push((name, &record.machine));
+    for source in sources {
+        let advised = source.advice.iter().filter_map(|tuned| tuned.machine.as_ref());
+        for machine in source.records.iter().map(|record| &record.machine).chain(advised) {
+            let name = fingerprint::of(machine);
+            if all.iter().all(|(known, _)| *known != name) {
+                all.push((name, machine));
+            }
         }
     }
     all

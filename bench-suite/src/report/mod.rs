@@ -40,6 +40,8 @@ const REVISION: usize = 12;
 pub struct Beside {
     /// Traces.
     pub traces: Vec<Recorded>,
+    /// How traces were read: flags of the command line.
+    pub reading: Vec<String>,
     /// A history.
     pub nights: Option<Nights>,
 }
@@ -62,6 +64,8 @@ pub fn compose(sources: &[Source], beside: &Beside) -> Document {
     }
     if sources.iter().any(|source| source.records.is_empty().not() || source.calibrated.is_some()) {
         taken(sources, &mut document, &mut findings);
+    } else if sources.iter().any(|source| source.advice.as_ref().is_some_and(|of| of.machine.is_some())) {
+        document.push("machine", "Machine", ground::machines(sources));
     }
     document.push("repeat", "To repeat it", repeat::blocks(sources, beside));
     if let Some(section) = document.section_mut(&summary) {
@@ -127,7 +131,13 @@ fn others(sources: &[Source], beside: &Beside) -> String {
 fn lead(sources: &[Source]) -> String {
     let records = || sources.iter().flat_map(|source| &source.records);
     if records().next().is_none() {
-        return "Nothing was measured for it.".to_owned();
+        let timed =
+            sources.iter().any(|source| source.advice.as_ref().is_some_and(|of| !of.timed.is_empty()));
+        return if timed {
+            format!("The best few candidates were timed {}.", ground::place(sources))
+        } else {
+            "Nothing was measured for it.".to_owned()
+        };
     }
     let started = records().map(|record| record.started).filter(|started| *started > 0);
     let days = started.fold(None, |ends: Option<(u64, u64)>, at| {

@@ -28,6 +28,7 @@ pub(super) fn blocks(sources: &[Source], beside: &Beside) -> Vec<Block> {
     let word = |path: &Path| quoted(&path.to_string_lossy());
     let mut words: Vec<String> = sources.iter().map(|source| word(&source.path)).collect();
     words.extend(beside.traces.iter().map(|trace| format!("--trace {}", word(trace.path()))));
+    words.extend(beside.reading.iter().map(|word| quoted(word)));
     words.extend(beside.nights.iter().map(|nights| format!("--history {}", word(&nights.path))));
     lines.push(format!("swiotlb-bench report {}", words.join(" ")));
     let text =

@@ -8,6 +8,7 @@ use super::row::{DeviceRow, Row};
 use super::sweep::{SweepError, Tried, one, sweep};
 use super::timed::{self, Timed};
 use crate::replay::ReplayError;
+use reports::machine::Machine;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::Path;
@@ -141,6 +142,9 @@ pub struct Tuned {
     pub hold_out: Option<HoldOut>,
     /// The best few, timed.
     pub timed: Vec<Timed>,
+    /// The machine on which they were.
+    #[serde(default)]
+    pub machine: Option<Machine>,
     /// Everything that was tried.
     pub tried: Vec<Row>,
 }
@@ -182,6 +186,7 @@ pub fn tune(job: &Job<'_>) -> Result<Tuned, TuneError> {
         at: predictions(job, &demand, &load)?,
         hold_out: if job.hold_out { Some(hold_out(&demand, &recording)?) } else { None },
         timed: time(job, &choice, &tried, smaller.as_ref())?,
+        machine: job.timed.map(|_| Machine::read()),
         tried: tried.iter().map(Row::from).collect(),
         recording,
     })

@@ -55,6 +55,9 @@ pub struct Recording {
     /// Lines that could not be read, of those.
     #[serde(default)]
     pub unread: u64,
+    /// Devices whose alignment masks neither it nor the command line holds.
+    #[serde(default)]
+    pub unknown_masks: Vec<String>,
     /// Mappings that it never ends.
     pub live_at_end: u64,
     /// Why its high-water mark is a lower bound; nothing if it is not.
@@ -86,6 +89,12 @@ impl Recording {
             lost: trace.skipped.get(Reason::LostEvents).count,
             left_out: left_out([&trace.skipped, &paired.skipped]),
             unread: UNREAD.iter().map(|reason| trace.skipped.get(*reason).count).sum(),
+            unknown_masks: trace
+                .devices
+                .iter()
+                .filter(|device| !device.masks_known)
+                .map(|device| device.name.clone())
+                .collect(),
             live_at_end: paired.live_at_end,
             censored: Vec::new(),
         };
@@ -101,7 +110,8 @@ impl Recording {
 
     fn censor(&mut self, largest: u64, grows: bool) {
         if self.failed_calls > 0 {
-            self.censored.push(format!("{} map calls failed", count(self.failed_calls)));
+            let calls = plural(self.failed_calls, "map call");
+            self.censored.push(format!("{} {calls} failed", count(self.failed_calls)));
         }
         let full = self.nslabs.filter(|nslabs| self.high_water + largest > *nslabs);
         if let (Some(nslabs), false) = (full, grows) {
@@ -132,8 +142,15 @@ impl Recording {
         }
         if self.unread > 0 {
             next.push(format!(
-                "printed again by a reporter that knows these events: {} lines could not be read",
-                count(self.unread)
+                "printed again by a reporter that knows these events: {} {} could not be read",
+                count(self.unread),
+                plural(self.unread, "line")
+            ));
+        }
+        if !self.unknown_masks.is_empty() {
+            next.push(format!(
+                "the alignment masks of {}: with the probes, or give them (--device NAME,min_align_mask=0xfff; docs/CAPTURE.md)",
+                some_of(&self.unknown_masks)
             ));
         }
         if self.nslabs.is_none() {
@@ -154,6 +171,21 @@ impl Recording {
             );
         }
         next
+    }
+}
+
+/// `what`, with an s unless there is one.
+pub(super) fn plural(n: u64, what: &str) -> String {
+    if n == 1 { what.to_owned() } else { format!("{what}s") }
+}
+
+/// The first names, and how many more there are.
+pub(super) fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

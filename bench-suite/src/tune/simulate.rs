@@ -174,10 +174,10 @@ impl Room for Pools<'_> {
         if all { Answer::Mapped } else { Answer::Full }
     }
 
-    fn end(&mut self, now: u64, number: usize, _: u32, request: &Request) {
+    fn end(&mut self, now: u64, number: usize, _: u32, cpu: u32, request: &Request) {
         self.until(now);
         let mut mapped = std::mem::take(&mut self.live[number]);
-        self.unmap(request, request.cpu, &mut mapped);
+        self.unmap(request, cpu, &mut mapped);
         self.live[number] = mapped;
         self.after(now);
     }

@@ -1,5 +1,6 @@
 //! The advice's tables, and the whole of it as Markdown.
 
+use super::draws::Spread;
 use super::job::{HoldOut, Predicted, Tuned};
 use super::row::{DeviceRow, Row};
 use super::words::{mib, percent};
@@ -11,6 +12,7 @@ impl Tuned {
     #[must_use]
     pub fn tables(&self) -> Vec<Table> {
         let mut all = vec![self.devices_table(), sweep_table(&self.tried)];
+        all.extend(self.draws_table());
         all.extend(self.at.iter().map(predicted_table));
         all.extend(self.hold_out.iter().map(hold_out_table));
         if !self.timed.is_empty() {
@@ -19,13 +21,18 @@ impl Tuned {
         all
     }
 
+    /// What is said in sentences, under its headings.
+    pub fn sections(&self) -> impl Iterator<Item = (&'static str, Vec<String>)> {
+        let all =
+            [("Why", self.reasons()), ("How far to trust it", self.limits()), ("Record next", self.next())];
+        all.into_iter().filter(|(_, sentences)| !sentences.is_empty())
+    }
+
     /// Everything, as Markdown.
     #[must_use]
     pub fn markdown(&self) -> String {
         let mut out = format!("## {}\n\n**{}**\n\n", escape(&self.recording.name), escape(&self.headline()));
-        let sections =
-            [("Why", self.reasons()), ("How far to trust it", self.limits()), ("Record next", self.next())];
-        for (title, sentences) in sections.into_iter().filter(|(_, sentences)| !sentences.is_empty()) {
+        for (title, sentences) in self.sections() {
             out += &format!("### {title}\n\n");
             out.extend(sentences.iter().map(|sentence| format!("- {}\n", escape(sentence))));
             out.push('\n');
@@ -64,6 +71,31 @@ impl Tuned {
                 .to_owned(),
         );
         table
+    }
+
+    /// How what is wanted and delayed differs between the draws; nothing where there is one.
+    fn draws_table(&self) -> Option<Table> {
+        let draws = self.drawn.first()?.draws;
+        let mut table = Table::new(
+            format!("Over {draws} draws of where copies begin"),
+            vec![
+                Column::text("what"),
+                number("least"),
+                number("half have at most"),
+                number("nine of ten"),
+                number("most"),
+            ],
+        );
+        let mut row = |what: String, of: Spread, value: fn(u64) -> Value| {
+            let numbers = [of.least, of.median, of.p90, of.most].map(value);
+            table.push([Value::Text(what)].into_iter().chain(numbers).collect());
+        };
+        row("slots wanted at once".to_owned(), self.wanted.high_water, Value::Count);
+        for drawn in &self.drawn {
+            row(format!("requests delayed, {}", drawn.boot), drawn.delayed, Value::Count);
+            row(format!("longest wait, {}", drawn.boot), drawn.longest_wait_ns, Value::Ns);
+        }
+        Some(table)
     }
 
     fn timed_table(&self) -> Table {

@@ -1,7 +1,7 @@
 //! The advice in sentences: what to boot with, why, what speaks against it, what to record next.
 
 use super::job::Tuned;
-use super::recording::Clock;
+use super::recording::{Clock, plural, some_of};
 use super::row::Row;
 use reports::units::{count, time};
 
@@ -86,7 +86,9 @@ impl Tuned {
 
     fn one_smaller(&self) -> String {
         match &self.smaller {
-            None => "One step smaller would leave its areas less than a segment each.".to_owned(),
+            None => {
+                "Nothing smaller is tried: a pool has 1 MiB at least, and each area a segment.".to_owned()
+            }
             Some(row) if row.delayed == 0 => format!(
                 "One step smaller, {}, would have delayed nobody either, but leaves less head-room{}.",
                 row.boot,
@@ -170,10 +172,19 @@ impl Tuned {
             all.push(format!("Not everything in it could be used: {}.", all_of_it.join("; ")));
         }
         if recording.live_at_end > 0 {
-            all.push(format!("{} mappings are never ended in it.", count(recording.live_at_end)));
+            let n = recording.live_at_end;
+            let (what, are) = (plural(n, "mapping"), if n == 1 { "is" } else { "are" });
+            all.push(format!("{} {what} {are} never ended in it.", count(n)));
         }
         if recording.lost > 0 {
-            all.push(format!("The recorder lost {} events.", count(recording.lost)));
+            let what = plural(recording.lost, "event");
+            all.push(format!("The recorder lost {} {what}.", count(recording.lost)));
+        }
+        if !recording.unknown_masks.is_empty() {
+            all.push(format!(
+                "Its events hold no alignment masks, and none were given for {}: a device that has one wants more slots than is said here.",
+                some_of(&recording.unknown_masks)
+            ));
         }
         if self.devices.iter().any(|device| device.cost == "unknown") {
             all.push(
@@ -222,8 +233,4 @@ pub(super) fn mib(bytes: u64) -> f64 {
 pub(super) fn percent(part: u64, of: u64) -> String {
     let tenths = (u128::from(part) * 1000).div_ceil(u128::from(of.max(1)));
     format!("{}.{} %", tenths / 10, tenths % 10)
-}
-
-fn plural(n: u64, what: &str) -> String {
-    if n == 1 { what.to_owned() } else { format!("{what}s") }
 }

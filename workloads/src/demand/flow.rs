@@ -31,8 +31,8 @@ pub trait Room {
     /// requests are used again.
     fn map(&mut self, now_ns: u64, number: usize, device: u32, cpu: u32, request: &Request) -> Answer;
 
-    /// Ends a request that was mapped.
-    fn end(&mut self, now_ns: u64, number: usize, device: u32, request: &Request);
+    /// Ends a request that was mapped, on the CPU on which it was.
+    fn end(&mut self, now_ns: u64, number: usize, device: u32, cpu: u32, request: &Request);
 }
 
 /// What happened to a device.
@@ -254,7 +254,8 @@ impl<R: Room> Player<'_, R> {
         self.foresee(device);
         let (number, request) = self.request(place);
         let queue = self.queue(place);
-        self.room.end(now, place, number, &request);
+        let cpu = self.cpu(place, &request);
+        self.room.end(now, place, number, cpu, &request);
         self.next[place] += 1;
         self.think(now, place);
         self.retry(now, queue);

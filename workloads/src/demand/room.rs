@@ -48,7 +48,7 @@ impl Room for Unbounded<'_> {
         Answer::Mapped
     }
 
-    fn end(&mut self, now_ns: u64, _: usize, _: u32, request: &Request) {
+    fn end(&mut self, now_ns: u64, _: usize, _: u32, _: u32, request: &Request) {
         self.used -= self.demand.slots_of(request);
         self.step(now_ns);
     }

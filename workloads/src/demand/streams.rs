@@ -35,14 +35,13 @@ pub(super) fn deal(demand: &mut Demand) {
         let request = &mut demand.requests[index];
         let (free, streams) =
             (&mut free[request.device as usize], &mut demand.devices[request.device as usize].streams);
-        // What is never ended blocks its place for ever: it gets one of its own.
-        let found = request.held_ns.and_then(|_| free.take(request.asked_ns));
-        let (free_ns, place) = found.unwrap_or_else(|| {
+        let (free_ns, place) = free.take(request.asked_ns).unwrap_or_else(|| {
             streams.push(Stream::default());
             (0, streams.len() - 1)
         });
         request.think_ns = request.asked_ns - free_ns;
         streams[place].requests.push(u32::try_from(index).unwrap_or(u32::MAX));
+        // What is never ended keeps its place for ever.
         if let Some(held) = request.held_ns {
             free.0.insert((request.asked_ns + request.waited_ns + held, place));
         }

@@ -50,7 +50,7 @@ impl Room for Seats {
         Answer::Mapped
     }
 
-    fn end(&mut self, _: u64, _: usize, _: u32, _: &Request) {
+    fn end(&mut self, _: u64, _: usize, _: u32, _: u32, _: &Request) {
         self.0 += 1;
     }
 }
@@ -206,7 +206,7 @@ impl Room for Most {
         Answer::Mapped
     }
 
-    fn end(&mut self, _: u64, _: usize, _: u32, _: &Request) {
+    fn end(&mut self, _: u64, _: usize, _: u32, _: u32, _: &Request) {
         self.now -= 1;
     }
 }

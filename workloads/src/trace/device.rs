@@ -14,6 +14,8 @@ pub struct TraceDevice {
     pub seg_boundary_mask: u64,
     /// Whether a later map had other masks; each record has its own.
     pub masks_changed: bool,
+    /// Whether its masks were recorded or given: the kernel's own events do not hold them.
+    pub masks_known: bool,
     /// Maps that succeeded.
     pub maps: u64,
     /// Maps that failed.
@@ -27,6 +29,7 @@ impl TraceDevice {
             min_align_mask: 0,
             seg_boundary_mask: DEFAULT_SEG_BOUNDARY,
             masks_changed: false,
+            masks_known: false,
             maps: 0,
             map_fails: 0,
         }

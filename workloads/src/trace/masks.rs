@@ -144,6 +144,7 @@ impl Masks {
         }
         for (device, masks) in devices.iter_mut().zip(by_number) {
             let Some(masks) = masks else { continue };
+            device.masks_known = true;
             device.min_align_mask = masks.min_align_mask.unwrap_or(device.min_align_mask);
             device.seg_boundary_mask = masks.seg_boundary_mask.unwrap_or(device.seg_boundary_mask);
         }

@@ -224,6 +224,7 @@ impl Trace {
             return Err(TraceError::NoEvents { path, lines, skipped, ignored, expected });
         }
         let (mut devices, mut records, skipped) = builder.finish();
+        devices.iter_mut().for_each(|device| device.masks_known = source != SourceKind::Static);
         options.masks.apply(&path, &mut devices, &mut records)?;
         let geometry = Geometry::of(meta.as_ref(), extras.cpus, &records);
         let mut markers = extras.markers;
