@@ -212,7 +212,8 @@ def main(listed, source, tree, verdicts):
                 for mutant in mutants if mutant['id'] not in left_out}
         for mutant in mutants:
             number = mutant['id']
-            print(mutant['name'], said[number].result() if number in said else left_out[number], sep='\t', file=out)
+            ended = said[number].result() if number in said else left_out[number]
+            print(mutant['name'], ended, sep='\t', file=out, flush=True)
 
 
 if __name__ == '__main__':
