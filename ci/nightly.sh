@@ -61,6 +61,9 @@ cargo bench --workspace
 echo "== interchange, with the readers that are installed"
 ci/interchange.sh "$bench"
 
+echo "== a report in a real browser, if one is installed"
+ci/browser.sh
+
 echo "== schedules, other ones each night"
 ci/shuttle.sh 200 "$(date -u +%Y%m%d)"
 

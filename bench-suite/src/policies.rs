@@ -192,8 +192,10 @@ type Apart<P> = <P as With>::Stats<Sharded>;
 /// Areas without a lock, one word per mapping, nothing written that can be left unwritten.
 type Free<S> = Apart<<Area<LockFree<FirstSlot, S>> as With>::Publish<ReleaseFence>>;
 
+/// The name of what all others are compared with.
+pub const BASELINE: &str = "kernel";
 /// Linux 6.12.
-pub const KERNEL: Entry = memory::<Kernel>("kernel", "Linux 6.12, in decisions and in data layout");
+pub const KERNEL: Entry = memory::<Kernel>(BASELINE, "Linux 6.12, in decisions and in data layout");
 /// The kernel's, with a ticket lock.
 pub const LOCK_TICKET: Entry = entry::<Lock<Ticket>>("lock-ticket", "ticket lock per area");
 /// The kernel's, with std's mutex.

@@ -173,6 +173,12 @@ impl Axis {
         self
     }
 
+    /// Whether two marks beside each other have the same label.
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        self.marks.windows(2).any(|two| matches!(two, [(_, one), (_, other)] if one == other))
+    }
+
     /// The marks and their labels, in rising order.
     #[must_use]
     pub fn marks(&self) -> &[(f64, String)] {

@@ -87,7 +87,7 @@ pub fn by_night(history: &History<'_>) -> Result<String, PlotError> {
     let (least, most) = extent(history.nights);
     page.draw(|areas| {
         let names = history.nights.iter().map(|night| theme::fit(night.label, 12));
-        let y = Axis::linear(least, most, FEW + 2, |v| history.unit.write(v));
+        let y = levels(history.unit, least, most);
         let margins = Margins { top: 66, right: 60, ..MARGINS };
         let panel = Panel::draw(&areas[0], margins, (Axis::some_names(names, 6), &x_title), (y, &y_title))?;
         draw_changes(&panel, history.changes)?;
@@ -97,6 +97,12 @@ pub fn by_night(history: &History<'_>) -> Result<String, PlotError> {
         }
         Ok(())
     })
+}
+
+/// The axis of the measure. Nights that differ in the fourth digit only have labels in full.
+fn levels(unit: Unit, least: f64, most: f64) -> Axis {
+    let axis = Axis::linear(least, most, FEW + 2, |v| unit.write(v));
+    if axis.is_ambiguous() { Axis::linear(least, most, FEW + 2, |v| unit.write_in_full(v)) } else { axis }
 }
 
 fn check(history: &History<'_>) -> Result<(), PlotError> {

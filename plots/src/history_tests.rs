@@ -86,3 +86,11 @@ fn any_number_is_drawn_or_refused() {
     }
     assert_harmless(&draw(&nights(&vec![5.0; NIGHTS]), &[]).unwrap());
 }
+
+#[test]
+fn nights_that_differ_little_have_labels_that_differ() {
+    let axis = levels(Unit::Time, 11_603.0, 11_606.0);
+    assert!(!axis.is_ambiguous(), "{:?}", axis.marks());
+    assert!(axis.marks().iter().any(|(_, label)| label == "11,605 ns"), "{:?}", axis.marks());
+    assert!(levels(Unit::Time, 11_000.0, 19_000.0).marks().iter().any(|(_, label)| label == "15.0 us"));
+}

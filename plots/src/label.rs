@@ -29,6 +29,17 @@ impl Unit {
         }
     }
 
+    /// `value` in ns, pieces or bytes, however large: for values that differ little.
+    #[must_use]
+    pub fn write_in_full(self, value: f64) -> String {
+        let unit = match self {
+            Self::Time => " ns",
+            Self::Count => "",
+            Self::Bytes => " B",
+        };
+        format!("{}{unit}", number(value))
+    }
+
     /// `value [low, high]`, and a question mark where there is no interval.
     #[must_use]
     pub fn write_measured(self, measured: Measured) -> String {

@@ -187,7 +187,7 @@ fn draw_tails(panel: &Panel<'_, '_>, intervals: &[Interval]) -> Result<(), PlotE
 fn legend(timeline: &Timeline<'_>) -> Vec<Entry> {
     let fragmentation = format!("fragmentation: {}", crate::svg::short(timeline.fragmentation));
     let of = |i, words: &str| Entry { key: Key::Line(look(i)), words: words.to_owned() };
-    let tail = format!("{}, and up to the longest sample", timeline.quantile);
+    let tail = format!("{}; bar: up to the longest sample", timeline.quantile);
     vec![
         of(0, "slots in use"),
         of(1, &fragmentation),
@@ -198,7 +198,10 @@ fn legend(timeline: &Timeline<'_>) -> Vec<Entry> {
 
 fn notes(timeline: &Timeline<'_>) -> Vec<String> {
     let few = timeline.intervals.iter().filter(|i| value(i.tail).is_none()).count();
-    let mut note = "Line: mean of the interval; band: its lowest to its highest moment.".to_owned();
+    let mut note =
+        "Line: mean of the interval; band: its lowest to its highest moment. A bar is no interval: it \
+                    ends at the longest of the interval's samples."
+            .to_owned();
     if few > 0 {
         let needed = label::number(timeline.quantile.samples_needed() as f64);
         note += &format!(" Intervals without a tail: {few}, of fewer than {needed} samples.");
@@ -253,6 +256,10 @@ mod tests {
             ],
         );
         assert_says(&svg, &["p99 of ", "Intervals without a tail: 1, of fewer than 1,000 samples."]);
+        assert_says(
+            &svg,
+            &["p99; bar: up to the longest sample", "A bar is no interval: it ends at the longest"],
+        );
         assert_eq!(tags(&svg).iter().filter(|tag| *tag == "polygon").count(), 3, "three bands");
     }
 

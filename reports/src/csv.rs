@@ -1,11 +1,12 @@
 //! A table as CSV (RFC 4180), for programs.
 //!
 //! Plain numbers without separators; times in ns, with `_ns` at the heading; an empty field where there is
-//! no value. Text that a spreadsheet would run as a formula gets an apostrophe in front; numbers never do.
-//! Title and notes are not part of it.
+//! no value. What hides, moves or breaks text is an escape ([`crate::text`]). Text that a spreadsheet would run
+//! as a formula gets an apostrophe in front; numbers never do. Title and notes are not part of it.
 
 use crate::quantile::Cell;
 use crate::table::{Column, Table, Unit, Value};
+use crate::text::visible;
 
 /// The heading and the rows, each line ended by CR LF.
 #[must_use]
@@ -40,11 +41,12 @@ fn field(value: &Value) -> String {
     }
 }
 
-/// A text field: no formula, and quoted where it has to be.
+/// A text field: on one line, no formula, and quoted where it has to be.
 fn text(content: &str) -> String {
-    let formula = content.trim_start_matches(' ').starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    let content = if formula { format!("'{content}") } else { content.to_owned() };
-    let quoted = content.contains([',', '"', '\r', '\n']) || content.trim() != content;
+    let content = visible(content);
+    let formula = content.trim_start().starts_with(['=', '+', '-', '@']);
+    let content = if formula { format!("'{content}") } else { content };
+    let quoted = content.contains([',', '"']) || content.trim() != content;
     if quoted { format!("\"{}\"", content.replace('"', "\"\"")) } else { content }
 }
 
@@ -75,7 +77,8 @@ mod tests {
             ("+1", "'+1"),
             ("-1", "'-1"),
             ("@SUM(A1)", "'@SUM(A1)"),
-            ("\t=1", "'\t=1"),
+            ("\t=1", "\\t=1"),
+            ("\u{a0}=1", "'\u{a0}=1"),
             (" =1", "' =1"),
             ("=\"a\",1", "\"'=\"\"a\"\",1\""),
             ("a=b", "a=b"),
@@ -89,7 +92,8 @@ mod tests {
         for (name, shown) in [
             ("a,b", "\"a,b\""),
             ("say \"x\"", "\"say \"\"x\"\"\""),
-            ("two\nlines", "\"two\nlines\""),
+            ("two\nlines", "two\\nlines"),
+            ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
             ("a ", "\"a \""),
             ("", ""),
             ("漢字", "漢字"),

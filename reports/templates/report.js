@@ -1,24 +1,24 @@
 "use strict";
 // Sorting and filtering of tables. Everything is in the page without it; nothing here writes markup from text.
 (() => {
-  const number = (cell) => {
-    if (cell.dataset.v !== undefined) return Number(cell.dataset.v);
-    const found = /^[+-]?[\d,]*\.?\d+/.exec(cell.textContent.trim());
-    return found ? Number(found[0].replaceAll(",", "")) : NaN;
-  };
+  // What a cell is a number by stands in it; the rest are words.
+  const number = (cell) => (cell.dataset.v === undefined ? NaN : Number(cell.dataset.v));
   const empty = (cell) => /^(-|)$/.test(cell.textContent.trim()) || cell.textContent.startsWith("n/a (");
   const words = new Intl.Collator("en", { numeric: true });
 
-  // Numbers where all that is there are numbers, else words; what is not there comes last either way.
+  // Numbers come before words; what is not there comes last either way.
   const sort = (table, at, down) => {
     const rows = [...table.tBodies[0].rows].map((row, place) => {
       const cell = row.cells[at];
       return { row, place, none: empty(cell), n: number(cell), text: cell.textContent };
     });
-    const numeric = rows.every((r) => r.none || !Number.isNaN(r.n));
+    const apart = (a, b) => {
+      const [left, right] = [Number.isNaN(a.n), Number.isNaN(b.n)];
+      return left || right ? left - right || words.compare(a.text, b.text) : a.n - b.n;
+    };
     const compare = (a, b) => {
       if (a.none || b.none) return a.none - b.none || a.place - b.place;
-      const order = numeric ? a.n - b.n : words.compare(a.text, b.text);
+      const order = apart(a, b);
       return (down ? -order : order) || a.place - b.place;
     };
     table.tBodies[0].append(...rows.sort(compare).map((r) => r.row));

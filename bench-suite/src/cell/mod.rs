@@ -21,7 +21,7 @@ pub mod slowdown;
 mod spec;
 pub mod threads;
 
-pub use outcome::{CellError, CellOutcome};
+pub use outcome::{CellError, CellOutcome, EMPTY_LOOP};
 pub use spec::{CellSpec, Counting, Program};
 
 use crate::run::host::{UNPINNED, may_pin};

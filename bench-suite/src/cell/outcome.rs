@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use swiotlb_core::probe::Counts;
 use thiserror::Error;
 
+/// The histogram of a loop that does nothing: the machine's own, in every record of an open loop.
+pub const EMPTY_LOOP: &str = "empty_loop";
+
 /// What one launch of one cell found.
 #[derive(Clone, Debug, Default)]
 pub struct CellOutcome {

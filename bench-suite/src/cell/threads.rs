@@ -3,8 +3,8 @@
 //! `ns_per_op` is the median of batch means of each thread, averaged over threads by their operations; where
 //! operations were too long to be batched it is the mean of the service times.
 
-use super::CellOutcome;
 use super::outcome::{Metrics, add_counters, add_failures};
+use super::{CellOutcome, EMPTY_LOOP};
 use crate::run::{ClockFacts, Noise, Outcome, ThreadOutcome};
 use reports::evidence::{self, Thread};
 use reports::latency::Latency;
@@ -95,7 +95,7 @@ fn latencies(run: &Outcome) -> BTreeMap<String, Latency> {
         }
     }
     if run.achieved_rate.is_some() {
-        run.empty_loop.iter().for_each(|latency| add("empty_loop".to_owned(), latency));
+        run.empty_loop.iter().for_each(|latency| add(EMPTY_LOOP.to_owned(), latency));
     }
     merged
 }

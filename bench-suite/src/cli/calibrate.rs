@@ -18,6 +18,7 @@ use crate::measure::calibrations::{Calibrations, FILE};
 use crate::measure::comparison::Pair;
 use crate::measure::fit;
 use crate::measure::folder::Folder;
+use crate::measure::metrics::NS_PER_OP;
 use crate::measure::plan::{PLAN_FILE, RunPlan};
 use crate::measure::side::Build;
 use crate::measure::trial::Trial;
@@ -30,9 +31,6 @@ use workloads::suite::Limits;
 
 /// The file that is locked while a calibration is at work.
 const LOCK: &str = "lock";
-
-/// The metric that slowdowns are put into.
-const SLOWED: &str = "ns_per_op";
 
 /// What to calibrate.
 #[derive(clap::Args)]
@@ -184,8 +182,8 @@ impl Calibrating<'_> {
 
     /// The same plan with every batch of B's longer by `effect`.
     fn slowed(&self, round: u32, effect: f64) -> Result<RunPlan, Failure> {
-        if self.args.terms.metric != SLOWED {
-            return Err(Failure::usage(format!("--inject slows {SLOWED} and no other metric")));
+        if self.args.terms.metric != NS_PER_OP {
+            return Err(Failure::usage(format!("--inject slows {NS_PER_OP} and no other metric")));
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 1,000 %")]
         let ppm = (effect.exp_m1() * 1e6).round() as u32;

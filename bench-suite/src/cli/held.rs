@@ -11,6 +11,7 @@ use crate::measure::fit;
 use crate::measure::gate::check::{Trust, trust};
 use crate::measure::gate::file::{Entry, GateFile};
 use crate::measure::gate::plan::{Held, plan};
+use crate::measure::metrics::NS_PER_OP;
 use crate::measure::plan::RunPlan;
 use crate::measure::side::Side;
 use crate::measure::steady::CONTROL;
@@ -23,8 +24,6 @@ use workloads::suite::{Changes, Limits, Mode, SuiteError};
 
 /// The most cells of a gate: each takes about a minute.
 const MOST_CELLS: usize = 500;
-/// The metric of a gate that has none of its own to judge.
-const USUAL: &str = "ns_per_op";
 
 /// A gate's file, and what the command line adds to it.
 pub(super) struct Gate<'a> {
@@ -149,7 +148,7 @@ impl Gate<'_> {
                 "{}: a gate judges one paired metric, and this has {first} and {second}: write a gate for each",
                 self.file.name
             ))),
-            (first, _) => Ok(first.map_or_else(|| USUAL.to_owned(), Clone::clone)),
+            (first, _) => Ok(first.map_or_else(|| NS_PER_OP.to_owned(), Clone::clone)),
         }
     }
 
@@ -209,7 +208,7 @@ mod tests {
     use super::*;
 
     fn learned(suite: &str, regressed: u64, borrowed: bool) -> Calibrated {
-        let (side, metric) = ("kernel".to_owned(), USUAL.to_owned());
+        let (side, metric) = ("kernel".to_owned(), NS_PER_OP.to_owned());
         let mut all = Calibrated::new(Null::Policies, suite.to_owned(), side, metric, Rules::gate());
         all.calibration =
             Calibration { comparisons: 100, regressed, nominal: 0.05, borrowed, ..all.calibration };

@@ -4,12 +4,11 @@
 //! policies are to be seen beside each other; and where even policies are too many, every chart has the kernel's.
 
 use super::points::Point;
+use crate::policies::BASELINE;
 use plots::measured::Measured;
 
 /// Curves of one chart.
 const CURVES: usize = 9;
-/// The policy that stands in every chart.
-const BASE: &str = "kernel";
 
 /// A curve: its name, and places with what was measured there.
 pub(super) type Curve = (String, Vec<(f64, Measured)>);
@@ -21,6 +20,15 @@ pub(super) struct Chart {
     pub common: String,
     /// Its curves.
     pub curves: Vec<Curve>,
+}
+
+impl Chart {
+    /// Its curves by name, places that are counts as counts.
+    pub(super) fn counted(&self) -> Vec<(&str, Vec<(u32, Measured)>)> {
+        let count = |x: f64| u32::try_from(plots::label::whole(x)).unwrap_or(u32::MAX);
+        let counted = |points: &[(f64, Measured)]| points.iter().map(|(x, y)| (count(*x), *y)).collect();
+        self.curves.iter().map(|(name, points)| (name.as_str(), counted(points))).collect()
+    }
 }
 
 /// All points, in their order.
@@ -94,7 +102,7 @@ fn chunks(common: String, curves: Vec<Curve>) -> Vec<Chart> {
     if curves.len() <= CURVES {
         return vec![Chart { common, curves }];
     }
-    let is_base = |curve: &Curve| curve.0.split(", ").next() == Some(BASE);
+    let is_base = |curve: &Curve| curve.0.split(", ").next() == Some(BASELINE);
     let (mut base, others): (Vec<Curve>, Vec<Curve>) = curves.into_iter().partition(is_base);
     base.truncate(CURVES / 2);
     let size = CURVES - base.len();

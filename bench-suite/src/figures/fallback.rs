@@ -2,6 +2,7 @@
 
 use super::points::{measured, varies};
 use super::{Drawn, Given, title};
+use crate::measure::metrics::NS_PER_OP;
 use plots::fallback::{Case, stacked};
 use plots::measured::Measured;
 use std::collections::BTreeMap;
@@ -51,7 +52,7 @@ fn case(given: &Given<'_>, whole: &Cell, parts: &[&str]) -> Option<(String, Meas
     let others = |cell: &Cell| -> BTreeMap<String, String> {
         cell.values.clone().into_iter().filter(|(key, _)| key != "part").collect()
     };
-    let number = |cell: &Cell| measured(given.groups.get(&(cell.id.clone(), None))?, "ns_per_op");
+    let number = |cell: &Cell| measured(given.groups.get(&(cell.id.clone(), None))?, NS_PER_OP);
     let part =
         |part: &&str| given.cells.iter().find(|c| is(c, part) && others(c) == others(whole)).and_then(number);
     let all = parts.iter().map(part).collect::<Option<Vec<_>>>()?;

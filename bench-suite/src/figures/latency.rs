@@ -4,6 +4,7 @@
 //! first cell. Beside them stands the empty loop of the same processes, where one ran.
 
 use super::{Drawn, Given, title};
+use crate::cell::EMPTY_LOOP;
 use plots::latency::{Launches, by_quantile_of_launches};
 use reports::latency::Latency;
 use reports::record::RunRecord;
@@ -14,8 +15,6 @@ use workloads::suite::Cell;
 const CURVES: usize = 6;
 /// Launches of a cell that are put together.
 const LAUNCHES: usize = 24;
-/// The machine's own, in every record of an open loop.
-const IDLE: &str = "empty_loop";
 /// What is looked at first.
 const FIRST: [&str; 3] = ["response", "map", "service"];
 
@@ -37,10 +36,22 @@ pub(super) fn draw(given: &Given<'_>, drawn: &mut Drawn) {
         ("operations".to_owned(), operations(&launches).into_iter().map(curve).collect())
     };
     series.retain(|(_, latencies)| !latencies.is_empty());
-    let idle = pick(&launches, IDLE);
+    let idle = pick(&launches, EMPTY_LOOP);
     let title = title(given, &format!("latency of {what}"), &values(first, given));
-    let svg = figure(&title, &series, &idle);
+    let svg = figure(&title, series, idle);
     drawn.take(title, svg);
+}
+
+/// The figure of one record's operations; nothing where it has no histograms.
+pub fn of_record(title: &str, record: &RunRecord) -> Drawn {
+    let launches = [record];
+    let series: Vec<_> =
+        operations(&launches).into_iter().map(|name| (name.clone(), pick(&launches, &name))).collect();
+    let mut drawn = Drawn::default();
+    if !series.is_empty() {
+        drawn.take(title.to_owned(), figure(title, series, pick(&launches, EMPTY_LOOP)));
+    }
+    drawn
 }
 
 /// The first cell, and the same under every other policy.
@@ -55,7 +66,7 @@ fn chosen(cells: &[Cell]) -> Vec<&Cell> {
 
 fn operations(launches: &[&RunRecord]) -> Vec<String> {
     let names: BTreeSet<&String> = launches.iter().flat_map(|record| record.latencies.keys()).collect();
-    names.into_iter().filter(|name| *name != IDLE).take(CURVES).cloned().collect()
+    names.into_iter().filter(|name| *name != EMPTY_LOOP).take(CURVES).cloned().collect()
 }
 
 /// The operation that a figure of several policies is about.
@@ -76,23 +87,20 @@ fn values(cell: &Cell, given: &Given<'_>) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// The series, and the empty loop beside them where it ran.
 fn figure(
     title: &str,
-    series: &[(String, Vec<Latency>)],
-    idle: &[Latency],
+    mut series: Vec<(String, Vec<Latency>)>,
+    idle: Vec<Latency>,
 ) -> Result<String, plots::PlotError> {
     let mut together = Latency::new();
     idle.iter().for_each(|latency| together.merge(latency));
-    let known = (together.samples() > 0).then_some(&together);
-    let of = |(name, launches): &'_ (String, Vec<Latency>)| (name.clone(), launches.clone());
-    let mut all: Vec<(String, Vec<Latency>)> = series.iter().map(of).collect();
-    if known.is_some() {
-        all.push(("empty loop (the machine)".to_owned(), idle.to_vec()));
-    }
-    let curves: Vec<Launches<'_>> = all
+    let (named, known) = (series.len(), (together.samples() > 0).then_some(&together));
+    series.extend(known.map(|_| ("empty loop (the machine)".to_owned(), idle)));
+    let curves: Vec<Launches<'_>> = series
         .iter()
         .enumerate()
-        .map(|(i, (name, launches))| Launches { name, launches, idle: known.filter(|_| i < series.len()) })
+        .map(|(i, (name, launches))| Launches { name, launches, idle: known.filter(|_| i < named) })
         .collect();
     by_quantile_of_launches(title, &curves)
 }

@@ -1,16 +1,12 @@
 //! Lock strategies by threads, a panel for each of a suite's other values: a larger buffer is held for longer.
 
 use super::charts::{Chart, charts};
-use super::find_pool::counted;
-use super::points::{Point, number, points};
+use super::points::{Point, by_count};
 use super::{Drawn, Given, title};
+use crate::measure::metrics::NS_PER_OP;
 use plots::locks::{Hold, Series, by_threads_and_hold};
-use plots::measured::Measured;
 use std::collections::BTreeSet;
 use workloads::suite::keys::Sort;
-
-/// A curve over counts of threads.
-type Counted<'a> = (&'a str, Vec<(u32, Measured)>);
 
 /// Panels of one figure.
 const PANELS: usize = 8;
@@ -29,13 +25,8 @@ pub(super) fn draw(given: &Given<'_>, drawn: &mut Drawn) {
     if !compares(given) {
         return;
     }
-    let place = |cell: &_| number(cell, "threads").map(|n| (f64::from(n), Vec::new())).into_iter().collect();
-    let points = points(given, drawn, "ns_per_op", "threads", place);
-    for part in parts(&points) {
-        let panels: Vec<Vec<Counted<'_>>> = part
-            .iter()
-            .map(|panel| panel.curves.iter().map(|(name, points)| (name.as_str(), counted(points))).collect())
-            .collect();
+    for part in parts(&by_count(given, drawn, NS_PER_OP, "threads")) {
+        let panels: Vec<_> = part.iter().map(Chart::counted).collect();
         let series: Vec<Vec<Series<'_>>> = panels
             .iter()
             .map(|panel| panel.iter().map(|(name, points)| Series { name, points }).collect())

@@ -11,7 +11,7 @@ mod charts;
 mod fallback;
 mod find_pool;
 pub mod forest;
-mod latency;
+pub mod latency;
 mod locks;
 pub mod mappings;
 pub mod nights;

@@ -8,6 +8,7 @@ use plots::history::{Change, History, Night, by_night};
 use plots::label::Unit;
 use plots::measured::Measured;
 use reports::date;
+use reports::export::measure;
 use reports::history::shifts::{Rule, Shift, State};
 use reports::history::{Judged, Key, Point};
 use reports::stats::{mann_whitney, quartile_rule};
@@ -85,13 +86,9 @@ fn change<'a>(shift: &'a Shift, judged: &Judged, night: usize) -> Option<Change<
 
 /// What a metric is counted in.
 fn unit(key: &Key) -> Unit {
-    let of_histogram =
-        key.metric.rsplit('.').next().is_some_and(|last| last.starts_with('p') || last == "max");
-    if key.metric.ends_with("ns_per_op") || key.metric.ends_with("_ns") || of_histogram {
-        Unit::Time
-    } else {
-        Unit::Count
-    }
+    let unit = measure::unit(&key.metric);
+    let what = unit.strip_suffix("/op").unwrap_or(&unit);
+    if what == "ns" || what.ends_with("_ns") { Unit::Time } else { Unit::Count }
 }
 
 #[cfg(test)]
@@ -121,6 +118,21 @@ mod tests {
     /// Nights around a level that never are the same.
     fn level(level: f64, nights: u32) -> Vec<f64> {
         (0..nights).map(|i| level * (1.0 + f64::from(i * 7 % 5) / 1_000.0)).collect()
+    }
+
+    #[test]
+    fn only_times_are_written_as_times() {
+        let of = |metric: &str| unit(&Key { metric: metric.to_owned(), ..judged("m", &[]).series.key });
+        for time in
+            ["ns_per_op", "warmup_ns_per_op", "map.p99", "response.p99.9", "map.max", "longest_wait_ns"]
+        {
+            assert_eq!(of(time), Unit::Time, "{time}");
+        }
+        for count in
+            ["pools_visited_per_op", "count.pools_added", "placed_as_recorded", "counter.max", "ops_per_s"]
+        {
+            assert_eq!(of(count), Unit::Count, "{count}");
+        }
     }
 
     #[test]

@@ -61,6 +61,12 @@ pub(super) fn points(
     all
 }
 
+/// The same of cells whose place is the count that they have on `axis`.
+pub(super) fn by_count(given: &Given<'_>, drawn: &mut Drawn, metric: &str, axis: &str) -> Vec<Point> {
+    let place = |cell: &Cell| number(cell, axis).map(|n| (f64::from(n), Vec::new())).into_iter().collect();
+    points(given, drawn, metric, axis, place)
+}
+
 /// A cell's number on an axis.
 pub(super) fn number(cell: &Cell, axis: &str) -> Option<u32> {
     cell.values.get(axis)?.parse().ok()

@@ -5,6 +5,7 @@
 use super::charts::charts;
 use super::points::{Places, points, varies};
 use super::{Drawn, Given, title};
+use crate::measure::metrics::NS_PER_OP;
 use plots::slot_search::{Series, What, by_occupancy};
 use workloads::suite::Cell;
 use workloads::suite::keys::Sort;
@@ -20,7 +21,7 @@ pub(super) fn draw(given: &Given<'_>, drawn: &mut Drawn) {
     }
     let kinds = kinds(given.cells);
     for (what, metric, words) in [
-        (What::RoundTrip, "ns_per_op", "time by occupancy"),
+        (What::RoundTrip, NS_PER_OP, "time by occupancy"),
         (What::Steps, "slots_scanned_per_op", "steps by occupancy"),
     ] {
         for chart in charts(&points(given, drawn, metric, STATE, |cell| places(cell, &kinds))) {

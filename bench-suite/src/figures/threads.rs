@@ -1,10 +1,8 @@
 //! Throughput against threads, where a workload on real threads varies them.
 
 use super::charts::charts;
-use super::find_pool::counted;
-use super::points::{number, points, varies};
+use super::points::{by_count, varies};
 use super::{Drawn, Given, locks, title};
-use plots::measured::Measured;
 use plots::throughput::{Series, by_threads};
 use workloads::suite::keys::Sort;
 
@@ -13,10 +11,8 @@ pub(super) fn draw(given: &Given<'_>, drawn: &mut Drawn) {
     if !threads || locks::compares(given) {
         return;
     }
-    let place = |cell: &_| number(cell, "threads").map(|n| (f64::from(n), Vec::new())).into_iter().collect();
-    for chart in charts(&points(given, drawn, "ops_per_s", "threads", place)) {
-        let curves: Vec<(&str, Vec<(u32, Measured)>)> =
-            chart.curves.iter().map(|(name, points)| (name.as_str(), counted(points))).collect();
+    for chart in charts(&by_count(given, drawn, "ops_per_s", "threads")) {
+        let curves = chart.counted();
         let series: Vec<Series<'_>> = curves.iter().map(|(name, points)| Series { name, points }).collect();
         let title = title(given, "throughput by threads", &chart.common);
         let svg = by_threads(&title, given.cpus, &series);

@@ -67,6 +67,12 @@ impl Group<'_> {
     pub fn oversubscribed(&self) -> bool {
         self.launches.values().any(|record| is_oversubscribed(record))
     }
+
+    /// Whether threads of it could not be pinned.
+    #[must_use]
+    pub fn unpinned(&self) -> bool {
+        self.launches.values().any(|record| is_unpinned(record))
+    }
 }
 
 /// Whether a record's threads could not be pinned.

@@ -9,10 +9,13 @@ use swiotlb_core::probe::Counts;
 use workloads::suite::error::{Place, unknown};
 use workloads::suite::{Suite, SuiteError};
 
+/// The metric that every runner with a clock reports: what one operation takes, ns.
+pub const NS_PER_OP: &str = "ns_per_op";
+
 /// What runners report beside `*_per_op` of the step counters.
 const METRICS: &[&str] = &[
     // Everything that has a clock.
-    "ns_per_op",
+    NS_PER_OP,
     // Prepared states.
     "lower_quartile_ns",
     "upper_quartile_ns",

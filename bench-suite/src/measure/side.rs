@@ -15,15 +15,13 @@
 //! two sides that differ in nothing else share it.
 
 use crate::external;
-use crate::policies::EXTERNAL;
+use crate::policies::{BASELINE, EXTERNAL};
 use std::path::PathBuf;
 use workloads::suite::error::unknown;
 use workloads::suite::expand::NO_POLICY;
 
 /// What separates a build from what it runs. No name of a revision holds two colons.
 const RUNS: &str = "::";
-/// What a build runs where nothing is said.
-const USUAL: &str = "kernel";
 
 /// The program of a side, where it is not this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,13 +114,13 @@ fn parts(text: &str) -> (Option<&str>, &str) {
     if !text.starts_with("rev:") && !text.starts_with("build:") {
         return (None, text);
     }
-    text.split_once(RUNS).map_or((Some(text), USUAL), |(build, runs)| (Some(build), runs))
+    text.split_once(RUNS).map_or((Some(text), BASELINE), |(build, runs)| (Some(build), runs))
 }
 
 /// The policy and its values. A path may hold colons; what follows the last one is values if it sets something.
 fn split(text: &str) -> (&str, Option<&str>) {
     if text.starts_with("swiotlb=") {
-        return ("kernel", None);
+        return (BASELINE, None);
     }
     let parts = match text.strip_prefix(EXTERNAL) {
         Some(_) => text.rsplit_once(':').filter(|(policy, values)| *policy != "ext" && values.contains('=')),

@@ -1,6 +1,7 @@
 //! Whether the host was steady: how far the control's launches lie apart.
 
 use super::groups;
+use super::metrics::NS_PER_OP;
 use reports::record::RunRecord;
 
 /// The suite that goes into every run, to judge the host.
@@ -14,6 +15,6 @@ pub fn control_spread(records: &[RunRecord]) -> Option<f64> {
     let control: Vec<RunRecord> =
         records.iter().filter(|r| r.suite.as_deref() == Some(CONTROL)).cloned().collect();
     let groups = groups::by_cell(&control);
-    let summary = groups.values().next()?.summary("ns_per_op")?;
+    let summary = groups.values().next()?.summary(NS_PER_OP)?;
     Some(summary.most / summary.least).filter(|x| x.is_finite())
 }

@@ -1,6 +1,7 @@
 //! The tables of a run: each suite's cells, and what became of its expectations.
 
-use super::groups::{Group, Summary, is_unpinned};
+use super::groups::{Group, Summary};
+use super::metrics::NS_PER_OP;
 use super::verdict::{self, Compared, Ending, Groups, Verdict};
 use reports::stats::median;
 use reports::stats::sign_test::Estimate;
@@ -9,8 +10,6 @@ use std::collections::BTreeSet;
 use workloads::suite::expect::{Sign, Subject};
 use workloads::suite::{Cell, Suite};
 
-/// The metric that every table shows.
-const HEADLINE: &str = "ns_per_op";
 /// What a map and its unmap through the interface of outside policies cost, ns.
 pub(super) const INTERFACE: &str = "interface_ns";
 
@@ -19,7 +18,7 @@ pub(super) const INTERFACE: &str = "interface_ns";
 #[must_use]
 pub fn shown(suite: &Suite) -> Vec<String> {
     let asked = suite.show.iter().map(|name| &name.text);
-    let mut names = vec![HEADLINE.to_owned()];
+    let mut names = vec![NS_PER_OP.to_owned()];
     for name in asked.chain(suite.subjects().map(|subject| &subject.metric)) {
         if !names.contains(name) {
             names.push(name.clone());
@@ -119,7 +118,7 @@ fn remark(group: &Group<'_>) -> String {
     if group.oversubscribed() {
         remarks.push("oversubscribed".to_owned());
     }
-    if group.launches.values().any(|record| is_unpinned(record)) {
+    if group.unpinned() {
         remarks.push("unpinned".to_owned());
     }
     remarks.join(", ")

@@ -3,18 +3,15 @@
 //! A cell's ratio is paired by launch, as everywhere; a row says its median over cells and how far cells lie apart,
 //! and in how many the whole interval lies on one side.
 
+use crate::measure::metrics::NS_PER_OP;
 use crate::measure::verdict::{Compared, Groups, compared};
+use crate::policies::BASELINE;
 use reports::document::{Finding, Tone};
 use reports::stats::median;
 use reports::table::{Column, Table, Unit, Value};
 use workloads::suite::expect::Subject;
 use workloads::suite::filter::Filter;
 use workloads::suite::{Cell, Suite};
-
-/// Whom the others are held against.
-pub(super) const BASE: &str = "kernel";
-/// In what.
-pub(super) const METRIC: &str = "ns_per_op";
 
 /// A suite's policies, the fastest first.
 pub(super) struct Answer {
@@ -47,11 +44,11 @@ impl Answer {
     ) -> Self {
         let mut policies: Vec<&str> = Vec::new();
         for cell in cells {
-            if cell.policy != BASE && !policies.contains(&cell.policy.as_str()) {
+            if cell.policy != BASELINE && !policies.contains(&cell.policy.as_str()) {
                 policies.push(&cell.policy);
             }
         }
-        let row = |policy| Row::of(policy, &against(policy, METRIC, cells, groups));
+        let row = |policy| Row::of(policy, &against(policy, NS_PER_OP, cells, groups));
         let mut rows: Vec<Row> = policies.into_iter().filter_map(row).collect();
         rows.sort_by(|a, b| a.median.total_cmp(&b.median));
         Self { suite: suite.name.clone(), run, section, rows }
@@ -128,9 +125,9 @@ pub(super) fn table(answers: &[Answer]) -> Option<Table> {
     } else {
         "too few launches (fewer than six) for any interval"
     };
-    table
-        .notes
-        .push(format!("Over a suite's cells: {METRIC} divided by the kernel's, paired by launch; {rule}."));
+    table.notes.push(format!(
+        "Over a suite's cells: {NS_PER_OP} divided by the kernel's, paired by launch; {rule}."
+    ));
     (!table.rows().is_empty()).then_some(table)
 }
 
@@ -141,7 +138,7 @@ pub(super) fn against(policy: &str, metric: &str, cells: &[Cell], groups: &Group
         metric: metric.to_owned(),
         place: None,
         compare: is(policy),
-        against: Some(is(BASE)),
+        against: Some(is(BASELINE)),
         within: Filter::equal([]),
     };
     compared(&subject, cells, groups)

@@ -4,14 +4,16 @@
 //! chooses. With `by`, cells that differ in KEY alone share a row, and policies stand beside the kernel's. Without `of`, the
 //! table shows what the suite's does, and one by KEY the time. Below a table a line says when, where and of what revision.
 
-use super::against::{BASE, METRIC, against};
+use super::against::against;
 use super::runs::drawn;
 use super::source::Source;
 use super::{lead, of_suite};
 use crate::figures::{self, Given};
-use crate::measure::groups;
+use crate::measure::groups::{self, Group};
+use crate::measure::metrics::NS_PER_OP;
 use crate::measure::table::{self, decimals, estimate as written, varying};
 use crate::measure::verdict::Groups;
+use crate::policies::BASELINE;
 use reports::document::Block;
 use reports::stats::sign_test::{ALPHA, Estimate, estimate};
 use reports::table::{Column, Table, Unit, Value};
@@ -108,7 +110,7 @@ impl Excerpt {
         if self.table {
             blocks.push(Block::Table(match &self.by {
                 Some(key) => {
-                    let metric = self.metrics.first().map_or(METRIC, String::as_str);
+                    let metric = self.metrics.first().map_or(NS_PER_OP, String::as_str);
                     Spread { key, metric, cells, groups }.table(&suite.title)
                 }
                 None if self.metrics.is_empty() => table::cells(suite, cells, groups),
@@ -119,6 +121,27 @@ impl Excerpt {
         blocks
     }
 }
+
+/// What speaks against a number, where it does.
+struct Mark {
+    /// What stands behind the number.
+    sign: &'static str,
+    holds: fn(&Group<'_>) -> bool,
+    means: &'static str,
+}
+
+/// The same that the suite's own table has as a remark.
+const MARKS: [Mark; 3] = [
+    Mark {
+        sign: " †",
+        holds: |group| group.oversubscribed(),
+        means: "oversubscribed: more threads than cores, no verdict",
+    },
+    Mark {
+        sign: " ‡", holds: |group| !group.void.is_empty(), means: "some launches are void and left out"
+    },
+    Mark { sign: " §", holds: |group| group.unpinned(), means: "threads were not pinned" },
+];
 
 /// A row: the values of all other axes, and its cells by their value of the axis that is spread.
 type Row<'a> = (Vec<&'a str>, BTreeMap<&'a str, &'a Cell>);
@@ -135,8 +158,8 @@ impl Spread<'_> {
     fn table(&self, title: &str) -> Table {
         let axes: Vec<String> = varying(self.cells).into_iter().filter(|axis| axis != self.key).collect();
         let (values, rows) = self.rows(&axes);
-        let is_policy = self.key == "policy" && values.contains(&BASE);
-        let others: Vec<&str> = values.iter().copied().filter(|v| is_policy && *v != BASE).collect();
+        let is_policy = self.key == "policy" && values.contains(&BASELINE);
+        let others: Vec<&str> = values.iter().copied().filter(|v| is_policy && *v != BASELINE).collect();
         let ratios: BTreeMap<String, String> = others
             .iter()
             .flat_map(|policy| against(policy, self.metric, self.cells, self.groups))
@@ -151,6 +174,7 @@ impl Spread<'_> {
             table.push(all.map(|text| text.map_or(Value::Missing, Value::Text)).collect());
         }
         table.notes.push(self.note(!others.is_empty()));
+        table.notes.extend(self.legend());
         table
     }
 
@@ -173,13 +197,13 @@ impl Spread<'_> {
     }
 
     fn columns(&self, axes: &[String], values: &[&str], others: &[&str]) -> Vec<Column> {
-        let is_time = self.metric == METRIC;
+        let is_time = self.metric == NS_PER_OP;
         let heading = |value: &&str| {
             let name =
                 if self.key == "policy" { (*value).to_owned() } else { format!("{}={value}", self.key) };
             Column::number(name, if is_time { Unit::Named("ns".to_owned()) } else { Unit::None })
         };
-        let ratio = |value: &&str| Column::number(format!("{value} / {BASE}"), Unit::None);
+        let ratio = |value: &&str| Column::number(format!("{value} / {BASELINE}"), Unit::None);
         let axes = axes.iter().map(Column::text);
         axes.chain(values.iter().map(heading)).chain(others.iter().map(ratio)).collect()
     }
@@ -190,10 +214,21 @@ impl Spread<'_> {
         let numbers: Vec<f64> = group.numbers(self.metric).into_values().collect();
         let Estimate { median, interval, n } = estimate(&numbers, ALPHA)?;
         let decimals = decimals(median);
+        let signs: String = MARKS.iter().filter(|mark| (mark.holds)(group)).map(|mark| mark.sign).collect();
         Some(match interval {
-            Some((low, high, _)) => format!("{median:.decimals$} [{low:.decimals$}, {high:.decimals$}]"),
-            None => format!("{median:.decimals$} (n {n})"),
+            Some((low, high, _)) => {
+                format!("{median:.decimals$} [{low:.decimals$}, {high:.decimals$}]{signs}")
+            }
+            None => format!("{median:.decimals$} (n {n}){signs}"),
         })
+    }
+
+    /// What the signs in the table mean; nothing where it has none.
+    fn legend(&self) -> Option<String> {
+        let groups = || self.cells.iter().filter_map(|cell| self.groups.get(&(cell.id.clone(), None)));
+        let found = MARKS.iter().filter(|mark| groups().any(|group| (mark.holds)(group)));
+        let words: Vec<String> = found.map(|mark| format!("{} {}", mark.sign.trim(), mark.means)).collect();
+        (!words.is_empty()).then(|| format!("{}.", words.join("; ")))
     }
 
     fn note(&self, ratios: bool) -> String {
@@ -261,6 +296,31 @@ mod tests {
         let all = blocks("s pools=1 figures").unwrap().unwrap();
         assert!(all.iter().all(|block| !matches!(block, Block::Table(_))));
         assert!(table(&blocks("s policy=kernel table").unwrap().unwrap()).contains("| miss | "));
+    }
+
+    #[test]
+    fn what_speaks_against_a_number_stands_in_its_cell() {
+        let folder = run(SUITE, 7, |record| {
+            record.metrics.insert("ns_per_op".into(), 100.0);
+            let is = |key: &str, value: &str| record.parameters[key] == value;
+            let (kernel, first) =
+                (is("policy", "kernel"), record.place.as_ref().is_some_and(|p| p.launch == 0));
+            record.counts.insert("oversubscribed".into(), u64::from(kernel && is("pools", "16")));
+            record.void = (!kernel && is("pools", "1") && first).then(|| "disturbed".to_owned());
+        });
+        let marked = |marker: &str| {
+            table(&Excerpt::parse(marker).unwrap().unwrap().of(&[source(&folder)]).unwrap().unwrap())
+        };
+        let text = marked("s position=tail by policy table");
+        for line in [
+            r"| 1 | 100 \[100, 100\] | 100 \[100, 100\] ‡ | 1.000 |",
+            r"| 16 | 100 \[100, 100\] † | 100 \[100, 100\] | 1.000 |",
+            "† oversubscribed: more threads than cores, no verdict; ‡ some launches are void and left out.",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        let text = marked("s pools=1,policy=kernel by position table");
+        assert!(!text.contains(['†', '‡', '§']), "{text}");
     }
 
     #[test]

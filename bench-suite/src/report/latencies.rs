@@ -5,6 +5,7 @@
 //! without an empty loop there is no such column.
 
 use super::source::operations;
+use crate::cell::EMPTY_LOOP;
 use crate::measure::groups::Group;
 use crate::measure::table::varying;
 use crate::measure::verdict::Groups;
@@ -12,9 +13,6 @@ use reports::quantile::{Cell as Answer, Quantile};
 use reports::table::{Column, Table, Unit, Value};
 use std::collections::BTreeSet;
 use workloads::suite::{Cell, Suite};
-
-/// The machine's own.
-const IDLE: &str = "empty_loop";
 
 /// The table; nothing where no cell has a histogram.
 pub(super) fn table(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Option<Table> {
@@ -27,7 +25,7 @@ pub(super) fn table(suite: &Suite, cells: &[Cell], groups: &Groups<'_>) -> Optio
         let group = groups.get(&(cell.id.clone(), None));
         group.into_iter().flat_map(|group| group.launches.values()).flat_map(|r| operations(r)).collect()
     };
-    let idle = cells.iter().any(|cell| operations_of(cell).contains(IDLE));
+    let idle = cells.iter().any(|cell| operations_of(cell).contains(EMPTY_LOOP));
     columns.extend(idle.then(|| Column::text("the machine's")));
     let mut table = Table::new(format!("{}: latency by quantile", suite.name), columns);
     for cell in cells {
@@ -57,8 +55,8 @@ fn numbers(group: &Group<'_>, operation: &str) -> Vec<Value> {
     for quantile in Quantile::TABLE {
         let name = quantile.to_string();
         let found = median(&name);
-        let idle = group.summary(&format!("{IDLE}.{name}")).map(|s| s.median);
-        if found.zip(idle).is_some_and(|(found, idle)| idle > found / 2.0) && operation != IDLE {
+        let idle = group.summary(&format!("{EMPTY_LOOP}.{name}")).map(|s| s.median);
+        if found.zip(idle).is_some_and(|(found, idle)| idle > found / 2.0) && operation != EMPTY_LOOP {
             machines.push(name);
         }
         let answer = found.map_or(Answer::TooFew(samples), |ns| Answer::Value(plots::label::whole(ns)));

@@ -3,6 +3,7 @@
 use super::runs::drawn;
 use super::source::Source;
 use crate::figures::nights;
+use crate::measure::metrics::NS_PER_OP;
 use reports::date;
 use reports::document::{Block, Document, Finding, Tone};
 use reports::history::{History, HistoryError, Judged, Key, Run, tables};
@@ -11,8 +12,6 @@ use std::path::{Path, PathBuf};
 
 /// Series that are drawn.
 const MOST: usize = 8;
-/// What is drawn where nothing has shifted.
-const METRIC: &str = "ns_per_op";
 
 /// A history, read.
 #[derive(Debug)]
@@ -111,7 +110,7 @@ fn figures(chosen: &[&Judged]) -> Vec<Block> {
         changes.fold(0.0_f64, f64::max)
     };
     let shifted = |group: &[&Judged]| group.iter().any(|judged| !judged.shifts.is_empty());
-    let is_time = |group: &[&Judged]| group.iter().any(|judged| judged.series.key.metric == METRIC);
+    let is_time = |group: &[&Judged]| group.iter().any(|judged| judged.series.key.metric == NS_PER_OP);
     let mut groups: Vec<Vec<&Judged>> =
         groups.into_values().filter(|group| shifted(group) || is_time(group)).collect();
     groups.sort_by(|a, b| {

@@ -3,7 +3,7 @@
 use super::against::Answer;
 use super::source::Source;
 use super::{compared, latencies, of_suite};
-use crate::figures::{self, Drawn, Given, timeline};
+use crate::figures::{self, Drawn, Given, latency, timeline};
 use crate::measure::groups;
 use crate::measure::plan::{RunPlan, done, key_of};
 use crate::measure::steady::CONTROL;
@@ -269,6 +269,8 @@ fn single(source: &Source, document: &mut Document) {
                 format!("{} under {}: pools over the recorded time", record.scenario, record.policy_name());
             blocks.extend(drawn(timeline::draw(&title, course)));
         }
+        let title = format!("{} under {}: latency of its operations", record.scenario, record.policy_name());
+        blocks.extend(drawn(latency::of_record(&title, record)));
         blocks.extend(summary::tables(record).into_iter().map(Block::Table));
     }
     document.push(&source.name(), format!("Records: {}", source.name()), blocks);

@@ -184,6 +184,9 @@ fn records_without_a_plan_are_shown_one_by_one() {
     let document = compose(&[Source::read(&folder.path().join(RUNS_FILE)).unwrap()], &Beside::default());
     says(&document, "The first 30 records; 6 more are in ");
     says(&document, "Latency: made-up/");
+    let page = page(&document);
+    assert_eq!(page.matches("<svg").count(), 30, "the latencies of each");
+    assert!(page.contains("under kernel: latency of its operations"), "{page}");
 }
 
 #[test]

@@ -5,16 +5,13 @@
 
 use super::runs::drawn;
 use crate::figures::{mappings, timeline};
-use crate::policies;
+use crate::policies::{self, BASELINE};
 use crate::replay::{self, Overrides};
 use reports::course::Course;
 use reports::document::{Block, Document, Finding, Tone};
 use reports::table::{Column, Table, Unit, Value};
 use std::path::{Path, PathBuf};
 use workloads::trace::{Trace, TraceError, TraceOptions};
-
-/// The policy whose course is shown.
-const POLICY: &str = "kernel";
 
 /// A trace, read and played.
 pub struct Recorded {
@@ -33,7 +30,7 @@ impl Recorded {
         let course = replay::load(path, options, &Overrides::default())
             .map_err(|error| error.to_string())
             .and_then(|script| {
-                let policy = policies::by_name(POLICY)?;
+                let policy = policies::by_name(BASELINE)?;
                 replay::course_of(policy, &script, &trace).map_err(|error| error.to_string())
             });
         Ok(Self { path: path.to_owned(), trace, course })
@@ -59,7 +56,7 @@ pub(super) fn push(recorded: &Recorded, document: &mut Document, findings: &mut 
     blocks.extend(drawn(mappings::draw(&format!("{name}: sizes and lifetimes of mappings"), trace)));
     match course {
         Ok(course) => {
-            let title = format!("{name}: pools of the {POLICY} policy over the recorded time");
+            let title = format!("{name}: pools of the {BASELINE} policy over the recorded time");
             blocks.extend(drawn(timeline::draw(&title, course)));
         }
         Err(why) => blocks.push(Block::Text(format!("No timeline: {why}."))),

@@ -1,5 +1,6 @@
 //! One value of a table as a page shows it and sorts it.
 
+use super::leading::leading;
 use crate::latency::MAX_NS;
 use crate::quantile;
 use crate::table::{Align, Value};
@@ -13,7 +14,7 @@ pub(super) struct Cell {
     /// What people read; one line, not escaped, in pieces between which a long word of many parts (a cell's id) may
     /// be broken.
     pub pieces: Vec<String>,
-    /// What it is sorted by, where it is a number; empty for text, which is sorted as it reads.
+    /// What it is sorted by, where it is or begins with a number; empty for words, which are sorted as they read.
     pub key: String,
     /// Whether it lines up at the right.
     pub right: bool,
@@ -40,9 +41,8 @@ fn key(value: &Value) -> String {
         Value::Count(n) | Value::Ns(n) | Value::Quantile(quantile::Cell::Value(n)) => n.to_string(),
         Value::Quantile(quantile::Cell::Above(ns)) => ns.saturating_add(1).max(MAX_NS).to_string(),
         Value::Real(x, _) if x.is_finite() => short(*x),
-        Value::Text(_) | Value::Real(..) | Value::Missing | Value::Quantile(quantile::Cell::TooFew(_)) => {
-            String::new()
-        }
+        Value::Text(text) => leading(text).map(|number| number.to_string()).unwrap_or_default(),
+        Value::Real(..) | Value::Missing | Value::Quantile(quantile::Cell::TooFew(_)) => String::new(),
     }
 }
 
@@ -67,6 +67,7 @@ mod tests {
         assert_eq!((cell(&Value::Real(f64::NAN, 1)), cell(&Value::Missing)), (both("-", ""), both("-", "")));
         assert_eq!(key(&Value::Real(0.018_587_473_638_370_808, 3)), "0.01858747");
         assert_eq!(cell(&Value::Text("a\nb".into())), both("a\\nb", ""));
+        assert_eq!(cell(&Value::Text("64KiB".into())), both("64KiB", "65536"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! only style, script and finished figures are put in as they are.
 
 mod cell;
+mod leading;
 
 use crate::document::{Block, Document, Figure, Finding, Section};
 use crate::table::{Align, Table};
