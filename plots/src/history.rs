@@ -66,6 +66,9 @@ pub struct History<'a> {
     pub changes: &'a [Change<'a>],
 }
 
+/// Most decimals of a label in full.
+const DECIMALS: usize = 6;
+
 /// The figure, as SVG text.
 ///
 /// # Errors
@@ -99,10 +102,14 @@ pub fn by_night(history: &History<'_>) -> Result<String, PlotError> {
     })
 }
 
-/// The axis of the measure. Nights that differ in the fourth digit only have labels in full.
+/// The axis of the measure. Nights that differ in later digits only have labels in full.
 fn levels(unit: Unit, least: f64, most: f64) -> Axis {
-    let axis = Axis::linear(least, most, FEW + 2, |v| unit.write(v));
-    if axis.is_ambiguous() { Axis::linear(least, most, FEW + 2, |v| unit.write_in_full(v)) } else { axis }
+    let short = Axis::linear(least, most, FEW + 2, |v| unit.write(v));
+    let in_full = |decimals| Axis::linear(least, most, FEW + 2, |v| unit.write_in_full(v, decimals));
+    if !short.is_ambiguous() {
+        return short;
+    }
+    (0..=DECIMALS).map(in_full).find(|axis| !axis.is_ambiguous()).unwrap_or(short)
 }
 
 fn check(history: &History<'_>) -> Result<(), PlotError> {

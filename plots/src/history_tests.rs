@@ -89,8 +89,18 @@ fn any_number_is_drawn_or_refused() {
 
 #[test]
 fn nights_that_differ_little_have_labels_that_differ() {
-    let axis = levels(Unit::Time, 11_603.0, 11_606.0);
-    assert!(!axis.is_ambiguous(), "{:?}", axis.marks());
-    assert!(axis.marks().iter().any(|(_, label)| label == "11,605 ns"), "{:?}", axis.marks());
-    assert!(levels(Unit::Time, 11_000.0, 19_000.0).marks().iter().any(|(_, label)| label == "15.0 us"));
+    for (unit, ends, wanted) in [
+        (Unit::Time, (11_602.0, 11_609.0), "11,605 ns"),
+        (Unit::Time, (11_603.0, 11_606.0), "11,603.5 ns"),
+        (Unit::Time, (11_000.0, 19_000.0), "16.0 us"),
+        (Unit::Count, (1_014.0, 1_016.0), "1,014.5"),
+        (Unit::Bytes, (1_000_000.0, 1_000_001.0), "1,000,000.2 B"),
+    ] {
+        let axis = levels(unit, ends.0, ends.1);
+        assert!(
+            !axis.is_ambiguous() && axis.marks().iter().any(|(_, label)| label == wanted),
+            "{:?}",
+            axis.marks()
+        );
+    }
 }

@@ -29,15 +29,18 @@ impl Unit {
         }
     }
 
-    /// `value` in ns, pieces or bytes, however large: for values that differ little.
+    /// `value` in ns, pieces or bytes, however large, with so many decimals: for values that differ little.
     #[must_use]
-    pub fn write_in_full(self, value: f64) -> String {
+    pub fn write_in_full(self, value: f64, decimals: usize) -> String {
         let unit = match self {
             Self::Time => " ns",
             Self::Count => "",
             Self::Bytes => " B",
         };
-        format!("{}{unit}", number(value))
+        let text = format!("{value:.decimals$}");
+        let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
+        let whole = whole.parse().map_or_else(|_| whole.to_owned(), units::count);
+        format!("{whole}{fraction}{unit}")
     }
 
     /// `value [low, high]`, and a question mark where there is no interval.
