@@ -4,20 +4,16 @@
 //! chooses. With `by`, cells that differ in KEY alone share a row, and policies stand beside the kernel's. Without `of`, the
 //! table shows what the suite's does, and one by KEY the time. Below a table a line says when, where and of what revision.
 
-use super::against::against;
 use super::runs::drawn;
 use super::source::Source;
+use super::spread::Spread;
 use super::{lead, of_suite};
 use crate::figures::{self, Given};
-use crate::measure::groups::{self, Group};
+use crate::measure::groups;
 use crate::measure::metrics::NS_PER_OP;
-use crate::measure::table::{self, decimals, estimate as written, varying};
+use crate::measure::table;
 use crate::measure::verdict::Groups;
-use crate::policies::BASELINE;
 use reports::document::Block;
-use reports::stats::sign_test::{ALPHA, Estimate, estimate};
-use reports::table::{Column, Table, Unit, Value};
-use std::collections::BTreeMap;
 use workloads::suite::filter::Filter;
 use workloads::suite::{Cell, Suite};
 
@@ -122,126 +118,6 @@ impl Excerpt {
     }
 }
 
-/// What speaks against a number, where it does.
-struct Mark {
-    /// What stands behind the number.
-    sign: &'static str,
-    holds: fn(&Group<'_>) -> bool,
-    means: &'static str,
-}
-
-/// The same that the suite's own table has as a remark.
-const MARKS: [Mark; 3] = [
-    Mark {
-        sign: " †",
-        holds: |group| group.oversubscribed(),
-        means: "oversubscribed: more threads than cores, no verdict",
-    },
-    Mark {
-        sign: " ‡", holds: |group| !group.void.is_empty(), means: "some launches are void and left out"
-    },
-    Mark { sign: " §", holds: |group| group.unpinned(), means: "threads were not pinned" },
-];
-
-/// A row: the values of all other axes, and its cells by their value of the axis that is spread.
-type Row<'a> = (Vec<&'a str>, BTreeMap<&'a str, &'a Cell>);
-
-/// One row for all cells that differ in `key` alone.
-struct Spread<'a> {
-    key: &'a str,
-    metric: &'a str,
-    cells: &'a [Cell],
-    groups: &'a Groups<'a>,
-}
-
-impl Spread<'_> {
-    fn table(&self, title: &str) -> Table {
-        let axes: Vec<String> = varying(self.cells).into_iter().filter(|axis| axis != self.key).collect();
-        let (values, rows) = self.rows(&axes);
-        let is_policy = self.key == "policy" && values.contains(&BASELINE);
-        let others: Vec<&str> = values.iter().copied().filter(|v| is_policy && *v != BASELINE).collect();
-        let ratios: BTreeMap<String, String> = others
-            .iter()
-            .flat_map(|policy| against(policy, self.metric, self.cells, self.groups))
-            .map(|compared| (compared.cell, written(compared.estimate)))
-            .collect();
-        let mut table = Table::new(title, self.columns(&axes, &values, &others));
-        for (place, row) in rows {
-            let number = |value: &&str| row.get(value).and_then(|cell| self.number(cell));
-            let ratio = |value: &&str| row.get(value).and_then(|cell| ratios.get(&cell.id).cloned());
-            let place = place.into_iter().map(|value| Some(value.to_owned()));
-            let all = place.chain(values.iter().map(number)).chain(others.iter().map(ratio));
-            table.push(all.map(|text| text.map_or(Value::Missing, Value::Text)).collect());
-        }
-        table.notes.push(self.note(!others.is_empty()));
-        table.notes.extend(self.legend());
-        table
-    }
-
-    /// The values of the key, and the rows, both as the cells come.
-    fn rows<'s>(&'s self, axes: &'s [String]) -> (Vec<&'s str>, Vec<Row<'s>>) {
-        let (mut values, mut rows): (Vec<&str>, Vec<Row<'_>>) = Default::default();
-        for cell in self.cells {
-            let value = cell.values.get(self.key).map_or("", String::as_str);
-            let place: Vec<&str> =
-                axes.iter().map(|axis| cell.values.get(axis).map_or("-", String::as_str)).collect();
-            if !values.contains(&value) {
-                values.push(value);
-            }
-            match rows.iter_mut().find(|(known, _)| *known == place) {
-                Some((_, row)) => drop(row.insert(value, cell)),
-                None => rows.push((place, BTreeMap::from([(value, cell)]))),
-            }
-        }
-        (values, rows)
-    }
-
-    fn columns(&self, axes: &[String], values: &[&str], others: &[&str]) -> Vec<Column> {
-        let is_time = self.metric == NS_PER_OP;
-        let heading = |value: &&str| {
-            let name =
-                if self.key == "policy" { (*value).to_owned() } else { format!("{}={value}", self.key) };
-            Column::number(name, if is_time { Unit::Named("ns".to_owned()) } else { Unit::None })
-        };
-        let ratio = |value: &&str| Column::number(format!("{value} / {BASELINE}"), Unit::None);
-        let axes = axes.iter().map(Column::text);
-        axes.chain(values.iter().map(heading)).chain(others.iter().map(ratio)).collect()
-    }
-
-    /// `97.5 [97.1, 98.0]`; nothing where the cell has no number.
-    fn number(&self, cell: &Cell) -> Option<String> {
-        let group = self.groups.get(&(cell.id.clone(), None))?;
-        let numbers: Vec<f64> = group.numbers(self.metric).into_values().collect();
-        let Estimate { median, interval, n } = estimate(&numbers, ALPHA)?;
-        let decimals = decimals(median);
-        let signs: String = MARKS.iter().filter(|mark| (mark.holds)(group)).map(|mark| mark.sign).collect();
-        Some(match interval {
-            Some((low, high, _)) => {
-                format!("{median:.decimals$} [{low:.decimals$}, {high:.decimals$}]{signs}")
-            }
-            None => format!("{median:.decimals$} (n {n}){signs}"),
-        })
-    }
-
-    /// What the signs in the table mean; nothing where it has none.
-    fn legend(&self) -> Option<String> {
-        let groups = || self.cells.iter().filter_map(|cell| self.groups.get(&(cell.id.clone(), None)));
-        let found = MARKS.iter().filter(|mark| groups().any(|group| (mark.holds)(group)));
-        let words: Vec<String> = found.map(|mark| format!("{} {}", mark.sign.trim(), mark.means)).collect();
-        (!words.is_empty()).then(|| format!("{}.", words.join("; ")))
-    }
-
-    fn note(&self, ratios: bool) -> String {
-        let group = |cell: &Cell| self.groups.get(&(cell.id.clone(), None));
-        let all = self.cells.iter().map(|cell| group(cell).map_or(0, |group| group.launches.len()));
-        let (least, most) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
-        let launches = if least == most { most.to_string() } else { format!("{least} to {most}") };
-        let paired = if ratios { "; ratios are paired by launch" } else { "" };
-        let metric = self.metric;
-        format!("{metric}: median over {launches} process launches, with its exact 95 % interval{paired}.")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
@@ -321,6 +197,24 @@ mod tests {
         }
         let text = marked("s pools=1,policy=kernel by position table");
         assert!(!text.contains(['†', '‡', '§']), "{text}");
+    }
+
+    #[test]
+    fn one_launch_has_no_interval_and_a_cell_that_is_void_says_so() {
+        let folder = run(SUITE, 1, |record| {
+            record.metrics.insert("ns_per_op".into(), 100.0);
+            record.void = (record.parameters["pools"] == "16").then(|| "stopped".to_owned());
+        });
+        let shown = |marker: &str| {
+            table(&Excerpt::parse(marker).unwrap().unwrap().of(&[source(&folder)]).unwrap().unwrap())
+        };
+        let text = shown("s policy=kernel,pools=1 by position table");
+        assert!(
+            text.contains("| 100 | 100 |") && text.contains("ns_per_op of one process launch."),
+            "{text}"
+        );
+        let text = shown("s policy=kernel by pools table");
+        assert!(text.contains("| tail | 100 (n 1) | void |"), "{text}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod nights;
 mod repeat;
 mod runs;
 pub mod source;
+mod spread;
 pub mod traces;
 
 use crate::measure::plan::RunPlan;
