@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Usage: ci/placement.sh PROGRAM FOLDER
-# Replays every trace in FOLDER with --check, in each form that it has, and shows the placement lines. What
+# Replays every trace in FOLDER that records masks (JSON Lines, probe events) with --check, and shows the placement lines. What
 # the recordings themselves cannot reproduce serially is a few maps; more than 1 in 100 is a failure.
 set -euo pipefail
 program=$1

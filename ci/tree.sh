@@ -31,4 +31,6 @@ version=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
 if ! grep -qF "Rust toolchain, $version or newer" README.md; then
     complain "README.md states another toolchain than Cargo.toml's rust-version, $version"
 fi
+# A fault that can no longer be put back is found at once, not at night.
+ci/museum.sh --check || failed=1
 exit "$failed"

@@ -4,7 +4,7 @@
 #
 #   contrib/capture.sh [-p] [-t SECONDS] [-b KIB] [-o NAME]
 #
-#   -p  probes, too (needs a kernel with fprobe events or kprobe events, x86-64)
+#   -p  probes instead of the events dma:* (needs a kernel with fprobe events or kprobe events, x86-64)
 #   -t  how long, in seconds (default 60)
 #   -b  ring buffer for each CPU, in KiB (default 65536)
 #   -o  writes NAME.trace.txt.gz and NAME.meta.json (default swiotlb)

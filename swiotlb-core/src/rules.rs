@@ -1,7 +1,7 @@
 //! Pure arithmetic of the allocator: sizes, masks, rounding. No state, no memory.
 //!
 //! Every function is total over its documented domain; tests compare each with a slow spelling of the
-//! same rule. The rules are those of Linux 6.12 (`shared` semantics, sections 1, 3, 4 and 10).
+//! same rule. The rules are those of Linux 6.12.
 
 use crate::addr::PhysAddr;
 
@@ -68,7 +68,7 @@ pub const fn max_mapping_size(min_align_mask: u64) -> u64 {
     IO_TLB_MAX_BYTES.saturating_sub(lost)
 }
 
-/// Areas that a pool of `nslabs` slots can have when `nareas` are wished for (`limit_nareas`; semantics 1): one segment
+/// Areas that a pool of `nslabs` slots can have when `nareas` are wished for (`limit_nareas`): one segment
 /// each at least. Where as many areas as are wished for would not be whole segments, which no boot parameter leads to,
 /// they are halved until they are: a segment belongs to one area, whose lock guards it.
 #[inline]

@@ -3,8 +3,7 @@
 //!
 //! shuttle runs all threads on one and decides at every access of an atomic whose turn it is, so a failure comes with a
 //! schedule that brings it again. It is sequentially consistent: orderings are loom's to check. Of crossbeam-epoch,
-//! crossbeam-skiplist, arc-swap and parking_lot it sees nothing: there, a turn is given before a call and after it
-//! (`sync::turn`).
+//! crossbeam-skiplist, arc-swap and parking_lot it sees nothing: there, a turn is given before a call (`sync::turn`).
 //!
 //! | broken strategy | scenario | check that catches it |
 //! |---|---|---|

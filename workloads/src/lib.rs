@@ -1,7 +1,8 @@
 //! What is asked of the allocator: traces, golden vectors, workload models. Plain data out.
 //!
 //! This crate reads requests and what was observed of them; it knows the vocabulary of
-//! [`swiotlb_core`] (addresses, directions, attributes, slot arithmetic) and no allocator.
+//! [`swiotlb_core`] (addresses, directions, attributes, slot arithmetic) and none of its allocators; [`oracle`]
+//! is a naive one of its own.
 //!
 //! | module | what it holds |
 //! | --- | --- |

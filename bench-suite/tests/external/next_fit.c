@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * next_fit.c: the toy with areas and the stepped walk of semantics' section 4, as long as there is one pool. It declares
+ * next_fit.c: the toy with areas and the stepped walk of search/mod.rs, as long as there is one pool. It declares
  * Linux's placement, so that `verify` holds a library to it. One lock is enough: nothing here is timed.
  */
 #define swiotlb_ext_get toy_get

@@ -1,4 +1,5 @@
-//! `find_pool`: which pool holds an address. Readers take no lock and never block.
+//! `find_pool`: which pool holds an address. Readers take no lock and never block, but in
+//! `RwLockArray` and `MutexArray`.
 //!
 //! | lookup | when it wins |
 //! |---|---|

@@ -114,7 +114,7 @@ impl SlotRequest {
         }
     }
 
-    /// Bytes of the allocation from slot `i` of the claim on (its buffer byte, see semantics 3.4), modulo 2^64: the
+    /// Bytes of the allocation from slot `i` of the claim on (its buffer byte: where the original's offset lies in it), modulo 2^64: the
     /// allocation may end in its last slot before that byte, and then it is negative.
     #[inline]
     #[must_use]
