@@ -228,7 +228,7 @@ fn mistakes_are_told() {
     for (args, code, said) in [
         (&["--scale", "devices=100"][..], 2, "write devices=N"),
         (&["--at", "1024"], 2, "write SLOTS,AREAS"),
-        (&["--policy", "kernal"], 2, "there is no policy"),
+        (&["--policy", "fast,kernal"], 2, "there is no policy `kernal`"),
         (&["--device", "x,min_align_mask=5"], 2, "no mask of low bits"),
         (&["--device", "x,min_align_mask=0xfff"], 1, "no device `x` in this trace"),
     ] {

@@ -25,8 +25,14 @@ pub(super) struct Args {
     /// Traces: JSON Lines, raw ftrace text or a report of trace-cmd, gzip or plain.
     #[arg(required = true)]
     traces: Vec<PathBuf>,
-    /// Policy to replay under, `ext:PATH.so` for one in a shared library; give it several times for several.
-    #[arg(long = "policy", value_name = "NAME", default_value = "kernel", env = "SWIOTLB_BENCH_POLICY")]
+    /// Policies to replay under, separated by commas or given repeatedly; `ext:PATH.so` is one in a shared library.
+    #[arg(
+        long = "policy",
+        value_name = "NAME",
+        default_value = "kernel",
+        env = "SWIOTLB_BENCH_POLICY",
+        value_delimiter = ','
+    )]
     policies: Vec<String>,
     /// Compare every map with the address that the kernel recorded.
     #[arg(long, env = "SWIOTLB_BENCH_CHECK", value_parser = super::switch())]

@@ -24,8 +24,8 @@ pub(super) struct Args {
     /// rate=N divides their think times.
     #[arg(long, value_name = "FACTORS", default_value = "", env = "SWIOTLB_BENCH_SCALE")]
     scale: String,
-    /// Policies to try beside the kernel's.
-    #[arg(long = "policy", value_name = "NAME", env = "SWIOTLB_BENCH_POLICY")]
+    /// Policies to try beside the kernel's, separated by commas or given repeatedly.
+    #[arg(long = "policy", value_name = "NAME", env = "SWIOTLB_BENCH_POLICY", value_delimiter = ',')]
     policies: Vec<String>,
     /// Say, too, what would have happened with these slots and areas, for instance 1024,4.
     #[arg(long, value_name = "SLOTS,AREAS", value_parser = geometry)]
