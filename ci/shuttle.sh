@@ -3,6 +3,7 @@
 # Runs whole allocators under SCHEDULES schedules of each kind, at random and by PCT with two preemptions
 # (swiotlb-core/tests/schedules.rs), and shows how many each scenario passed and at which one each fault was found.
 # Without SEED the schedules are the same at every run.
+# With 20 schedules it takes about 10 s on two cores, after a build of about one and a half minutes.
 #
 # A failure prints its schedule; SCHEDULES_OF=NAME SCHEDULE=TEXT with the name of the scenario runs that one again.
 set -euo pipefail

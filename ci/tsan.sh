@@ -16,7 +16,8 @@ if [[ ! -e $source/Cargo.lock ]] || ! target=$(rustc +nightly -vV | sed -n 's/^h
 fi
 # A folder of its own: with other flags, cargo would build everything anew in the usual one.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/tsan" RUSTFLAGS="-Zsanitizer=thread"
-export TSAN_OPTIONS="halt_on_error=0 exitcode=66 history_size=4"
+# A test asks for more memory than there is, and wants to be refused.
+export TSAN_OPTIONS="halt_on_error=0 exitcode=66 history_size=4 allocator_may_return_null=1"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -37,7 +38,9 @@ if ! "$race" locked >"$folder/said" 2>&1; then
 fi
 
 began=$SECONDS
-if ! cargo +nightly test "${build[@]}" --package swiotlb-core --lib >"$folder/said" 2>&1; then
+# That one takes its child's address space away, which the sanitizer needs.
+without=phys::memory::tests::a_host_that_refuses_is_an_error
+if ! cargo +nightly test "${build[@]}" --package swiotlb-core --lib -- --skip "$without" >"$folder/said" 2>&1; then
     cat "$folder/said" >&2
     exit 1
 fi
