@@ -33,6 +33,9 @@ die() { warn "$*"; exit 1; }
 [ -e "$root/trace" ] || mount -t tracefs none "$root" || die "no tracefs at $root"
 [ -e $root/events/swiotlb/swiotlb_bounced ] || die "this kernel has no event swiotlb_bounced (CONFIG_SWIOTLB, CONFIG_TRACING)"
 [ ! -e $instance ] || die "$instance exists: another capture runs, or one was killed (rmdir it)"
+# Its own probes are removed at the end: those of somebody else would go with them.
+[ $probes = no ] || [ ! -e $root/events/swiotlb_kp ] ||
+    die "probes called swiotlb_kp exist: another capture was killed, or they are yours (remove them from $root/dynamic_events)"
 [ -d $debug/swiotlb ] || mount -t debugfs none $debug 2>/dev/null || true
 if grep -q 'swiotlb=noforce' /proc/cmdline; then
     warn "booted with swiotlb=noforce: nothing is bounced, and nothing will be recorded"

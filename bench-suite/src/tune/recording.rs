@@ -138,7 +138,11 @@ impl Recording {
             ));
         }
         if self.lost > 0 {
-            next.push(format!("again with a larger buffer of the recorder: {} events were lost", self.lost));
+            let what = if self.lost == 1 { "event was" } else { "events were" };
+            next.push(format!(
+                "again with a larger buffer of the recorder: {} {what} lost",
+                count(self.lost)
+            ));
         }
         if self.unread > 0 {
             next.push(format!(
