@@ -106,7 +106,7 @@ fn a_dry_run_says_what_it_takes_and_what_it_can_find() {
     );
     assert!(shown.contains("A single change can be told from 10 blocks on"), "{shown}");
     let sets = run(&["ab", "kernel:nareas=1", "kernel:nareas=2", "areas", "--dry-run", "--set", "threads=1"]);
-    assert!(text(&sets.stdout).starts_with("1 cells;"), "{}", text(&sets.stderr));
+    assert!(text(&sets.stdout).starts_with("1 cell;"), "{}", text(&sets.stderr));
     let shorthand =
         run(&["ab", "swiotlb=8192,1", "swiotlb=8192,2", "areas", "--dry-run", "--set", "threads=1"]);
     assert_eq!(text(&shorthand.stdout), text(&sets.stdout), "{}", text(&shorthand.stderr));

@@ -18,6 +18,12 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// `what`, with an s unless there is one.
+#[must_use]
+pub fn plural(n: u64, what: &str) -> String {
+    if n == 1 { what.to_owned() } else { format!("{what}s") }
+}
+
 /// A time given in nanoseconds: `9,999 ns`, `12.3 us`, `1.00 ms`, `60.0 s`.
 #[must_use]
 pub fn time(ns: u64) -> String {

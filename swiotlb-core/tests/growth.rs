@@ -103,6 +103,22 @@ fn the_worker_thread_grows_while_others_map() {
     assert_eq!(mem.pages().blocks().outstanding(), i64::try_from(stats.pools).unwrap() - 1);
 }
 
+/// Each pool is asked for when the last one is full, while the worker sleeps or is about to: no request is lost.
+#[test]
+fn the_worker_is_woken_for_every_request() {
+    let mem = mem::<P>(512, 1, true);
+    let (dev, caller) = (device(&mem), mem.caller(0));
+    let _worker = Worker::start(&mem).unwrap();
+    let mut mapped = 0;
+    for pools in 1..8 {
+        while mem.stats().pools == pools {
+            map(&caller.enter(), &dev, mapped, 4096);
+            mapped += 1;
+            thread::yield_now();
+        }
+    }
+}
+
 #[test]
 fn a_worker_can_be_started_again() {
     let mem = mem::<P>(128, 1, true);

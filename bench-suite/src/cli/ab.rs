@@ -4,7 +4,7 @@ use super::building::Building;
 use super::choice::Choice;
 use super::judging::{Judged, judge};
 use super::markdown::Summary;
-use super::measure::{check, fits};
+use super::measure::{check, fits, minutes, seconds};
 use super::out::{all, ending, say};
 use super::quoted::Quoted;
 use super::session::Where;
@@ -21,6 +21,7 @@ use reports::compare::verdict::{State, Verdict};
 use reports::fingerprint;
 use reports::machine::Machine;
 use reports::table::Table;
+use reports::units::plural;
 use std::collections::BTreeSet;
 use std::path::Path;
 use workloads::suite::Mode;
@@ -102,7 +103,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         return Ok(Exit::Unfit);
     }
     if args.dry_run {
-        say(&cost(&plan))?;
+        say(&cost(&plan)?)?;
         return Ok(Exit::Ok);
     }
     let path = args.place.folder(&format!("ab-{}-{}", in_a_name(&args.a), in_a_name(&args.b)));
@@ -151,16 +152,25 @@ pub(super) fn in_a_name(side: &str) -> String {
     side.chars().map(|c| if fits(c) { c } else { '_' }).collect()
 }
 
-/// Launches at each look, and what they can find.
-pub(super) fn cost(plan: &RunPlan) -> String {
-    let Some(comparison) = &plan.comparison else { return String::new() };
-    let up_to = |blocks: u32| plan.steps.iter().filter(|step| step.block.is_some_and(|b| b < blocks)).count();
-    let looks: Vec<String> =
-        comparison.spans().map(|(_, to)| format!("{to} blocks: {}", up_to(to))).collect();
+/// Launches at each look with the time that they take, and what they can find.
+pub(super) fn cost(plan: &RunPlan) -> Result<String, Failure> {
+    let Some(comparison) = &plan.comparison else { return Ok(String::new()) };
+    let seconds = seconds(plan)?;
+    let up_to = |blocks: u32| {
+        let steps = plan.steps.iter().filter(|step| step.block.is_some_and(|block| block < blocks));
+        steps.fold((0_u32, 0.0), |(launches, sum), step| (launches + 1, sum + seconds(step.cell)))
+    };
+    let look = |(_, to)| {
+        let (launches, seconds) = up_to(to);
+        format!("{to} blocks: {launches} (about {})", minutes(seconds))
+    };
+    let looks: Vec<String> = comparison.spans().map(look).collect();
     let notes: Vec<String> =
         judged::notes(comparison).into_iter().chain(plan.remarks.iter().cloned()).collect();
     let notes = notes.join("\n");
-    format!("{} cells; launches at {}\n{notes}\n", comparison.pairs.len(), looks.join(", "))
+    let pairs = comparison.pairs.len();
+    let cells = plural(pairs as u64, "cell");
+    Ok(format!("{pairs} {cells}; launches at {}\n{notes}\n", looks.join(", ")))
 }
 
 fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {

@@ -87,7 +87,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     if args.dry_run {
         let curves = 1 + args.inject.len();
-        say(&format!("{} comparisons of the suite, each of\n{}", rounds as usize * curves, cost(&first)))?;
+        let each = cost(&first)?;
+        say(&format!("{} comparisons of the suite, each of\n{each}", rounds as usize * curves))?;
         return Ok(Exit::Ok);
     }
     if let Some(copies) = args.builds {

@@ -21,7 +21,7 @@ pub(super) struct Args {
     #[arg(long, env = "SWIOTLB_BENCH_QUICK", value_parser = super::switch())]
     quick: bool,
     /// Only cells whose table or name contains this.
-    #[arg(long, value_name = "TEXT", default_value = "", env = "SWIOTLB_BENCH_FILTER")]
+    #[arg(long, value_name = "TEXT", default_value = "")]
     filter: String,
 }
 

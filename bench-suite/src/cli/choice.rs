@@ -25,9 +25,6 @@ pub(super) struct Choice {
     /// Fewer cells and launches: a first look.
     #[arg(long, env = "SWIOTLB_BENCH_QUICK", value_parser = super::switch())]
     pub quick: bool,
-    /// All cells and launches (this is the default).
-    #[arg(long, env = "SWIOTLB_BENCH_FULL", value_parser = super::switch())]
-    pub full: bool,
     /// The seed of everything drawn at random.
     #[arg(long, value_name = "N", default_value_t = 1, env = "SWIOTLB_BENCH_SEED")]
     pub seed: u64,
@@ -47,9 +44,6 @@ impl Choice {
 
     /// What the flags change of a suite.
     pub(super) fn changes(&self) -> Result<Changes, Failure> {
-        if self.quick && self.full {
-            return Err(Failure::usage("--quick and --full exclude each other"));
-        }
         let pair = |text: &String| {
             let (key, values) = text.split_once('=').ok_or_else(|| {
                 Failure::usage(format!("--set {}: write AXIS=VALUES", reports::text::visible(text)))

@@ -5,7 +5,7 @@ use super::building::Building;
 use super::held::{Gate, refused, warn};
 use super::judging::{remarks, tell};
 use super::markdown::Summary;
-use super::measure::{START_SECONDS, check, fits};
+use super::measure::{check, fits, seconds};
 use super::out::{all, ending, say};
 use super::quoted::Quoted;
 use super::session::{Driver, Where};
@@ -115,15 +115,6 @@ fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
     let (a, b) = (side("a", &args.a, &file.a)?, side("b", &args.b, &file.b)?);
     let null = args.building.null(&written(&a)?, &written(&b)?)?;
     Gate { file: &file, a: &a, b: &b, seed: args.seed, quoted: (&args.quoted, null) }.plan(machine)
-}
-
-/// About how long a launch of each cell takes, by the cell's number.
-fn seconds(plan: &RunPlan) -> Result<impl Fn(u32) -> f64, Failure> {
-    let suites = plan.read_suites().map_err(Failure::error)?;
-    let of_suite: Vec<f64> = suites.iter().map(|suite| suite.seconds.of(plan.mode) + START_SECONDS).collect();
-    let at = |number: &u32| usize::try_from(*number).ok().and_then(|n| of_suite.get(n)).copied();
-    let each: Vec<f64> = plan.cells.iter().map(|(suite, _)| at(suite).unwrap_or(0.0)).collect();
-    Ok(move |cell| usize::try_from(cell).ok().and_then(|n| each.get(n)).copied().unwrap_or(0.0))
 }
 
 fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {

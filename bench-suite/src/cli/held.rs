@@ -117,7 +117,6 @@ impl Gate<'_> {
             set: entry.set.clone(),
             filter: entry.filter.clone(),
             quick: false,
-            full: false,
             seed: self.seed,
         };
         let asked = Asked { suite: &entry.suite, choice: &choice, floor: entry.floor, limits, known: None };

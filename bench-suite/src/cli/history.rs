@@ -50,10 +50,7 @@ enum What {
     Export {
         #[command(flatten)]
         choice: Choice,
-        /// As CSV, which is the default.
-        #[arg(long, conflicts_with = "json")]
-        csv: bool,
-        /// As JSON.
+        /// As JSON, not as CSV.
         #[arg(long)]
         json: bool,
     },
@@ -92,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             show(&all, choice)
         }
         What::Accept { choice, reason, by } => accept(open()?, choice, reason, by),
-        What::Export { choice, csv: _, json } => {
+        What::Export { choice, json } => {
             let all = chosen(&open()?, choice)?;
             say(&if *json {
                 export::json(&all).map_err(Failure::error)?

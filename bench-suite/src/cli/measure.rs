@@ -16,7 +16,7 @@ use std::path::Path;
 use workloads::suite::{Cell, Changes, Limits, hash};
 
 /// What starting one process costs beside what it measures, s.
-pub(super) const START_SECONDS: f64 = 0.1;
+const START_SECONDS: f64 = 0.1;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -196,6 +196,15 @@ fn left(plan: &RunPlan, due: &[CellSpec]) -> Result<String, Failure> {
     }
     text.push_str(&format!("in all about {}\n", minutes(total)));
     Ok(text)
+}
+
+/// About how long a launch of each cell takes, by the cell's number.
+pub(super) fn seconds(plan: &RunPlan) -> Result<impl Fn(u32) -> f64, Failure> {
+    let suites = plan.read_suites().map_err(Failure::error)?;
+    let of_suite: Vec<f64> = suites.iter().map(|suite| suite.seconds.of(plan.mode) + START_SECONDS).collect();
+    let at = |number: &u32| usize::try_from(*number).ok().and_then(|n| of_suite.get(n)).copied();
+    let each: Vec<f64> = plan.cells.iter().map(|(suite, _)| at(suite).unwrap_or(0.0)).collect();
+    Ok(move |cell| usize::try_from(cell).ok().and_then(|n| each.get(n)).copied().unwrap_or(0.0))
 }
 
 pub(super) fn minutes(seconds: f64) -> String {

@@ -6,20 +6,17 @@
 
 use super::RunError;
 use super::clock::{Clock, VirtualClock};
-use super::gate::Epochs;
-use super::looper::Looper;
+use super::looper::Alone;
 use super::open::Schedule;
 use super::steps::Steps;
-use super::table::Table;
 use super::tally::Tally;
 use super::target::{Caller, Section, Target};
-use super::touch::Touch;
 use reports::latency::Latency;
 use std::cell::Cell;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{Direction, MapRequest};
 use swiotlb_core::error::MapError;
-use workloads::op::{DeviceTouch, Plan};
+use workloads::op::Plan;
 
 /// A stall of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,20 +132,8 @@ pub fn simulate(plan: &Plan, dummy: Dummy) -> Result<Simulated, RunError> {
     let steps = Steps::new(plan)?;
     let own = steps.threads.first().map_or(&[][..], Vec::as_slice);
     let clock = VirtualClock::default();
-    let (table, epochs) = (Table::new(plan.handles), Epochs::new(1));
-    let touch = Touch::new(DeviceTouch::None, None, 1);
-    let looper = Looper {
-        clock: &clock,
-        table: &table,
-        watch: None,
-        touch: &touch,
-        epochs: &epochs,
-        thread: 0,
-        batch: 1,
-        batched: false,
-        deadline: u64::MAX,
-        transfer: 0,
-    };
+    let alone = Alone::new(plan.handles);
+    let looper = alone.looper(&clock, false);
     let mut tally = Tally::new(own, 0, true, false);
     looper.open(&Server::new(dummy, &clock), own, Schedule { start: 0, origin_ns: 0 }, &mut tally);
     let (service, response) = tally.into_latencies();

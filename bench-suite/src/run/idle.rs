@@ -2,20 +2,16 @@
 //! clock. What stands beside every tail.
 
 use super::clock::{Clock, HostClock};
-use super::gate::Epochs;
-use super::looper::Looper;
+use super::looper::Alone;
 use super::open::Schedule;
 use super::settings::{Pace, Settings};
 use super::steps::{Call, Step};
-use super::table::Table;
 use super::tally::Tally;
 use super::target::{Caller, Section, Target};
-use super::touch::Touch;
 use reports::latency::Latency;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{Direction, MapRequest};
 use swiotlb_core::error::MapError;
-use workloads::op::DeviceTouch;
 
 /// How long the clock is only read.
 const GAPS_NS: u64 = 5_000_000;
@@ -102,21 +98,9 @@ fn empty(times: impl Iterator<Item = u64>) -> Vec<Step> {
 /// The open loop over `steps` with nothing to do: response times, and how long the loop took, ns.
 #[must_use]
 pub fn paced<C: Clock>(clock: &C, steps: &[Step]) -> (Latency, u64) {
-    let (table, epochs) = (Table::new(0), Epochs::new(1));
-    let touch = Touch::new(DeviceTouch::None, None, 1);
+    let alone = Alone::new(0);
     let mut tally = Tally::new(steps, 0, true, false);
-    let looper = Looper {
-        clock,
-        table: &table,
-        watch: None,
-        touch: &touch,
-        epochs: &epochs,
-        thread: 0,
-        batch: 1,
-        batched: false,
-        deadline: u64::MAX,
-        transfer: 0,
-    };
+    let looper = alone.looper(clock, false);
     let schedule = Schedule { start: clock.now() + clock.ticks(1_000), origin_ns: 0 };
     looper.open(&Nothing, steps, schedule, &mut tally);
     let took = clock.ns(clock.now().saturating_sub(schedule.start));

@@ -17,6 +17,7 @@ use super::touch::Touch;
 use super::watch::Watch;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::error::MapError;
+use workloads::op::DeviceTouch;
 
 /// What one thread needs to run steps.
 pub struct Looper<'a, C> {
@@ -41,6 +42,37 @@ pub struct Looper<'a, C> {
     /// How long after each map it waits for the transfer, ticks: only in a closed loop with a read section
     /// for each call.
     pub transfer: u64,
+}
+
+/// What a loop that runs alone needs beside its clock: nobody watches it, no device touches, no thread waits.
+pub(super) struct Alone {
+    table: Table,
+    touch: Touch,
+    epochs: Epochs,
+}
+
+impl Alone {
+    /// For steps of so many mappings.
+    pub(super) fn new(handles: u32) -> Self {
+        let touch = Touch::new(DeviceTouch::None, None, 1);
+        Self { table: Table::new(handles), touch, epochs: Epochs::new(1) }
+    }
+
+    /// A loop over them, without an end.
+    pub(super) const fn looper<'a, C>(&'a self, clock: &'a C, batched: bool) -> Looper<'a, C> {
+        Looper {
+            clock,
+            table: &self.table,
+            watch: None,
+            touch: &self.touch,
+            epochs: &self.epochs,
+            thread: 0,
+            batch: 1,
+            batched,
+            deadline: u64::MAX,
+            transfer: 0,
+        }
+    }
 }
 
 /// What came of a call.

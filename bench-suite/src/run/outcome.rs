@@ -51,14 +51,6 @@ pub struct Outcome {
     pub overlap: f64,
 }
 
-impl Outcome {
-    /// Whether the numbers may be used: no violation, and what the plan asked for was done.
-    #[must_use]
-    pub fn is_valid(&self) -> bool {
-        self.oracle.total_violations == 0 && !self.cut_short
-    }
-}
-
 /// What one thread did in the measured part.
 #[derive(Debug, Clone)]
 pub struct ThreadOutcome {

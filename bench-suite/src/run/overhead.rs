@@ -2,21 +2,17 @@
 //! open loop can keep. Measured, stored and shown beside every number.
 
 use super::clock::{Clock, HostClock};
-use super::gate::Epochs;
 use super::idle::{Nothing, paced};
-use super::looper::Looper;
+use super::looper::Alone;
 use super::open::Schedule;
 use super::search::{Bound, Range, Searched, Trial, search_rate};
 use super::steps::{Call, Step};
-use super::table::Table;
 use super::tally::Tally;
-use super::touch::Touch;
 use reports::stats::median;
 use std::convert::Infallible;
 use std::time::Duration;
 use swiotlb_core::addr::PhysAddr;
 use swiotlb_core::device::{Direction, MapRequest};
-use workloads::op::DeviceTouch;
 
 /// Ops of one measurement.
 const OPS: u32 = 200_000;
@@ -51,21 +47,9 @@ fn pairs() -> Vec<Step> {
 #[must_use]
 pub fn overhead() -> Overhead {
     let clock = HostClock::get();
-    let (table, epochs) = (Table::new(1_024), Epochs::new(1));
-    let touch = Touch::new(DeviceTouch::None, None, 1);
+    let alone = Alone::new(1_024);
     let steps = pairs();
-    let looper = |batched| Looper {
-        clock: &clock,
-        table: &table,
-        watch: None,
-        touch: &touch,
-        epochs: &epochs,
-        thread: 0,
-        batch: 1,
-        batched,
-        deadline: u64::MAX,
-        transfer: 0,
-    };
+    let looper = |batched| alone.looper(&clock, batched);
     let mut tally = Tally::new(&steps, OPS as usize, true, false);
     let closed_ns = per_op(&clock, OPS, || looper(false).closed(&Nothing, &steps, &mut tally));
     let schedule = Schedule { start: 0, origin_ns: 0 };

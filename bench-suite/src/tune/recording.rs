@@ -3,7 +3,7 @@
 //! A recording is *censored* where the kernel had no room: what was not mapped was not seen, and what waited kept
 //! others from being asked. Its high-water mark is then no more than a lower bound of what is wanted.
 
-use reports::units::count;
+use reports::units::{count, plural};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use swiotlb_core::rules::IO_TLB_SIZE;
@@ -176,11 +176,6 @@ impl Recording {
         }
         next
     }
-}
-
-/// `what`, with an s unless there is one.
-pub(super) fn plural(n: u64, what: &str) -> String {
-    if n == 1 { what.to_owned() } else { format!("{what}s") }
 }
 
 /// The first names, and how many more there are.

@@ -1,9 +1,9 @@
 //! The advice in sentences: what to boot with, why, what speaks against it, what to record next.
 
 use super::job::Tuned;
-use super::recording::{Clock, plural, some_of};
+use super::recording::{Clock, some_of};
 use super::row::Row;
-use reports::units::{count, time};
+use reports::units::{count, plural, time};
 
 impl Tuned {
     /// The line for the kernel's command line, and what it is worth.

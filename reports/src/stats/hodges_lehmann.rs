@@ -5,6 +5,7 @@
 //! the differences are symmetric it is narrower than the sign test's; where they are not, it is about
 //! another centre than the median. It stands beside a verdict and never decides one.
 
+use super::ranks::bound;
 use super::sign_test::Estimate;
 use super::wilcoxon::distribution;
 use super::{median, sorted};
@@ -34,15 +35,7 @@ pub fn estimate(differences: &[f64], alpha: f64) -> Option<Estimate> {
 
 /// Which average from each end bounds the interval, counted from 1, and the interval's coverage.
 fn rank(n: usize, alpha: f64) -> Option<(usize, f64)> {
-    let probability = distribution(n)?;
-    let (mut rank, mut missed) = (0, 0.0);
-    for p in probability {
-        if 2.0 * (missed + p) > alpha {
-            break;
-        }
-        (rank, missed) = (rank + 1, missed + p);
-    }
-    (rank > 0).then_some((rank, 1.0 - 2.0 * missed))
+    bound(distribution(n)?, alpha)
 }
 
 #[cfg(test)]

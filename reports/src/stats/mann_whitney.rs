@@ -5,7 +5,7 @@
 //! interval P. Moses's (1953). It tests whether the sets are alike; what made them differ it cannot know.
 
 use super::normal;
-use super::ranks::{choice_sums, doubled, two_sided};
+use super::ranks::{bound, choice_sums, doubled, two_sided};
 use super::sign_test::Estimate;
 use super::{median, sorted};
 
@@ -78,14 +78,7 @@ fn rank(m: usize, n: usize, alpha: f64) -> Option<(usize, f64)> {
         return None;
     }
     let ranks: Vec<usize> = (1..=m + n).collect();
-    let (mut rank, mut missed) = (0, 0.0);
-    for p in choice_sums(&ranks, m).into_iter().skip(m * (m + 1) / 2) {
-        if 2.0 * (missed + p) > alpha {
-            break;
-        }
-        (rank, missed) = (rank + 1, missed + p);
-    }
-    (rank > 0).then_some((rank, 1.0 - 2.0 * missed))
+    bound(choice_sums(&ranks, m).into_iter().skip(m * (m + 1) / 2), alpha)
 }
 
 #[cfg(test)]

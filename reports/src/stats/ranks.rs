@@ -21,6 +21,21 @@ pub fn doubled(values: &[f64]) -> Vec<usize> {
     ranks
 }
 
+/// Which of the ordered values that a rank statistic compares bounds its interval at `alpha`, counted from 1 from
+/// each end, and the interval's coverage; nothing where even the outermost ones miss too often. `probability` is
+/// that of each value of the statistic, the smallest first.
+#[must_use]
+pub fn bound(probability: impl IntoIterator<Item = f64>, alpha: f64) -> Option<(usize, f64)> {
+    let (mut rank, mut missed) = (0, 0.0);
+    for p in probability {
+        if 2.0 * (missed + p) > alpha {
+            break;
+        }
+        (rank, missed) = (rank + 1, missed + p);
+    }
+    (rank > 0).then_some((rank, 1.0 - 2.0 * missed))
+}
+
 /// The probability of each sum of a random subset of `ranks`, every rank in or out by a fair coin (the shift
 /// algorithm of B. Streitberg and J. Roehmel, 1986).
 #[must_use]

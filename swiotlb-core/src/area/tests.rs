@@ -214,6 +214,9 @@ fn taken_runs_and_places_outside_are_refused<A: AreaSlots>() {
     assert!(subject.claim_at(256, &request(100, 0)) && !subject.claim_at(350, &request(7, 0)));
     assert!(subject.claim_at(356, &request(28, 0)) && subject.claim_at(384, &request(128, 0)));
     assert_eq!((subject.area.used(), subject.find(&request(1, 0))), (256, None));
+    // Behind its last slot, where nothing of the area's is left to look at.
+    let subject = Subject::<A>::new(512);
+    assert!(!subject.claim_at(1_024, &request(1, 0)) && subject.claim_at(1_023, &request(1, 0)));
 }
 
 #[test]

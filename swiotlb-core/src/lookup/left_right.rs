@@ -84,12 +84,17 @@ impl Readers {
 /// thread, and two threads may share it; both cost a little and break nothing.
 #[inline]
 fn shard() -> usize {
+    let here = 0_u8;
+    shard_at((&raw const here).addr() as u64)
+}
+
+/// The shard of a thread whose stack lies here.
+#[inline]
+const fn shard_at(stack: u64) -> usize {
     const STACK_SHIFT: u32 = 21;
     /// 2^64 divided by the golden ratio: neighbours come to lie far apart.
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let here = 0_u8;
-    let stack = (&raw const here).addr() as u64 >> STACK_SHIFT;
-    (stack.wrapping_mul(SPREAD) >> (u64::BITS - 1 - SHARDS.ilog2()) >> 1) as usize
+    ((stack >> STACK_SHIFT).wrapping_mul(SPREAD) >> (u64::BITS - 1 - SHARDS.ilog2()) >> 1) as usize
 }
 
 /// The two sides of one allocator or device. The walk goes along the list beside them, and counts nowhere.
@@ -193,6 +198,51 @@ mod tests {
     fn insert(sides: &Sides<Range>, range: &Range) {
         // SAFETY: the caller's range outlives `sides`.
         sides.change(|side| unsafe { side.insert(NonNull::from(range)) });
+    }
+
+    #[test]
+    fn stacks_beside_one_another_share_no_shard_before_all_are_taken() {
+        // Fibonacci hashing: of so many neighbours, no shard has more than twice its share.
+        for threads in [SHARDS, 4 * SHARDS] {
+            let mut taken = [0; SHARDS];
+            (0..threads as u64).for_each(|i| taken[shard_at(0x7f00_0000_0000 + (i << 21))] += 1);
+            assert!(taken.iter().all(|&n| n > 0 && n <= 2 * threads / SHARDS), "{threads}: {taken:?}");
+        }
+    }
+
+    #[test]
+    fn readers_who_come_meanwhile_do_not_hold_a_change_up() {
+        let pool = Range::new(0, 0x1000);
+        let sides = Sides::<Range>::default();
+        let (turn, done) = (sides.turn.load(Ordering::SeqCst), AtomicBool::new(false));
+        let (came, left) = (AtomicBool::new(false), AtomicBool::new(false));
+        let until = |flag: &AtomicBool| {
+            while !flag.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+        };
+        thread::scope(|s| {
+            sides.read(|_| {
+                s.spawn(|| {
+                    insert(&sides, &pool);
+                    done.store(true, Ordering::SeqCst);
+                });
+                // The writer waits for this reader, and for nobody who comes from now on.
+                while sides.turn.load(Ordering::SeqCst) == turn {
+                    thread::yield_now();
+                }
+                s.spawn(|| {
+                    sides.read(|_| {
+                        came.store(true, Ordering::SeqCst);
+                        until(&done);
+                    });
+                    left.store(true, Ordering::SeqCst);
+                });
+                until(&came);
+                assert!(!done.load(Ordering::SeqCst), "this reader is still in");
+            });
+            until(&left);
+        });
     }
 
     #[test]

@@ -240,3 +240,9 @@ fn the_list_is_walked_from_its_head() {
     search.take(&slots, 256, &plain(128));
     assert_eq!(looked(29), (None, 28));
 }
+
+#[test]
+fn a_request_for_more_than_can_be_counted_asks_for_the_most_there_is() {
+    let nslots = |bytes| SlotRequest::new(&DeviceLimits::default(), PhysAddr(0), bytes, 0, 0).nslots;
+    assert_eq!((nslots(u64::MAX), nslots(256 << 10)), (u32::MAX, 128));
+}

@@ -57,14 +57,7 @@ pub fn slots(limits: &DeviceLimits, action: &Action) -> u64 {
 }
 
 impl Curve {
-    /// A curve from its steps, ordered by time; a time that goes back is raised.
-    #[must_use]
-    pub fn from_steps(steps: impl IntoIterator<Item = (u64, Live)>) -> Self {
-        let mut curve = Self::default();
-        steps.into_iter().for_each(|(at_ns, live)| curve.step(at_ns, live));
-        curve
-    }
-
+    /// A step; a time that goes back is raised to the last one.
     fn step(&mut self, at_ns: u64, live: Live) {
         match self.steps.last_mut() {
             Some(last) if last.0 >= at_ns => last.1 = live,
@@ -208,7 +201,9 @@ mod tests {
     use super::*;
 
     fn curve(steps: &[(u64, u64)]) -> Curve {
-        Curve::from_steps(steps.iter().map(|&(at, slots)| (at, Live { maps: slots, slots })))
+        let mut curve = Curve::default();
+        steps.iter().for_each(|&(at, slots)| curve.step(at, Live { maps: slots, slots }));
+        curve
     }
 
     #[test]

@@ -31,13 +31,6 @@ impl SizeMix {
         Self(shares.iter().map(|&(bytes, weight)| SizeShare { bytes, weight }).collect())
     }
 
-    /// Expected share of requests that have this size.
-    #[must_use]
-    pub fn share_of(&self, bytes: u32) -> f64 {
-        let of_size = self.0.iter().filter(|s| s.bytes == bytes).map(|s| s.weight);
-        of_size.sum::<f64>() / self.total()
-    }
-
     /// Expected size in bytes.
     #[must_use]
     pub fn mean(&self) -> f64 {
@@ -134,7 +127,7 @@ mod tests {
     #[test]
     fn shares_are_kept() {
         let mix = SizeMix::new(&[(512, 1.0), (4096, 2.0), (512, 1.0), (65_536, 0.0)]);
-        assert!((mix.share_of(512) - 0.5).abs() < 1e-12 && (mix.mean() - 2304.0).abs() < 1e-9);
+        assert!((mix.mean() - 2304.0).abs() < 1e-9);
         let table = mix.table("sizes", 65_536).unwrap();
         let mut rng = stream(1, 0, Purpose::Requests);
         let small = (0..100_000).filter(|_| table.draw(&mut rng) == 512).count();

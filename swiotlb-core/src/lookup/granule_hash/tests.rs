@@ -87,3 +87,21 @@ fn a_lookup_compares_few_pools() {
         assert_eq!(counters.get().pools_visited, 2, "the newest, and its own granule's");
     }
 }
+
+#[test]
+fn the_first_pool_may_have_more_granules_than_the_least_table() {
+    let epoch = Epoch::default();
+    let local = epoch.register();
+    let guard = Epoch::enter(&local);
+    let index = Hash::<Range, Epoch>::default();
+    let (first, newest) = (Range::new(0x800, 64 << PAGE_SHIFT), Range::new(1 << 30, 0x1000));
+    assert!(keys(&*first).count() > LEAST);
+    for pool in [&first, &newest] {
+        // SAFETY: both outlive `index`.
+        unsafe { index.insert(&guard, NonNull::from(&**pool)) };
+    }
+    for at in (0x800..0x800 + (64 << PAGE_SHIFT)).step_by(0x800) {
+        let found = index.find(&guard, PhysAddr(at), &()).map(PoolRange::start);
+        assert_eq!(found, Some(PhysAddr(0x800)), "{at:#x}");
+    }
+}
