@@ -1,7 +1,7 @@
 //! `swiotlb-bench replay TRACE…`.
 
 use super::reading::Reading;
-use super::{Exit, Failure};
+use super::{Exit, Failure, complain};
 use crate::external;
 use crate::measure::commands::remember;
 use crate::measure::whole;
@@ -11,7 +11,6 @@ use plots::latency::{Series, by_quantile};
 use reports::machine::Machine;
 use reports::store::Store;
 use reports::{terminal, text};
-use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use swiotlb_core::addr::PhysAddr;
@@ -100,7 +99,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         match replay_one(args, (path, &options), &entries, &clock, &mut output) {
             Ok(()) => {}
             Err(Stop::Trace(message, code)) => {
-                complain(&message);
+                complain(message);
                 exit = if exit == Exit::Ok { code } else { exit };
             }
             Err(Stop::Output(failure)) => return Err(failure),
@@ -162,10 +161,10 @@ impl Output {
         std::fs::create_dir_all(folder).map_err(unusable)?;
         let (store, repair) = Store::open(&folder.join("runs.jsonl")).map_err(Failure::error)?;
         if let Some(repair) = repair {
-            complain(&format!("{}: {repair}", folder.join("runs.jsonl").display()));
+            complain(format_args!("{}: {repair}", folder.join("runs.jsonl").display()));
         }
         if let Err(error) = remember(folder) {
-            complain(&format!("{}: {error}: the command line is not kept", folder.display()));
+            complain(format_args!("{}: {error}: the command line is not kept", folder.display()));
         }
         Ok(Self { machine: Machine::read(), kept: Some((folder.to_owned(), store)) })
     }
@@ -204,7 +203,7 @@ impl Output {
             Ok(svg) => whole::write(&path, &svg)
                 .map_err(|error| Failure::error(format!("{}: cannot be written: {error}", path.display()))),
             Err(error) => {
-                complain(&format!("{title}: no figure: {error}"));
+                complain(format_args!("{title}: no figure: {error}"));
                 Ok(())
             }
         }
@@ -218,11 +217,6 @@ fn file_name(parts: &[&str]) -> String {
         part.chars().take(80).map(safe).collect()
     };
     format!("latency-{}.svg", parts.iter().map(safe).collect::<Vec<_>>().join("-"))
-}
-
-/// A message on standard error; if nobody reads that, nobody is told.
-fn complain(message: &dyn Display) {
-    let _ = writeln!(io::stderr(), "swiotlb-bench: {message}");
 }
 
 #[cfg(test)]
