@@ -49,7 +49,7 @@ pub(super) struct Args {
     #[command(flatten)]
     building: Building,
     /// Only say how many launches there are, and what they can find.
-    #[arg(long, env = "SWIOTLB_BENCH_DRY_RUN", value_parser = super::switch())]
+    #[arg(long)]
     dry_run: bool,
     /// End with exit code 5 where a cell ends without an answer.
     #[arg(long, env = "SWIOTLB_BENCH_FAIL_INCONCLUSIVE", value_parser = super::switch())]

@@ -57,7 +57,7 @@ pub(super) struct Args {
     #[command(flatten)]
     building: Building,
     /// Only say how many launches there are, how long they take, and what they can find.
-    #[arg(long, env = "SWIOTLB_BENCH_DRY_RUN", value_parser = super::switch())]
+    #[arg(long)]
     dry_run: bool,
     /// End with exit code 5 where a judged cell ends without an answer; every open cell is confirmed then, not only
     /// suspicious ones.
@@ -104,17 +104,36 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
     let file = GateFile::read(&args.file).map_err(refused)?;
-    let side = |flag: &'static str, given: &Option<String>, written: &Option<String>| {
-        given.clone().or_else(|| written.clone()).ok_or_else(|| {
-            Failure::usage(format!(
-                "{}: the gate names no `{flag}`: write {flag} = \"kernel\", or give --{flag}",
-                file.name
-            ))
-        })
-    };
-    let (a, b) = (side("a", &args.a, &file.a)?, side("b", &args.b, &file.b)?);
-    let null = args.building.null(&written(&a)?, &written(&b)?)?;
+    let [(a, of_a), (b, of_b)] = [named(&file, "a", &args.a, &file.a)?, named(&file, "b", &args.b, &file.b)?];
+    let null = args.building.null(&of_a, &of_b)?;
     Gate { file: &file, a: &a, b: &b, seed: args.seed, quoted: (&args.quoted, null) }.plan(machine)
+}
+
+/// A side as it was written: on the command line, else in the file.
+fn named(
+    file: &GateFile,
+    key: &str,
+    given: &Option<String>,
+    written: &Option<(String, Place)>,
+) -> Result<(String, Side), Failure> {
+    let in_the_file = |place, failure: Failure| {
+        let message = file.mistake(place, format!("`{key}`: {}", failure.message)).to_string();
+        Failure { message, ..failure }
+    };
+    match (given, written) {
+        (Some(text), _) => {
+            let flag =
+                |failure: Failure| Failure { message: format!("--{key}: {}", failure.message), ..failure };
+            Ok((text.clone(), side(text).map_err(flag)?))
+        }
+        (None, Some((text, place))) => {
+            Ok((text.clone(), side(text).map_err(|failure| in_the_file(*place, failure))?))
+        }
+        (None, None) => Err(Failure::usage(format!(
+            "{}: the gate names no `{key}`: write {key} = \"kernel\", or give --{key}",
+            file.name
+        ))),
+    }
 }
 
 fn go(args: &Args, path: &Path, mut folder: Folder) -> Result<Exit, Failure> {

@@ -120,10 +120,7 @@ impl Gate<'_> {
             seed: self.seed,
         };
         let asked = Asked { suite: &entry.suite, choice: &choice, floor: entry.floor, limits, known: None };
-        let (suite, both) = pairs(&asked, a, b).map_err(|failure| Failure {
-            message: self.file.error(entry, &failure.message).to_string(),
-            ..failure
-        })?;
+        let (suite, both) = pairs(&asked, a, b).map_err(|failure| self.misread(entry, failure))?;
         let held = both.into_iter().map(|(mut pair, a, b)| {
             let threads = fit::threads(&a).max(fit::threads(&b));
             if let Some(known) = known.iter().rfind(|known| known.cells.contains_key(&pair.name)) {
@@ -134,6 +131,16 @@ impl Gate<'_> {
             Held { suite: suite.planned.clone(), pair, a, b, metrics, oversubscribed }
         });
         Ok(held.collect())
+    }
+
+    /// What is wrong with an entry, where and under the name that the file has for it.
+    fn misread(&self, entry: &Entry, failure: Failure) -> Failure {
+        let flags = [("--filter: ", "`filter`: ", entry.filter_at), ("--set ", "`set` ", entry.set_at)];
+        let found = flags.into_iter().find_map(|(flag, key, place)| {
+            failure.message.strip_prefix(flag).map(|rest| (place, format!("{key}{rest}")))
+        });
+        let (place, message) = found.unwrap_or_else(|| (entry.place, failure.message.clone()));
+        Failure { message: self.file.mistake(place, message).to_string(), ..failure }
     }
 
     /// The metric that is judged: one of a gate, so that its cells are one family.

@@ -30,7 +30,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000), env = "SWIOTLB_BENCH_LAUNCHES")]
     launches: Option<u32>,
     /// Only say how many cells there are and about how long they take.
-    #[arg(long, env = "SWIOTLB_BENCH_DRY_RUN", value_parser = switch())]
+    #[arg(long)]
     dry_run: bool,
     /// Leave out the control, which judges the host.
     #[arg(long, env = "SWIOTLB_BENCH_NO_CONTROL", value_parser = switch())]

@@ -38,7 +38,7 @@ mod stages;
 mod tune;
 mod verify;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::TypedValueParser;
 use clap::{Parser, Subcommand};
 use reports::text::visible;
 use std::fmt;
@@ -202,10 +202,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Reads the environment variable of a flag without a value: `0`, `no`, `off`, `false` and nothing at all leave
-/// it off, anything else sets it.
-fn switch() -> FalseyValueParser {
-    FalseyValueParser::new()
+/// Reads the environment variable of a flag without a value.
+fn switch() -> impl TypedValueParser<Value = bool> {
+    |text: &str| match text {
+        "1" | "t" | "true" | "y" | "yes" | "on" => Ok(true),
+        "" | "0" | "f" | "false" | "n" | "no" | "off" => Ok(false),
+        _ => Err("write 1 or 0 (or true and false, yes and no, on and off)"),
+    }
 }
 
 /// A message on standard error, safe to show. That nobody may be reading it is no reason to stop.

@@ -98,7 +98,7 @@ impl<'a> Driver<'a> {
         match ended {
             Ok(Ended { left: 0, .. }) => Ok(()),
             Ok(Ended { done, left }) => Err(Failure::error(format!(
-                "stopped: {done} launches are kept, {left} are left; `--resume --out {}` goes on",
+                "stopped: {done} launches are kept, {left} are left; the same command with `--resume --out {}` goes on",
                 self.shown.display()
             ))),
             Err(error) => Err(Failure::error(error)),

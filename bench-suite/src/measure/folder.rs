@@ -29,10 +29,10 @@ pub enum FolderError {
     #[error("{path} holds no run to resume", path = .0.display())]
     Empty(PathBuf),
     /// There is another one in it.
-    #[error("{path} holds another run (other suites, sides, seed or rules): resume it with the flags that began it, or choose another --out", path = .0.display())]
+    #[error("{path} holds another run (other suites, sides, seed or rules): go on with the command that began it (commands.txt in the folder has it), or choose another --out", path = .0.display())]
     Other(PathBuf),
     /// There is one in it that differs in something that is known.
-    #[error("{path} holds {how}: resume it without naming any suite, or choose another --out", path = .path.display())]
+    #[error("{path} holds {how}: go on with the command that began it (commands.txt in the folder has it), or choose another --out", path = .path.display())]
     Differs {
         /// The folder.
         path: PathBuf,
@@ -210,14 +210,15 @@ fn records(path: &Path) -> Result<Vec<RunRecord>, FolderError> {
 /// # Errors
 /// [`FolderError::Differs`].
 pub fn is_the_same(path: &Path, found: &RunPlan, wanted: &RunPlan) -> Result<(), FolderError> {
-    difference(found, wanted).map_or(Ok(()), |how| Err(FolderError::Differs { path: path.to_owned(), how }))
+    let path = path.to_owned();
+    if let Some(how) = found.made.as_ref().zip(wanted.made.as_ref()).and_then(|(f, w)| f.difference(w)) {
+        return Err(FolderError::Elsewhere { path, how });
+    }
+    difference(found, wanted).map_or(Ok(()), |how| Err(FolderError::Differs { path, how }))
 }
 
 /// In what two plans differ, the plainest difference first: the seed and the mode decide everything else.
 fn difference(found: &RunPlan, wanted: &RunPlan) -> Option<String> {
-    if let Some(how) = found.made.as_ref().zip(wanted.made.as_ref()).and_then(|(f, w)| f.difference(w)) {
-        return Some(how);
-    }
     // Plans that were made before they said so are of this machine and program as far as anybody knows.
     let found = &RunPlan { made: wanted.made.clone(), ..found.clone() };
     let mode = |plan: &RunPlan| if plan.mode == Mode::Quick { "quick" } else { "full" };
@@ -230,7 +231,7 @@ fn difference(found: &RunPlan, wanted: &RunPlan) -> Option<String> {
     } else if found.suites != wanted.suites {
         "a run of other suites, or of suites that have changed since".to_owned()
     } else if found.cells != wanted.cells {
-        "a run of other cells (--set, --filter) or policies".to_owned()
+        "a run of other cells or policies".to_owned()
     } else {
         "a run with another number of launches, or of another comparison".to_owned()
     })

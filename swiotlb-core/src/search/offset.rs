@@ -34,7 +34,7 @@ type Served = (Allocation, u32);
 /// Slots that a block needs besides those wanted so that one of its slots is aligned and lies far enough from the end
 /// of its segment: slots that serve come again after a segment, or after the alignment's period where that is longer,
 /// of which two segments are as much as is tried.
-fn slack(req: &SlotRequest) -> u32 {
+pub(super) fn slack(req: &SlotRequest) -> u32 {
     let beyond = (req.align | req.keep) >> IO_TLB_SHIFT;
     u32::try_from(beyond).unwrap_or(u32::MAX).clamp(IO_TLB_SEGSIZE - 1, 2 * IO_TLB_SEGSIZE - 1)
 }

@@ -1,6 +1,7 @@
 //! What the outside allocator is asked and told.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+use super::offset::slack;
 use super::tests::{AT, plain};
 use super::*;
 use crate::probe::Counters;
@@ -50,4 +51,15 @@ fn the_peer_is_asked_for_a_block_that_is_large_enough_to_be_aligned_in() {
         search.give(&slots, first, n);
         assert_eq!(served(&search, &slots, area, &plain(64)).1, 1);
     }
+}
+
+#[test]
+fn a_block_has_as_many_slots_more_as_an_alignment_or_a_segment_s_end_may_cost() {
+    let slack_of = |min_align_mask, align| {
+        let limits = DeviceLimits { min_align_mask, ..DeviceLimits::default() };
+        slack(&SlotRequest::new(&limits, PhysAddr(0x7f_f800), IO_TLB_SIZE, align, 0))
+    };
+    assert_eq!([0, 0xffff, 0x3_ffff].map(|align| slack_of(0, align)), [127; 3]);
+    assert_eq!([0x7_ffff, 0xff_ffff].map(|align| slack_of(0, align)), [255; 2]);
+    assert_eq!((slack_of(0xffff, 0), slack_of(0x7f_ffff, 0)), (127, 255), "bits of the original's are kept");
 }

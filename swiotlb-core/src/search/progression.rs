@@ -154,4 +154,19 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn what_was_stepped_over_is_what_a_walk_steps_over() {
+        for (shift, end, from) in
+            (0..8).flat_map(|s| (1..40).flat_map(move |e| (0..e).map(move |f| (s, e, f))))
+        {
+            let stride = 1 << shift;
+            let all = Aligned { fixed: u64::from(stride) - 1, kept: 3, stride }.progression(from, end);
+            let mut within = from;
+            while within < end {
+                within += if within & (stride - 1) == 3 & (stride - 1) { stride } else { 1 };
+            }
+            assert_eq!(all.stepped(from, stride), within - from, "{stride} {from}..{end}");
+        }
+    }
 }

@@ -40,10 +40,10 @@ const MOST_BYTES: u64 = 1 << 20;
 pub struct GateFile {
     /// What messages call the file.
     pub name: String,
-    /// The base, if the file names it.
-    pub a: Option<String>,
-    /// What is compared with it, if the file names it.
-    pub b: Option<String>,
+    /// The base, if the file names it, and where.
+    pub a: Option<(String, Place)>,
+    /// What is compared with it, if the file names it, and where.
+    pub b: Option<(String, Place)>,
     /// The probability of any false regression or improvement in the family, in (0, 1).
     pub alpha: f64,
     /// How long each launch measures: a quick one has fewer batches, and waits less for quiet ones. The cells are
@@ -68,6 +68,10 @@ pub struct Entry {
     pub floor: f64,
     /// Where the suite is written.
     pub place: Place,
+    /// Where the filter is, if it is written.
+    pub filter_at: Place,
+    /// Where the other values are, if they are written.
+    pub set_at: Place,
 }
 
 impl GateFile {
@@ -78,11 +82,12 @@ impl GateFile {
     pub fn read(path: &Path) -> Result<Self, SuiteError> {
         let name = path.display().to_string();
         let error = |message: String| SuiteError { source_name: name.clone(), place: None, message };
-        let bytes = std::fs::metadata(path).map_err(|e| error(e.to_string()))?.len();
+        let unread = |e: std::io::Error| error(format!("cannot read this gate: {e}"));
+        let bytes = std::fs::metadata(path).map_err(unread)?.len();
         if bytes > MOST_BYTES {
             return Err(error(format!("{bytes} bytes are no gate: it has at most {MOST_BYTES}")));
         }
-        let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
+        let text = std::fs::read_to_string(path).map_err(unread)?;
         let mut file = Self::parse(&name, &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for entry in &mut file.cells {
@@ -99,7 +104,7 @@ impl GateFile {
     /// The first mistake, with its line and column.
     pub fn parse(name: &str, text: &str) -> Result<Self, SuiteError> {
         let mut file = Table::file(Source { name, text }, "gate", Keys::Known(GATE))?;
-        let (a, b) = (file.text_if("a")?, file.text_if("b")?);
+        let (a, b) = (named(&mut file, "a")?, named(&mut file, "b")?);
         let (alpha, effort) = (alpha(&mut file)?, effort(&mut file)?);
         let cells = file.tables("cells", Keys::Known(CELLS))?;
         let cells = cells.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
@@ -114,15 +119,27 @@ impl GateFile {
     /// A mistake in an entry.
     #[must_use]
     pub fn error(&self, entry: &Entry, message: impl Into<String>) -> SuiteError {
-        SuiteError { source_name: self.name.clone(), place: Some(entry.place), message: message.into() }
+        self.mistake(entry.place, message)
+    }
+
+    /// What is wrong at a place of the file.
+    #[must_use]
+    pub fn mistake(&self, place: Place, message: impl Into<String>) -> SuiteError {
+        SuiteError { source_name: self.name.clone(), place: Some(place), message: message.into() }
     }
 }
 
 fn entry(mut table: Table<'_>) -> Result<Entry, SuiteError> {
     let (suite, place) = table.text_at("suite")?;
+    let [filter_at, set_at] = ["filter", "set"].map(|key| table.source().place(place_of(&table, key)));
     let (metrics, floor) = (metrics(&mut table)?, floor(&mut table)?);
     let set = table.texts("set")?.into_iter().map(|(text, _)| text).collect();
-    Ok(Entry { suite, filter: filter(&mut table)?, set, metrics, floor, place })
+    Ok(Entry { suite, filter: filter(&mut table)?, set, metrics, floor, place, filter_at, set_at })
+}
+
+/// A text that may lack, and where it is.
+fn named(file: &mut Table<'_>, key: &'static str) -> Result<Option<(String, Place)>, SuiteError> {
+    if place_of(file, key).is_empty() { Ok(None) } else { file.text_at(key).map(Some) }
 }
 
 fn alpha(file: &mut Table<'_>) -> Result<f64, SuiteError> {
@@ -234,7 +251,7 @@ mod tests {
         let text =
             format!("a = \"kernel\"\nalpha = \"1%\"\n{CELL}filter = \"nslabs=4096\"\nfloor = \"2 %\"\n");
         let file = GateFile::parse("g.toml", &text).unwrap();
-        assert_eq!((file.a.as_deref(), file.b.as_deref(), file.alpha), (Some("kernel"), None, 0.01));
+        assert_eq!((file.a, file.b, file.alpha), (Some(("kernel".to_owned(), (1, 5))), None, 0.01));
         let entry = &file.cells[0];
         assert_eq!((entry.suite.as_str(), entry.filter.as_str()), ("areas", "nslabs=4096"));
         assert!((entry.floor - 1.02_f64.ln()).abs() < 1e-12 && entry.place == (4, 9), "{entry:?}");
