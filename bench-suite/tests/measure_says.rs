@@ -59,8 +59,8 @@ fn a_variable_sets_a_switch_as_shells_write_it() {
     let folder = tempfile::tempdir().unwrap();
     let suite = suite_file(folder.path(), SUITE);
     let full = |value: &str| {
-        let variables = [("SWIOTLB_BENCH_QUICK", value), ("SWIOTLB_BENCH_DRY_RUN", "yes")];
-        let done = run_with(&["measure", &suite, "--no-control"], &variables);
+        let done =
+            run_with(&["measure", &suite, "--no-control", "--dry-run"], &[("SWIOTLB_BENCH_QUICK", value)]);
         assert!(done.status.success(), "{value}: {}", text(&done.stderr));
         text(&done.stdout).contains("fast: 3 cells x 12 launches")
     };
@@ -68,6 +68,9 @@ fn a_variable_sets_a_switch_as_shells_write_it() {
         ["1", "true", "on", "0", "false", "no", ""].map(full),
         [false, false, false, true, true, true, true]
     );
+    let misspelt = run_with(&["measure", &suite, "--dry-run"], &[("SWIOTLB_BENCH_QUICK", "ture")]);
+    assert_eq!(misspelt.status.code(), Some(2));
+    assert!(text(&misspelt.stderr).contains("write 1 or 0"), "{}", text(&misspelt.stderr));
     let strict = [("SWIOTLB_BENCH_STRICT", "1")];
     let done = run_with(&["measure", "areas", "--set", "threads=1024", "--dry-run", "--quick"], &strict);
     assert_eq!(done.status.code(), Some(6), "{}", text(&done.stderr));
@@ -167,7 +170,7 @@ fn measure_s_help_names_its_exit_codes() {
         help.contains("Exit codes: 0 everything was done") && help.contains("only with --strict"),
         "{help}"
     );
-    for name in ["DRY_RUN", "RESUME", "NO_CONTROL", "QUICK", "FULL", "STRICT"] {
+    for name in ["RESUME", "NO_CONTROL", "QUICK", "STRICT"] {
         assert!(help.contains(&format!("SWIOTLB_BENCH_{name}=")), "{name}: {help}");
     }
 }

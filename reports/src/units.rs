@@ -18,10 +18,23 @@ pub fn count(n: u64) -> String {
     out
 }
 
-/// `what`, with an s unless there is one.
+/// `what`, as there are `n` of it: `cell`, `cells`; `launch`, `launches`.
 #[must_use]
 pub fn plural(n: u64, what: &str) -> String {
-    if n == 1 { what.to_owned() } else { format!("{what}s") }
+    let ending = if n == 1 {
+        ""
+    } else if what.ends_with("ch") {
+        "es"
+    } else {
+        "s"
+    };
+    format!("{what}{ending}")
+}
+
+/// How long something is going to take, given in seconds: `50 s`, `2.4 min`.
+#[must_use]
+pub fn minutes(seconds: f64) -> String {
+    if seconds < 120.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
 }
 
 /// A time given in nanoseconds: `9,999 ns`, `12.3 us`, `1.00 ms`, `60.0 s`.

@@ -4,7 +4,7 @@ use super::building::Building;
 use super::choice::Choice;
 use super::judging::{Judged, judge};
 use super::markdown::Summary;
-use super::measure::{check, fits, minutes, seconds};
+use super::measure::{check, fits, seconds};
 use super::out::{all, ending, say};
 use super::quoted::Quoted;
 use super::session::Where;
@@ -21,7 +21,7 @@ use reports::compare::verdict::{State, Verdict};
 use reports::fingerprint;
 use reports::machine::Machine;
 use reports::table::Table;
-use reports::units::plural;
+use reports::units::{minutes, plural};
 use std::collections::BTreeSet;
 use std::path::Path;
 use workloads::suite::Mode;
@@ -103,7 +103,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         return Ok(Exit::Unfit);
     }
     if args.dry_run {
-        say(&cost(&plan)?)?;
+        say(&format!("{}{}", cost(&plan)?, args.building.outlook(&plan)?))?;
         return Ok(Exit::Ok);
     }
     let path = args.place.folder(&format!("ab-{}-{}", in_a_name(&args.a), in_a_name(&args.b)));

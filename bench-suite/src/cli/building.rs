@@ -88,6 +88,31 @@ impl Building {
         Ok(RunPlan { builds, ..plan })
     }
 
+    /// What a dry run says of the programs of both sides, each of which is there or can be looked for; nothing where
+    /// the sides are no builds.
+    pub(super) fn outlook(&self, plan: &RunPlan) -> Result<String, Failure> {
+        let Some(comparison) = &plan.comparison else { return Ok(String::new()) };
+        let mut made = Vec::new();
+        for text in [&comparison.a, &comparison.b] {
+            match side(text)?.build {
+                None => {}
+                Some(Build::Programs(paths)) => {
+                    self.programs(&Build::Programs(paths), 1..=1)?;
+                }
+                Some(Build::Checkout) => made.push(text.as_str()),
+                Some(Build::Revision(rev)) => {
+                    here()?.commit(&rev).map_err(Failure::error)?;
+                    made.push(text);
+                }
+            }
+        }
+        let (layouts, cache) = (self.layouts, self.cache.display());
+        let made = made.join(" and ");
+        let told =
+            || format!("Before that, {layouts} layouts of {made} are built, where {cache} has none yet.\n");
+        Ok(if made.is_empty() { made } else { told() })
+    }
+
     /// The programs of both sides, built where they have to be; nothing where the sides are no builds.
     fn builds(&self, a: &Side, b: &Side) -> Result<Option<Builds>, Failure> {
         let (Some(of_a), Some(of_b)) = (&a.build, &b.build) else { return Ok(None) };
@@ -106,10 +131,6 @@ impl Building {
         build: &Build,
         numbers: RangeInclusive<u32>,
     ) -> Result<Vec<Layout>, Failure> {
-        let here = || {
-            let here = std::env::current_dir().map_err(|e| Failure::error(format!("this folder: {e}")))?;
-            Source::checkout(&here).map_err(Failure::error)
-        };
         let source = match build {
             Build::Programs(paths) => {
                 let named = paths.iter().map(|path| Layout::of(path.display().to_string(), path));
@@ -121,6 +142,12 @@ impl Building {
         let relink = Relink { cache: self.cache.clone(), profile: self.profile.clone() };
         relink.layouts(&source, numbers).map_err(Failure::error)
     }
+}
+
+/// The checkout that this folder lies in.
+fn here() -> Result<Source, Failure> {
+    let here = std::env::current_dir().map_err(|e| Failure::error(format!("this folder: {e}")))?;
+    Source::checkout(&here).map_err(Failure::error)
 }
 
 /// Has the builds of a plan show that they run its cells.

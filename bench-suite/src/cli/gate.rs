@@ -9,7 +9,7 @@ use super::measure::{check, fits, seconds};
 use super::out::{all, ending, say};
 use super::quoted::Quoted;
 use super::session::{Driver, Where};
-use super::sides::side as written;
+use super::sides::side;
 use super::{Exit, Failure, complain};
 use crate::measure::doctor::{Look, examine, unfit};
 use crate::measure::fit;
@@ -22,12 +22,14 @@ use crate::measure::gate::tally::Tally;
 use crate::measure::gate::{cases, shown};
 use crate::measure::paired::paired;
 use crate::measure::plan::RunPlan;
+use crate::measure::side::Side;
 use crate::measure::trial::Trial;
 use crate::measure::whole;
 use reports::compare::verdict::State;
 use reports::machine::Machine;
 use reports::record::RunRecord;
 use std::path::{Path, PathBuf};
+use workloads::suite::error::Place;
 
 /// What to hold to what.
 #[derive(clap::Args)]
@@ -79,7 +81,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let is_fit = fits(&plan, fit::limits(&machine));
     let outlook = shown::outlook(&plan, seconds(&plan)?);
     if args.dry_run {
-        say(&outlook)?;
+        say(&format!("{outlook}{}", args.building.outlook(&plan)?))?;
     } else {
         complain(outlook);
     }

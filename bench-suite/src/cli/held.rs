@@ -39,6 +39,7 @@ impl Gate<'_> {
     /// The plan on this machine.
     pub(super) fn plan(&self, machine: &Machine) -> Result<RunPlan, Failure> {
         let limits = fit::limits(machine);
+        self.quoted.0.check(&fingerprint::of(machine))?;
         let held = self.held(limits, &[])?;
         let metric = self.judged(&held)?;
         let rules = Rules { alpha: self.file.alpha, ..rules(None, false, true).map_err(Failure::usage)? };

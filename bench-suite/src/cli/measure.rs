@@ -12,6 +12,7 @@ use crate::measure::{fit, groups, table, verdict};
 use crate::run::host;
 use reports::machine::Machine;
 use reports::record::RunRecord;
+use reports::units::{minutes, plural};
 use std::path::Path;
 use workloads::suite::{Cell, Changes, Limits, hash};
 
@@ -165,9 +166,11 @@ fn estimate(args: &Args, suites: &[Chosen]) -> String {
         let seconds = chosen.cells.len() as f64 * f64::from(times) * each;
         total += seconds;
         text.push_str(&format!(
-            "{}: {} cells x {times} launches x {each:.1} s = {}\n",
+            "{}: {} {} x {times} {} x {each:.1} s = {}\n",
             chosen.suite.name,
             chosen.cells.len(),
+            plural(chosen.cells.len() as u64, "cell"),
+            plural(times.into(), "launch"),
             minutes(seconds)
         ));
     }
@@ -205,10 +208,6 @@ pub(super) fn seconds(plan: &RunPlan) -> Result<impl Fn(u32) -> f64, Failure> {
     let at = |number: &u32| usize::try_from(*number).ok().and_then(|n| of_suite.get(n)).copied();
     let each: Vec<f64> = plan.cells.iter().map(|(suite, _)| at(suite).unwrap_or(0.0)).collect();
     Ok(move |cell| usize::try_from(cell).ok().and_then(|n| each.get(n)).copied().unwrap_or(0.0))
-}
-
-pub(super) fn minutes(seconds: f64) -> String {
-    if seconds < 120.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
 }
 
 /// Each suite's table and what became of its expectations; how many of these failed.

@@ -27,6 +27,12 @@ impl Quoted {
         file.chain(self.no_calibration.then(|| "--no-calibration".to_owned())).collect()
     }
 
+    /// Whether a file that the user names can be read, whatever is then asked of it.
+    pub(super) fn check(&self, machine: &str) -> Result<(), Failure> {
+        let read = |path| Calibrations::read(path, machine).map(drop).map_err(Failure::error);
+        self.calibration.as_deref().filter(|_| !self.no_calibration).map_or(Ok(()), read)
+    }
+
     /// What was learned for a comparison on `machine`, and a sentence on where that is from. A file that the user
     /// names has to have it.
     pub(super) fn find(

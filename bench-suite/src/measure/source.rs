@@ -66,11 +66,11 @@ impl Source {
         Ok(Self { root: root.to_owned(), revision: None })
     }
 
-    /// The files of the revision `rev` of this checkout's repository, below `cache`.
+    /// The commit that `rev` names in this checkout's repository, if there is something to build in it.
     ///
     /// # Errors
     /// [`SourceError`].
-    pub fn at(&self, rev: &str, cache: &Path) -> Result<Self, SourceError> {
+    pub fn commit(&self, rev: &str) -> Result<String, SourceError> {
         let named = format!("{rev}^{{commit}}");
         // The end of options: what a user writes as a revision is never an option.
         let commit = self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &named], None);
@@ -80,10 +80,19 @@ impl Source {
             }
             other => other,
         })?;
-        let short = commit.get(..DIGITS).unwrap_or(&commit).to_owned();
         if self.git(&["cat-file", "-e", &format!("{commit}:{MARK}")], None).is_err() {
             return Err(SourceError::Foreign(rev.to_owned()));
         }
+        Ok(commit)
+    }
+
+    /// The files of the revision `rev` of this checkout's repository, below `cache`.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub fn at(&self, rev: &str, cache: &Path) -> Result<Self, SourceError> {
+        let commit = self.commit(rev)?;
+        let short = commit.get(..DIGITS).unwrap_or(&commit).to_owned();
         let folder = cache.join(format!("source-{short}"));
         let found = Self { root: folder.join("files"), revision: Some(short) };
         let fail = |source| SourceError::Io { path: cache.to_owned(), source };

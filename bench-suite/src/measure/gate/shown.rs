@@ -9,6 +9,7 @@ use super::finding::{Finding, Findings, Outcome};
 use super::plan::control;
 use reports::compare::verdict::{State, Verdict};
 use reports::table::{Column, Table, Unit, Value};
+use reports::units::{minutes, plural};
 
 /// One row a check, the notes of the comparison below: with everything, for a page.
 #[must_use]
@@ -186,10 +187,11 @@ pub fn outlook(plan: &RunPlan, seconds: impl Fn(u32) -> f64) -> String {
     }
     let cells = comparison.pairs.len() - usize::from(control(plan).is_some());
     let family = comparison.pairs.iter().filter(|pair| pair.judged).count();
-    let minutes = |seconds: f64| format!("{:.1} min", seconds / 60.0);
     let mut text = format!(
-        "{cells} cells, {} checks, {family} of them judged by paired time; screen: {} launches, about {}; with every cell confirmed: {} launches, about {}\n",
+        "{cells} {}, {} {}, {family} of them judged by paired time; screen: {} launches, about {}; with every cell confirmed: {} launches, about {}\n",
+        plural(cells as u64, "cell"),
         plan.checks.len(),
+        plural(plan.checks.len() as u64, "check"),
         launches.0,
         minutes(all_seconds.0),
         launches.1,
