@@ -6,7 +6,7 @@
 #
 # cargo-mutants builds the tests anew for each mutant, which takes a day. Here all of them are compiled into one
 # program, in a copy of the tree, and each run switches one of them on (ci/mutants/switch.py). What cannot be switched,
-# constants and functions whose type is opaque, is left to cargo-mutants itself.
+# constants and values whose type is opaque, is built one by one.
 #
 # Needs python3 and cargo-mutants (cargo install --locked cargo-mutants).
 set -euo pipefail
@@ -30,16 +30,7 @@ cargo mutants --list --json ${1:+--re "$1"} >"$work/list.json"
 export CARGO_TARGET_DIR=$target CARGO_PROFILE_DEV_DEBUG=0
 python3 ci/mutants/switch.py "$work/list.json" "$PWD" "$tree" "$work/verdicts.tsv"
 
-# One by one: `-F` takes a name as a regular expression.
-mapfile -t alone < <(awk -F'\t' '$2 == "alone" { print $1 }' "$work/verdicts.tsv" | sed 's/[][\.*^$(){}?+|/]/\\&/g')
-if ((${#alone[@]} > 0)); then
-    cargo mutants --no-shuffle --baseline skip --timeout 60 --output "$work" "${alone[@]/#/--re=^}" >/dev/null || true
-    for verdict in caught missed timeout unviable; do
-        sed "s/\$/\t$verdict/" "$work/mutants.out/$verdict.txt"
-    done >>"$work/verdicts.tsv"
-fi
-
-awk -F'\t' '$2 != "alone" { n[$2]++ } END { for (v in n) print v ": " n[v] }' "$work/verdicts.tsv" | sort
+awk -F'\t' '{ n[$2]++ } END { for (v in n) print v ": " n[v] }' "$work/verdicts.tsv" | sort
 # Survivors are named without their place, which every change moves.
 failed=0
 while IFS=$'\t' read -r name _; do

@@ -5,6 +5,8 @@ switch.py LIST.json SOURCE TREE VERDICTS.tsv: TREE is a copy of SOURCE that is r
 A function that has mutants begins with a `match` on the number of the one that is alive; each arm returns what the
 mutated body gives. So a mutant is the text that cargo-mutants would have written, in a program that was built once.
 `const fn` becomes `fn` for it, because a constant cannot ask which mutant is alive.
+
+What cannot be switched, constants and other values of an opaque type, comes last: each in a program of its own.
 """
 import collections
 import concurrent.futures
@@ -12,6 +14,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,6 +136,11 @@ def at_line(arms, line):
     return max([(0, 0)] + [arm for arm in arms if arm[0] <= line])[1]
 
 
+def opaque(mutant):
+    """Whether a mutant lies in a function of an opaque type."""
+    return 'impl ' in (mutant['function']['return_type'] or '')
+
+
 def build(source, tree, mutants, left_out):
     """Drops what does not compile, until the rest does; the test programs."""
     manifest = os.path.join(tree, 'Cargo.toml')
@@ -148,7 +156,7 @@ def build(source, tree, mutants, left_out):
             found = {at_line(arms.get(path, []), line) for _, spans in errors(messages) for path, line in spans}
             if not found - {0} - left_out.keys():
                 sys.exit('\n'.join(rendered for rendered, _ in errors(messages)) or f'cargo {what[0]} fails')
-            left_out.update((number, 'unviable') for number in found if number)
+            left_out.update((number, 'alone' if opaque(mutants[number - 1]) else 'unviable') for number in found if number)
     programs = [message['executable'] for message in messages if message.get('executable')]
     # The quick ones first.
     return sorted(programs, key=lambda program: re.search('museum|same_answers', program) is not None)
@@ -184,6 +192,34 @@ def run(tree, number, program, args):
     return 'timeout' if not failed and code in (-signal.SIGKILL, -signal.SIGXCPU) else 'caught'
 
 
+def restore(source, tree):
+    """The sources as they are, without a switch."""
+    sources = subprocess.run(['git', 'ls-files', f'{CRATE}/src'], cwd=source, stdout=subprocess.PIPE, text=True)
+    for path in sources.stdout.split():
+        if os.path.exists(os.path.join(source, path)):
+            shutil.copy(os.path.join(source, path), os.path.join(tree, path))
+
+
+def alone(tree, mutant):
+    """The verdict of a mutant in a program of its own."""
+    path = os.path.join(tree, mutant['file'])
+    text = open(path).read()
+    first, after = place(text, mutant['span']['start']), place(text, mutant['span']['end'])
+    open(path, 'w').write(text[:first] + mutant['replacement'] + text[after:])
+    # All but the unit tests are built only if these do not notice.
+    said = 'missed'
+    for tests in [TESTS[:1], TESTS[1:]]:
+        code, messages = cargo(tree, 'test', '--no-run', *tests)
+        if code != 0:
+            said = 'unviable'
+        elif said == 'missed':
+            said = verdict(tree, mutant, [message['executable'] for message in messages if message.get('executable')])
+        if said != 'missed':
+            break
+    open(path, 'w').write(text)
+    return said
+
+
 def verdict(tree, mutant, programs):
     """The tests of the mutant's own file first, then all."""
     module = re.sub(r'(/.*)?\.rs$', '', mutant['file'].removeprefix(f'{CRATE}/src/')).split('/')[0] + '::'
@@ -200,8 +236,8 @@ def main(listed, source, tree, verdicts):
     left_out = {}
     for number, mutant in enumerate(mutants, 1):
         mutant['id'] = number
-        # An opaque type is one type.
-        if not mutant['function'] or 'impl ' in (mutant['function']['return_type'] or ''):
+        # An opaque type is one type, which an operator does not change.
+        if not mutant['function'] or mutant['genre'] == 'FnValue' and opaque(mutant):
             left_out[number] = 'alone'
     programs = build(source, tree, mutants, left_out)
     broken = [program for program in programs if run(tree, 0, program, []) != 'missed']
@@ -212,8 +248,13 @@ def main(listed, source, tree, verdicts):
                 for mutant in mutants if mutant['id'] not in left_out}
         for mutant in mutants:
             number = mutant['id']
-            ended = said[number].result() if number in said else left_out[number]
-            print(mutant['name'], ended, sep='\t', file=out, flush=True)
+            if left_out.get(number) != 'alone':
+                ended = said[number].result() if number in said else left_out[number]
+                print(mutant['name'], ended, sep='\t', file=out, flush=True)
+        restore(source, tree)
+        for mutant in mutants:
+            if left_out.get(mutant['id']) == 'alone':
+                print(mutant['name'], alone(tree, mutant), sep='\t', file=out, flush=True)
 
 
 if __name__ == '__main__':
