@@ -23,6 +23,11 @@ while getopts pt:b:o: flag; do
         *) sed -n '2,13p' "$0" >&2; exit 2 ;;
     esac
 done
+for number in "$seconds" "$buffer"; do
+    case $number in
+        '' | *[!0-9]*) echo "capture.sh: $number is no whole number of seconds (-t) or KiB (-b)" >&2; exit 2 ;;
+    esac
+done
 
 root=/sys/kernel/tracing
 debug=/sys/kernel/debug

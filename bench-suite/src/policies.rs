@@ -335,8 +335,9 @@ pub fn by_name(name: &str) -> Result<&'static Entry, String> {
     if let Some(path) = name.strip_prefix(EXTERNAL) {
         return external::entry(path);
     }
-    let known = ALL.iter().map(|entry| entry.name);
-    ALL.iter().find(|entry| entry.name == name).ok_or_else(|| unknown("policy", name, known))
+    let hint = if name.ends_with(".so") { "a library is ext:PATH" } else { "`list policies` shows them all" };
+    let wrong = || format!("{}; {hint}", unknown("policy", name, ALL.iter().map(|entry| entry.name)));
+    ALL.iter().find(|entry| entry.name == name).ok_or_else(wrong)
 }
 
 /// The list of policies that the core's suites run on.

@@ -14,7 +14,7 @@ use crate::measure::calibrations::Wanted;
 use crate::measure::comparison::{Comparison, rules};
 use crate::measure::folder::{Folder, FolderError, is_the_same};
 use crate::measure::plan::RunPlan;
-use crate::measure::{fit, judged, shipped};
+use crate::measure::{fit, judged, metrics, shipped};
 use reports::compare::effect::from_percent;
 use reports::compare::floor::Floor;
 use reports::compare::verdict::{State, Verdict};
@@ -28,6 +28,7 @@ use workloads::suite::Mode;
 
 /// What to compare.
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// The base: a policy (`ext:PATH.so` for one in a shared library), `policy:key=value,key=value`, or
     /// `swiotlb=SLOTS,AREAS`; or a build: `rev:REVISION` of this checkout's repository, `rev:.` for the checkout as
@@ -55,6 +56,13 @@ pub(super) struct Args {
     #[arg(long, env = "SWIOTLB_BENCH_FAIL_INCONCLUSIVE", value_parser = super::switch())]
     fail_inconclusive: bool,
 }
+
+const AFTER_HELP: &str = "\
+How sure a verdict is: docs/METHODOLOGY.md. With --quick it only advises.
+
+Exit codes: 0 nothing regressed; 1 a cell has no whole block, or a file, the host or a full disk stood in the way; 2 wrong \
+command line; 3 a regression is confirmed; 4 an oracle saw a violation; 5 a cell ended without an answer (only with \
+--fail-inconclusive); 6 the machine is not fit, or the control moved (only with --strict).";
 
 /// What is declared before the first block.
 #[derive(clap::Args)]
@@ -87,6 +95,9 @@ pub(super) fn percentage(text: &str) -> Result<f64, String> {
 impl Terms {
     /// The comparison of `a` with `b` in these terms, its pairs yet to come.
     pub(super) fn comparison(&self, a: &str, b: &str, mode: Mode) -> Result<Comparison, Failure> {
+        if let Some(wrong) = metrics::mistake(&self.metric) {
+            return Err(Failure::usage(format!("--metric: {wrong}")));
+        }
         let rules = rules(self.blocks, mode == Mode::Quick, self.gate)
             .map_err(|error| Failure::usage(format!("--blocks: {error}")))?;
         let (a, b, metric) = (a.to_owned(), b.to_owned(), self.metric.clone());
@@ -95,6 +106,7 @@ impl Terms {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    args.place.time_limit()?;
     let machine = Machine::read();
     let limits = fit::limits(&machine);
     let plan = planned(args, &machine)?;
@@ -114,7 +126,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 fn planned(args: &Args, machine: &Machine) -> Result<RunPlan, Failure> {
     let [suite] = args.choice.suites.as_slice() else {
-        return Err(Failure::usage("a comparison wants one suite"));
+        let message =
+            "a comparison wants one suite, as in `ab kernel fast quick-search`; `list suites` shows them";
+        return Err(Failure::usage(message));
     };
     let comparison = args.terms.comparison(&args.a, &args.b, args.choice.mode())?;
     let null = args.building.null(&side(&args.a)?, &side(&args.b)?)?;

@@ -12,8 +12,8 @@ use workloads::suite::{Cell, Changes, Limits, Mode, Suite, cells};
 /// The flags.
 #[derive(Clone, clap::Args)]
 pub(super) struct Choice {
-    /// Suites: shipped ones by name, where several may be measured also by what their names begin with (`quick`, `claims`), or
-    /// files.
+    /// The suite: a shipped one by name (`list suites` shows them), or a file. `measure` and `list cells` take several,
+    /// and what the names of shipped ones begin with (`quick`, `claims`).
     #[arg(value_name = "SUITE")]
     pub suites: Vec<String>,
     /// Other values of an axis or parameter: a list or range, as in `pools=1:64:*4,100`.

@@ -75,6 +75,7 @@ line or gate file; 3 a regression is confirmed; 4 an oracle saw a violation; 5 a
 (only with --fail-inconclusive); 6 the machine is not fit, or the control moved (only with --strict).";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    args.place.time_limit()?;
     let machine = Machine::read();
     let plan = planned(args, &machine)?;
     check(&plan)?;

@@ -49,6 +49,7 @@ Exit codes: 0 everything was done; 1 a launch is void, or a file, the host or a 
 steady (only with --strict).";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    args.place.time_limit()?;
     let limits = fit::limits(&Machine::read());
     if args.place.resume && args.choice.suites.is_empty() {
         return resumed(args, None, limits);

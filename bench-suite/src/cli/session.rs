@@ -42,7 +42,7 @@ impl Where {
         self.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{what}-{now}")))
     }
 
-    fn time_limit(&self) -> Result<Duration, Failure> {
+    pub(super) fn time_limit(&self) -> Result<Duration, Failure> {
         time("--cell-limit", &self.cell_limit)
     }
 }

@@ -9,7 +9,7 @@ use crate::measure::side::Side;
 use crate::measure::{ab, fit};
 use crate::policies;
 use reports::compare::floor::Floor;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use workloads::suite::expand::NO_POLICY;
 use workloads::suite::{Cell, Limits, derived_seed};
 
@@ -39,7 +39,13 @@ pub(super) fn plan(asked: &Asked<'_>, mut comparison: Comparison) -> Result<RunP
 /// A side as a user wrote it.
 pub(super) fn side(text: &str) -> Result<Side, Failure> {
     let named = Side::policy_of(text);
-    Side::parse(text, &policies::names([named]).map_err(Failure::usage)?).map_err(Failure::usage)
+    let parsed = Side::parse(text, &policies::names([named]).map_err(Failure::usage)?);
+    // The registry's own words on a policy that it lacks say where to look.
+    let better = |wrong: String| match policies::by_name(named) {
+        Err(told) if wrong.starts_with("there is no policy") => told,
+        _ => wrong,
+    };
+    parsed.map_err(|wrong| Failure::usage(better(wrong)))
 }
 
 /// A pair with its cells, A's and B's.
@@ -61,11 +67,22 @@ pub(super) fn pairs(asked: &Asked<'_>, a: &Side, b: &Side) -> Result<(Chosen, Ve
         both.push((Pair { name, floor, judged }, Cell { seed, ..a }, Cell { seed, ..b }));
     }
     if both.is_empty() {
-        return Err(Failure::usage(
-            "no cell is left that both sides have: a key that one side sets and the suite varies has to be set on both",
-        ));
+        return Err(nothing_shared(a, b));
     }
     Ok((suite, both))
+}
+
+/// No cell of one side is the other's.
+fn nothing_shared(a: &Side, b: &Side) -> Failure {
+    let keys = |side: &Side| side.changes().map(|(key, _)| key).collect::<BTreeSet<_>>();
+    let alone: Vec<String> = keys(a).symmetric_difference(&keys(b)).map(|key| format!("`{key}`")).collect();
+    let which = if alone.is_empty() { "a key".to_owned() } else { alone.join(", ") };
+    Failure::usage(format!(
+        "no cell is left that both sides have: what one side sets and the suite varies has to be set on both ({which}), as in \
+         {}:nareas=1 against {}:nareas=2",
+        Side::policy_of(&a.written),
+        Side::policy_of(&b.written)
+    ))
 }
 
 /// The cells of one side.
@@ -82,7 +99,7 @@ fn chosen(asked: &Asked<'_>, side: &Side) -> Result<Chosen, Failure> {
 /// The cells by what both sides share, in the suite's order.
 fn by_name(cells: Vec<Cell>, side: &Side) -> Result<Vec<(String, Cell)>, Failure> {
     let mut named: Vec<(String, Cell)> = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for cell in cells {
         let name = side.name_of(&cell.id);
         if !seen.insert(name.clone()) {

@@ -5,6 +5,7 @@ use super::{Exit, Failure, complain};
 use crate::policies::{self, Entry};
 use crate::verify::{PolicyResult, left_out, run_all};
 use reports::table::{Column, Table, Unit, Value};
+use reports::units::plural;
 use reports::{terminal, text};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -40,14 +41,20 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let files = find_files(&args.paths).map_err(Failure::error)?;
     let results = run_all(&policies, &files);
     let mut out = Out::stdout();
-    out.text(&terminal::render(&table(&policies, &results)))?;
-    out.line("")?;
+    let nothing = results.iter().all(|result| result.operations == 0 && !result.errors.is_empty());
+    if !nothing {
+        out.text(&terminal::render(&table(&policies, &results)))?;
+        out.line("")?;
+    }
     for (policy, result) in policies.iter().zip(&results) {
         show_mismatches(&mut out, policy, result)?;
     }
     // The same file fails alike under every policy.
     let errors: BTreeSet<String> = results.iter().flat_map(|r| &r.errors).map(ToString::to_string).collect();
     errors.iter().for_each(complain);
+    if nothing {
+        return Err(Failure::error("no golden vectors were read (a recorded trace is for `replay`)"));
+    }
     out.line(summary(files.len(), &results))?;
     out.flush()?;
     Ok(if results.iter().any(|result| !result.mismatches.is_empty()) {
@@ -100,5 +107,7 @@ fn show_mismatches(out: &mut Out, policy: &Entry, result: &PolicyResult) -> Resu
 fn summary(files: usize, results: &[PolicyResult]) -> String {
     let operations: u64 = results.iter().map(|result| result.operations).sum();
     let mismatches: usize = results.iter().map(|result| result.mismatches.len()).sum();
-    format!("{files} files, {operations} operations, {mismatches} mismatches")
+    let files_of = plural(files as u64, "file");
+    let mismatched = plural(mismatches as u64, "mismatch");
+    format!("{files} {files_of}, {operations} operations, {mismatches} {mismatched}")
 }

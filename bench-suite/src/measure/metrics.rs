@@ -90,7 +90,7 @@ pub fn check(planned: &PlannedSuite, suite: &Suite) -> Result<(), SuiteError> {
 }
 
 /// What is wrong with a metric's name, in words.
-pub(super) fn mistake(name: &str) -> Option<String> {
+pub(crate) fn mistake(name: &str) -> Option<String> {
     let counters: Vec<_> = Counts::default().named().map(|(counter, _)| counter).collect();
     if METRICS.contains(&name) || name == "failed" {
         return None;

@@ -6,7 +6,7 @@ use super::verdict::{self, Compared, Ending, Groups, Verdict};
 use reports::stats::median;
 use reports::stats::sign_test::Estimate;
 use reports::table::{Column, Table, Unit, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use workloads::suite::expect::{Sign, Subject};
 use workloads::suite::{Cell, Suite};
 
@@ -124,16 +124,24 @@ fn remark(group: &Group<'_>) -> String {
     remarks.join(", ")
 }
 
-/// Why launches are void, each reason once.
+/// Why launches are void, each reason once, with the cell where it is or how many there are.
 fn reasons(cells: &[Cell], groups: &Groups<'_>) -> Vec<String> {
-    let mut reasons: BTreeSet<String> = BTreeSet::new();
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for cell in cells {
-        let void =
-            groups.get(&(cell.id.clone(), None)).map(|group| group.void.as_slice()).unwrap_or_default();
-        reasons
-            .extend(void.iter().filter_map(|record| record.void.as_ref()).map(|why| format!("Void: {why}")));
+        let group = groups.get(&(cell.id.clone(), None));
+        let void = group.map(|group| group.void.as_slice()).unwrap_or_default();
+        for why in void.iter().filter_map(|record| record.void.as_deref()) {
+            let of = reasons.entry(why).or_default();
+            if of.last() != Some(&cell.id.as_str()) {
+                of.push(&cell.id);
+            }
+        }
     }
-    reasons.into_iter().take(10).collect()
+    let told = |(why, of): (&str, Vec<&str>)| match of.as_slice() {
+        [one] => format!("Void: {why} ({one})"),
+        several => format!("Void: {why} ({} cells)", several.len()),
+    };
+    reasons.into_iter().map(told).take(10).collect()
 }
 
 /// What became of a suite's expectations and claims; nothing where it has none.

@@ -47,8 +47,13 @@ pub enum SourceError {
         why: String,
     },
     /// Neither records nor anything learned.
-    #[error("{path}: no {RUNS_FILE} in it (nor {calibration}, nor {advice}): name the folder of a run, as `measure --out` made it", path = .0.display(), calibration = calibrations::FILE, advice = advice::FILE)]
-    Nothing(PathBuf),
+    #[error("{path}: no {RUNS_FILE} in it (nor {calibration}, nor {advice}): name the folder of a run, as `measure --out` made it{below}", path = path.display(), calibration = calibrations::FILE, advice = advice::FILE)]
+    Nothing {
+        /// The folder.
+        path: PathBuf,
+        /// The folders in it that are runs.
+        below: String,
+    },
     /// Records, and none that could be read.
     #[error("{path}: no record of this version in it{first}", path = path.display())]
     Empty {
@@ -94,7 +99,7 @@ impl Source {
         let advice = advice.transpose().map_err(|why| SourceError::Advice { path: advised, why })?;
         let beside = calibrated.is_some() || advice.is_some();
         if !file.exists() && !beside {
-            return Err(SourceError::Nothing(path.to_owned()));
+            return Err(SourceError::Nothing { path: path.to_owned(), below: below(path) });
         }
         let mut records = Vec::new();
         let bad =
@@ -160,6 +165,15 @@ fn thin(mut record: RunRecord) -> RunRecord {
         record.metrics.insert(format!("{operation}{COUNT}"), latency.samples() as f64);
     }
     record
+}
+
+/// The folders in `path` that are runs, as words to end a sentence with; empty where there are none.
+fn below(path: &Path) -> String {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let runs = entries.filter(|entry| entry.path().is_dir() && store::file_of(&entry.path()).exists());
+    let mut names: Vec<String> = runs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    if names.is_empty() { String::new() } else { format!(": {} in it are runs", names.join(", ")) }
 }
 
 #[cfg(test)]

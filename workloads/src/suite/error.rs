@@ -37,8 +37,10 @@ pub fn place(text: &str, at: usize) -> Place {
 
 /// How many names a message suggests.
 const SUGGESTIONS: usize = 3;
+/// How many it names where none is near.
+const NAMED: usize = 20;
 
-/// "there is no WHAT `name`", with the nearest known names, or all of them where none is near.
+/// "there is no WHAT `name`", with the nearest known names, or the first of them where none is near.
 #[must_use]
 pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
@@ -48,7 +50,12 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a s
         return format!("there is no {what} `{shown}`");
     }
     if near.is_empty() {
-        return format!("there is no {what} `{shown}`; there are {}", known.join(", "));
+        let more = known.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        return format!(
+            "there is no {what} `{shown}`; there are {}{more}",
+            known[..known.len().min(NAMED)].join(", ")
+        );
     }
     let verb = if near.len() == 1 { "is" } else { "are" };
     format!("there is no {what} `{shown}`; the nearest {verb} {}", near.join(", "))

@@ -89,13 +89,17 @@ fn a_lookup_compares_few_pools() {
 }
 
 #[test]
-fn the_first_pool_may_have_more_granules_than_the_least_table() {
+fn a_pool_may_have_more_granules_than_the_table_has_entries() {
     let epoch = Epoch::default();
     let local = epoch.register();
     let guard = Epoch::enter(&local);
     let index = Hash::<Range, Epoch>::default();
     let (first, newest) = (Range::new(0x800, 64 << PAGE_SHIFT), Range::new(1 << 30, 0x1000));
     assert!(keys(&*first).count() > LEAST);
+    // A table of the least size, empty again.
+    // SAFETY: `newest` outlives `index`.
+    unsafe { index.insert(&guard, NonNull::from(&*newest)) };
+    assert!(index.remove(&guard, NonNull::from(&*newest)));
     for pool in [&first, &newest] {
         // SAFETY: both outlive `index`.
         unsafe { index.insert(&guard, NonNull::from(&**pool)) };
@@ -104,4 +108,29 @@ fn the_first_pool_may_have_more_granules_than_the_least_table() {
         let found = index.find(&guard, PhysAddr(at), &()).map(PoolRange::start);
         assert_eq!(found, Some(PhysAddr(0x800)), "{at:#x}");
     }
+}
+
+/// A level's granule is 64 times the one below; of the smallest that takes 64 of them at most.
+#[test]
+fn a_pool_is_cut_into_at_most_64_granules_or_one_more_where_it_begins_inside_one() {
+    let cut = |pages: u64, start: u64| {
+        let all: Vec<u64> = keys(&*Range::new(start, pages << PAGE_SHIFT)).collect();
+        (level_of(all[0]), all.len())
+    };
+    for (pages, level, count) in [
+        (1, 0, 1),
+        (64, 0, 64),
+        (65, 1, 2),
+        (4_096, 1, 64),
+        (4_097, 2, 2),
+        (1 << 18, 2, 64),
+        (1 << 24, 3, 64),
+    ] {
+        assert_eq!(cut(pages, 1 << 42), (level, count), "{pages} pages");
+    }
+    assert_eq!(
+        (cut(64, 0x800), cut(1 << 28, 0)),
+        ((1, 2), (3, 1_024)),
+        "inside a granule; beyond all levels"
+    );
 }
