@@ -167,6 +167,7 @@ mod tests {
                 within += if within & (stride - 1) == 3 & (stride - 1) { stride } else { 1 };
             }
             assert_eq!(all.stepped(from, stride), within - from, "{stride} {from}..{end}");
+            assert_eq!(all.stepped(from, 1), end - from, "in single steps");
         }
     }
 }

@@ -130,7 +130,7 @@ fn a_pool_is_cut_into_at_most_64_granules_or_one_more_where_it_begins_inside_one
     }
     assert_eq!(
         (cut(64, 0x800), cut(1 << 28, 0)),
-        ((1, 2), (3, 1_024)),
+        ((0, 65), (3, 1_024)),
         "inside a granule; beyond all levels"
     );
 }
