@@ -24,6 +24,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     if !args.strict || unfit.is_empty() {
         return Ok(Exit::Ok);
     }
-    complain(format_args!("this machine is not fit: {}", unfit.join(", ")));
+    complain(format_args!("what makes this machine unfit: {}", unfit.join("; ")));
     Ok(Exit::Unfit)
 }

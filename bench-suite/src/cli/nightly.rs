@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// The night's folder.
     #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_OUT")]
     pub(super) out: PathBuf,
-    /// Go on with the night in --out.
+    /// Go on with the night in --out as it was begun: other flags are not used.
     #[arg(long, env = "SWIOTLB_BENCH_RESUME", value_parser = super::switch())]
     resume: bool,
     /// Fewer cells and launches of the suites, and shorter launches of the control: for a first try.
