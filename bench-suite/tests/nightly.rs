@@ -132,6 +132,7 @@ fn nights_become_a_history_and_are_held_against_a_baseline() {
         "{summary}"
     );
     assert!(text(&done.stderr).contains("regressed:\n  counters of tiny/"), "{}", text(&done.stderr));
+    assert!(text(&done.stderr).contains("\nswiotlb-bench: ends with 3: gate: "), "{}", text(&done.stderr));
     assert_eq!(place.history().len(), 2);
     // Whoever accepts it runs the command of the summary.
     let suites = third.join("suites");
@@ -214,21 +215,47 @@ fn a_night_that_is_killed_leaves_nobody_behind_and_goes_on() {
 }
 
 #[test]
-fn what_could_not_be_done_is_done_when_the_night_goes_on_wherever_that_is() {
+fn what_could_not_be_done_is_told_and_done_when_the_night_goes_on_wherever_that_is() {
     let place = Place::new(1, GATE);
-    // Something stands where the history is to be.
-    file(place.folder.path(), "history", "no folder");
+    // The gate's suite is not where it was.
+    let [there, away] = ["tiny.toml", "away.toml"].map(|name| place.path(name));
+    std::fs::rename(&there, &away).unwrap();
     let suite = "fast.toml";
     let night =
         ["nightly", suite, "--quick", "--gate", "gate.toml", "--baseline", "kernel", "--out", "night"];
     let done = program(&night).current_dir(place.folder.path()).output().unwrap();
     has_ended(&done, 1);
     let night = place.path("night");
-    assert_eq!((ended(&night, "suites").0, ended(&night, "history").0), (Some(0), Some(1)));
-    std::fs::remove_file(place.path("history")).unwrap();
+    assert_eq!((ended(&night, "suites").0, ended(&night, "gate").0), (Some(0), Some(2)));
+    let why = ended(&night, "history").1;
+    assert!(why.ends_with("mend the cause and go on with `nightly --resume --out night`"), "{why}");
+    // Why it could not is in the last word, in the stage's file and in the summary.
+    let said = text(&done.stderr);
+    let last = said.lines().last().unwrap();
+    assert!(last.starts_with("swiotlb-bench: ends with 1: gate: could not be done: "), "{said}");
+    let summary = std::fs::read_to_string(night.join("summary.md")).unwrap();
+    let row = summary.lines().find(|line| line.starts_with("| gate ")).unwrap();
+    let kept = std::fs::read_to_string(night.join("gate.txt")).unwrap();
+    for (said, of) in [(last, "last word"), (row, "row"), (&kept, "file"), (&said, "terminal")] {
+        assert!(said.contains("tiny.toml") && said.contains("No such file"), "{of}: {said}");
+    }
+    std::fs::rename(&away, &there).unwrap();
     let before = finished(&night);
-    // From another folder than that which the night's paths are meant from.
-    has_ended(&place.resumed("night"), 0);
+    // What stands where the history is to be is told before any stage runs again.
+    std::fs::remove_dir_all(place.path("history")).unwrap();
+    file(place.folder.path(), "history", "no folder");
+    let done = place.resumed("night");
+    has_ended(&done, 1);
+    assert!(text(&done.stderr).contains("history/records: cannot make the folder"), "{}", text(&done.stderr));
+    assert_eq!(ended(&night, "gate").0, Some(2), "nothing has run");
+    std::fs::remove_file(place.path("history")).unwrap();
+    // From another folder than that which the night's paths are meant from; what else is asked for is not done.
+    let mut resumed =
+        program(&["nightly", "--resume", "--strict", "--history", "other", "--layouts", "3", "--out"]);
+    let done = resumed.arg(&night).output().unwrap();
+    has_ended(&done, 0);
+    let not_used = "warning: not used: --history, --strict, --layouts: the night in ";
+    assert!(text(&done.stderr).contains(not_used), "{}", text(&done.stderr));
     is_well(&night);
     assert_eq!(finished(&night), before, "what was over is not run again");
     assert_eq!(place.history().len(), 1);
@@ -248,7 +275,18 @@ fn mistakes_are_told_before_there_is_a_night() {
     };
     says(&["--baseline", "kernle"], 2, "the nearest is kernel");
     says(&["quick-serch"], 2, "the nearest is quick-search");
+    says(
+        &["--baseline", "nonsense"],
+        2,
+        "--baseline: there is no policy `nonsense`; a build is rev:REVISION",
+    );
     says(&["--resume"], 1, "holds no night to resume");
+    let history = file(place.folder.path(), "history", "no folder");
+    says(&[], 1, "history/records: cannot make the folder: Not a directory");
+    std::fs::remove_file(&history).unwrap();
+    std::fs::create_dir_all(place.path("history/records")).unwrap();
+    file(place.folder.path(), "history/accepted.jsonl", "no acceptance\n");
+    says(&[], 1, "accepted.jsonl");
     let gate = file(place.folder.path(), "gate.toml", &GATE.replace("metrics", "metrix"));
     says(&[], 2, &format!("{gate}:4:1: "));
 }

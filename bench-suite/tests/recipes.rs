@@ -1,7 +1,7 @@
 //! The recipes for nights: what a scheduler runs, with a program that says what it was asked.
 #![allow(clippy::unwrap_used)] // a test may stop at the first surprise
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,7 +19,8 @@ impl Machine {
     fn new() -> Self {
         let machine = Self { folder: tempfile::tempdir().unwrap() };
         machine.script("tools/git", "exit 0");
-        machine.script("tools/cargo", "exit 0");
+        // Where rustup puts it, and on no PATH.
+        machine.script("rustup/bin/cargo", "exit 0");
         machine
     }
 
@@ -40,9 +41,16 @@ impl Machine {
         let out = "[ \"$1\" = report ] && exit\nfor out; do :; done; mkdir -p \"$out\"; touch \"$out/nightly.json\"";
         let text = format!("echo \"$*\" >> {}\n{out}\n{then}", asked.display());
         self.script("checkout/target/release/swiotlb-bench", &text);
+        self.scheduled().env("CARGO_HOME", self.path("rustup")).output().unwrap()
+    }
+
+    /// The script as a scheduler starts it: with hardly a variable.
+    fn scheduled(&self) -> Command {
         let path = format!("{}:/usr/bin:/bin", self.path("tools").display());
         let places = ["checkout", "nights", "history"].map(|name| self.path(name));
-        Command::new(recipe("contrib/nightly/night.sh")).args(places).env("PATH", path).output().unwrap()
+        let mut script = Command::new(recipe("contrib/nightly/night.sh"));
+        script.args(places).env_clear().env("PATH", path);
+        script
     }
 
     fn asked(&self) -> Vec<String> {
@@ -74,12 +82,16 @@ fn a_night_tells_its_news_and_nothing_else() {
         page.starts_with("report ") && page.ends_with("/report.html") && page.contains("--history"),
         "{page}"
     );
-    let news = told(&machine.night("echo regressed > \"$out/summary.md\"; exit 3"), 3);
-    assert!(news.contains("ended with 3") && news.contains("regressed"), "{news}");
+    // The last complaint, and the summary with its tables once.
+    let then = "echo 'the table'; echo first >&2; echo 'ends with 3: gate' >&2\n\
+                echo 'the table' > \"$out/summary.md\"; exit 3";
+    let news = told(&machine.night(then), 3);
+    assert!(news.contains("ended with 3.\nends with 3: gate\nthe table\n"), "{news}");
+    assert_eq!(news.matches("the table").count(), 1, "{news}");
     // One that ends before there is a summary has said why.
     let news = told(&machine.night("rm -r \"$out\"; echo 'gate.toml: No such file' >&2; exit 2"), 2);
     assert!(news.contains("gate.toml: No such file"), "{news}");
-    machine.script("tools/cargo", "echo 'error: could not compile' >&2; exit 101");
+    machine.script("rustup/bin/cargo", "echo 'error: could not compile' >&2; exit 101");
     let news = told(&machine.night("exit 0"), 1);
     assert!(news.contains("could not begin") && news.contains("could not compile"), "{news}");
 }
@@ -100,11 +112,53 @@ fn a_night_that_a_reboot_cut_goes_on_and_is_told() {
 }
 
 #[test]
+fn a_cargo_that_rustup_installed_is_found_by_whatever_says_where_it_is() {
+    let machine = Machine::new();
+    told(&machine.night("echo fine > \"$out/summary.md\""), 0);
+    machine.script("home/.cargo/bin/cargo", "touch \"$HOME/built\"");
+    let done = machine.scheduled().env("HOME", machine.path("home")).output().unwrap();
+    assert_eq!(told(&done, 0), "");
+    assert!(machine.path("home/built").exists());
+}
+
+#[test]
+fn a_night_that_is_still_at_work_is_left_alone_and_wakes_nobody() {
+    let machine = Machine::new();
+    told(&machine.night("exit 137"), 137);
+    machine.asked();
+    let held = File::options().append(true).open(machine.path("nights/lock")).unwrap();
+    held.try_lock().unwrap();
+    machine.script("tools/git", "touch pulled");
+    assert_eq!(told(&machine.night("echo fine > \"$out/summary.md\""), 0), "");
+    assert!(machine.asked().is_empty() && !machine.path("checkout/pulled").exists());
+    let noted = fs::read_to_string(machine.path("nights/not-begun.txt")).unwrap();
+    assert!(noted.contains("a night before it is still at work"), "{noted}");
+    drop(held);
+    told(&machine.night("echo fine > \"$out/summary.md\""), 0);
+    assert_eq!(machine.asked().len(), 2, "the one that was cut, and the next");
+}
+
+#[test]
+fn the_gravest_night_decides_how_the_script_ends() {
+    for (cut, next, ends) in
+        [(3, 6, 3), (6, 3, 3), (1, 5, 1), (5, 1, 1), (3, 4, 4), (4, 1, 4), (6, 5, 6), (0, 5, 5)]
+    {
+        let machine = Machine::new();
+        told(&machine.night("exit 137"), 137);
+        let then =
+            format!("echo told > \"$out/summary.md\"; [ \"$2\" = --resume ] && exit {cut}; exit {next}");
+        let news = told(&machine.night(&then), ends);
+        assert!(news.contains("was cut, and goes on"), "{news}");
+    }
+}
+
+#[test]
 fn failures_are_told_and_histories_kept() {
     let text = |name: &str| fs::read_to_string(recipe(name)).unwrap();
     let unit = text("contrib/nightly/swiotlb-nightly.service");
     let told = unit.lines().find_map(|line| line.strip_prefix("OnFailure=")).unwrap();
-    assert!(recipe("contrib/nightly").join(told).exists(), "{told}");
+    let tells = text(&format!("contrib/nightly/{told}"));
+    assert!(tells.contains("_SYSTEMD_INVOCATION_ID=$$(") && !tells.contains("--since"), "{tells}");
     assert!(
         unit.contains("/contrib/nightly/night.sh ") && text("contrib/nightly/crontab").contains("/night.sh ")
     );

@@ -9,18 +9,45 @@ checkout=$1 nights=$2 history=$3
 program=target/release/swiotlb-bench
 worst=0
 
+# rustup's cargo is on no PATH of cron's or systemd's; a system unit without User= has no HOME either.
+home=${HOME:-$(getent passwd "$(id -u)" | cut -d : -f 6)}
+PATH=${CARGO_HOME:-$home/.cargo}/bin:$PATH
+export PATH
+
+# How grave the exit code $1 is, in the order of docs/NIGHTLY.md; what no stage ends with counts as not done.
+gravity() {
+    case $1 in
+    0) echo 0 ;;
+    5) echo 1 ;;
+    6) echo 2 ;;
+    3) echo 4 ;;
+    4) echo 5 ;;
+    *) echo 3 ;;
+    esac
+}
+
+# The script ends with $1, unless something graver has happened.
+ends() {
+    [ "$(gravity "$1")" -le "$(gravity "$worst")" ] || worst=$1
+}
+
 # Runs a night's command into the folder $1, and tells what came of it where that is news.
 night() {
     out=$1
     shift
-    "$@" >>"$out.log" 2>&1
+    # The tables are in the summary too.
+    "$@" >/dev/null 2>>"$out.log"
     code=$?
     [ "$code" -eq 0 ] && return
-    worst=$code
+    ends "$code"
     echo "The night $out ended with $code."
-    # A night that ends before its summary has said why on standard error.
-    cat "$out.log"
-    [ ! -f "$out/summary.md" ] || cat "$out/summary.md"
+    # The summary holds what each stage complained of. A night that ends before it has said why on standard error.
+    if [ -f "$out/summary.md" ]; then
+        tail -n 1 "$out.log"
+        cat "$out/summary.md"
+    else
+        cat "$out.log"
+    fi
 }
 
 # The night $1 as a page, with the nights before it; what of it is not there yet is not in it.
@@ -31,6 +58,21 @@ page() {
 }
 
 mkdir -p "$nights" && cd "$checkout" || exit 1
+# Named by the second: a second night of one day has a folder of its own.
+out=$nights/$(date -u +%Y-%m-%dT%H%M%SZ)
+
+# One at a time: a night that is at work is not one that was cut, and nobody builds under it. Its program holds the lock
+# too, and so keeps it where this script alone was killed.
+exec 9>>"$nights/lock" || exit 1
+flock -n 9
+case $? in
+0) ;;
+1)
+    echo "$out: not begun: a night before it is still at work" >>"$nights/not-begun.txt"
+    exit 0
+    ;;
+*) exit 1 ;;
+esac
 
 # A reboot has cut the last one: with the program that began it, before another is built.
 last=$(ls -d "$nights"/*/ 2>/dev/null | tail -n 1)
@@ -41,14 +83,14 @@ if [ -n "$last" ] && [ -f "$last/nightly.json" ] && [ ! -f "$last/summary.md" ];
     page "$last"
 fi
 
-# Named by the second: a second night of one day has a folder of its own.
-out=$nights/$(date -u +%Y-%m-%dT%H%M%SZ)
-if git pull --quiet --ff-only >"$out.log" 2>&1 && cargo build --quiet --release --bin swiotlb-bench >>"$out.log" 2>&1; then
+# What git and cargo leave running is to hold no lock.
+if git pull --quiet --ff-only >"$out.log" 2>&1 9>&- &&
+    cargo build --quiet --release --bin swiotlb-bench >>"$out.log" 2>&1 9>&-; then
     night "$out" "$program" nightly quick --gate bench-suite/gates/nightly.toml --history "$history" --out "$out"
     page "$out"
 else
     echo "The night $out could not begin:"
     cat "$out.log"
-    worst=1
+    ends 1
 fi
 exit "$worst"

@@ -1,8 +1,8 @@
 //! `swiotlb-bench doctor`: whether this machine is fit to measure on.
 
 use super::out::say;
-use super::{Exit, Failure};
-use crate::measure::doctor::{Look, examine, table, unfit};
+use super::{Exit, Failure, complain};
+use crate::measure::doctor::{Fitness, Look, examine, table};
 use reports::machine::Machine;
 
 /// How strict to be.
@@ -16,5 +16,14 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let findings = examine(&Machine::read(), &Look::take());
     say(&reports::terminal::render(&table(&findings)))?;
-    Ok(if args.strict && unfit(&findings) > 0 { Exit::Unfit } else { Exit::Ok })
+    let unfit: Vec<&str> = findings
+        .iter()
+        .filter(|finding| finding.fitness == Fitness::Unfit)
+        .map(|finding| finding.what)
+        .collect();
+    if !args.strict || unfit.is_empty() {
+        return Ok(Exit::Ok);
+    }
+    complain(format_args!("what makes this machine unfit: {}", unfit.join("; ")));
+    Ok(Exit::Unfit)
 }

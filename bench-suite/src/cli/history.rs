@@ -7,7 +7,7 @@ use reports::history::{Added, History, HistoryError, Judged, Key, export, tables
 use reports::text::visible;
 use reports::{csv, terminal};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use workloads::suite::error::unknown;
 use workloads::suite::filter::Filter;
@@ -67,11 +67,27 @@ struct Choice {
     filter: String,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    if History::is_busy(&args.history) {
-        let path = args.history.display();
+/// Says that opening the history waits, where another command is at work on it.
+pub(super) fn say_if_busy(folder: &Path) {
+    if History::is_busy(folder) {
+        let path = folder.display();
         complain(format_args!("{path}: another command is at work on this history: waiting for it"));
     }
+}
+
+/// Whether a run could be added to the history now, which is made where there is none.
+///
+/// # Errors
+/// It cannot be made, locked or read.
+pub(super) fn usable(folder: &Path) -> Result<(), Failure> {
+    say_if_busy(folder);
+    let history = History::create(folder).map_err(Failure::error)?;
+    history.notes.iter().for_each(complain);
+    Ok(())
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    say_if_busy(&args.history);
     let open = || {
         let history = History::open(&args.history).map_err(Failure::error)?;
         history.notes.iter().for_each(complain);

@@ -22,6 +22,7 @@ mod list;
 mod markdown;
 mod measure;
 mod nightly;
+mod nightly_summary;
 mod out;
 mod overhead;
 mod profile;
@@ -82,6 +83,11 @@ impl Failure {
     /// A wrong command line.
     pub fn usage(message: impl fmt::Display) -> Self {
         Self { exit: Exit::Usage, message: message.to_string() }
+    }
+
+    /// The same of the flag that was given it.
+    fn of(self, flag: &str) -> Self {
+        Self { message: format!("{flag}: {}", self.message), ..self }
     }
 
     /// The same with something that its reader has to know beside it.

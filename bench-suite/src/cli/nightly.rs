@@ -1,20 +1,16 @@
 //! `swiotlb-bench nightly`: what a nightly job runs, stage by stage, with one summary and one exit code.
 
 use super::building::Building;
-use super::out::say;
+use super::nightly_summary::{line, tell};
 use super::quoted::Quoted;
 use super::session::stop_flag;
-use super::stages::decided;
-use super::{Exit, Failure, complain};
+use super::stages::{HISTORY, QUICK, decided, given};
+use super::{Exit, Failure, complain, history};
 use crate::measure::commands::quoted;
 use crate::measure::gate::tally::Tally;
-use crate::measure::whole;
 use crate::nightly::ledger::{Ended, Folder, Ledger};
 use crate::nightly::process;
 use crate::nightly::stage::{Meaning, Name};
-use reports::table::{Column, Table, Unit, Value};
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -24,7 +20,7 @@ use std::time::Instant;
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// Suites to measure, as `measure` takes them.
-    #[arg(value_name = "SUITE", default_values_t = ["quick".to_owned()])]
+    #[arg(value_name = "SUITE", default_values_t = [QUICK.to_owned()])]
     pub(super) suites: Vec<String>,
     /// The gate: its cells and metrics. Its sides are the baseline and this program's revision.
     #[arg(long, value_name = "GATE.toml", env = "SWIOTLB_BENCH_GATE")]
@@ -35,12 +31,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "SIDE", env = "SWIOTLB_BENCH_BASELINE")]
     pub(super) baseline: Option<String>,
     /// The history's folder.
-    #[arg(long, value_name = "DIR", default_value = "history", env = "SWIOTLB_BENCH_HISTORY")]
+    #[arg(long, value_name = "DIR", default_value = HISTORY, env = "SWIOTLB_BENCH_HISTORY")]
     pub(super) history: PathBuf,
     /// The night's folder.
     #[arg(long, value_name = "DIR", env = "SWIOTLB_BENCH_OUT")]
     pub(super) out: PathBuf,
-    /// Go on with the night in --out.
+    /// Go on with the night in --out as it was begun: other flags are not used.
     #[arg(long, env = "SWIOTLB_BENCH_RESUME", value_parser = super::switch())]
     resume: bool,
     /// Fewer cells and launches of the suites, and shorter launches of the control: for a first try.
@@ -61,7 +57,7 @@ pub(super) struct Args {
     pub(super) building: Building,
     /// The summary of a GitHub workflow's step: the night's is added at its end.
     #[arg(long, value_name = "FILE", env = "GITHUB_STEP_SUMMARY", hide = true)]
-    step_summary: Option<PathBuf>,
+    pub(super) step_summary: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
@@ -76,14 +72,7 @@ regression; 1 a stage could not be done, or a gate that should run was left out;
 with --strict); 5 no decision (only with --fail-inconclusive); 0 otherwise.";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    // What is wrong with the command line is told before there is a folder.
-    let decided = if args.resume { None } else { Some(decided(args)?) };
-    let folder = Folder::lock(&args.out, decided.is_some()).map_err(Failure::error)?;
-    let night = match decided {
-        Some(decided) => Ledger::begin(&folder, decided),
-        None => Ledger::resume(&folder),
-    };
-    let mut night = night.map_err(Failure::error)?;
+    let (folder, mut night) = if args.resume { resumed(args)? } else { begun(args)? };
     let stop = stop_flag()?;
     for name in Name::ALL {
         if night.ended.contains_key(&name) {
@@ -98,6 +87,38 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     tell(args, &night)
 }
 
+/// A new night. What is wrong with the command line, and what is in the history's way, is told before there is a folder.
+fn begun(args: &Args) -> Result<(Folder, Ledger), Failure> {
+    let decided = decided(args)?;
+    history::usable(&args.history)?;
+    let folder = Folder::lock(&args.out, true).map_err(Failure::error)?;
+    let night = Ledger::begin(&folder, decided).map_err(Failure::error)?;
+    Ok((folder, night))
+}
+
+/// The night in `--out`, which its beginning has decided: whatever else is asked of it now is not.
+fn resumed(args: &Args) -> Result<(Folder, Ledger), Failure> {
+    let folder = Folder::lock(&args.out, false).map_err(Failure::error)?;
+    let night = Ledger::resume(&folder).map_err(Failure::error)?;
+    let given = given(args);
+    if !given.is_empty() {
+        complain(format_args!(
+            "warning: not used: {}: the night in {} goes on with what its beginning was told",
+            given.join(", "),
+            args.out.display()
+        ));
+    }
+    history_of(&night).map_or(Ok(()), |path| history::usable(&path))?;
+    Ok((folder, night))
+}
+
+/// The history that is to have the night, where it has not yet.
+fn history_of(night: &Ledger) -> Option<PathBuf> {
+    let command = night.commands.get(&Name::History)?;
+    let mut words = command.iter().skip_while(|word| *word != "--history").skip(1);
+    words.next().filter(|_| !night.ended.contains_key(&Name::History)).map(|path| night.place.join(path))
+}
+
 /// Why a night does not go into the history: what no gate has let through is no measure of the next night, nor what an
 /// oracle has refused. Where no gate was asked for, none is missed.
 fn kept_out(out: &Path, night: &Ledger, name: Name) -> Option<String> {
@@ -106,7 +127,7 @@ fn kept_out(out: &Path, night: &Ledger, name: Name) -> Option<String> {
     }
     let meaning = |name: Name| night.ended.get(&name).map_or(Meaning::Well, Ended::meaning);
     let told = |stage: Name, why: &str| {
-        format!("see the stage {} ({why}); once it is accepted, this command adds the night", stage.word())
+        format!("see the stage {} ({why}); {}", stage.word(), what_next(out, night, stage))
     };
     if meaning(Name::Gate) == Meaning::Broken {
         let why = "could not be done; where its baseline is built or run no more, --baseline SIDE is another for a night";
@@ -124,6 +145,16 @@ fn kept_out(out: &Path, night: &Ledger, name: Name) -> Option<String> {
     doubt.map(|doubt| told(Name::Gate, &doubt))
 }
 
+/// What a person does about a stage that kept the night out: one that could not be done is done again.
+fn what_next(out: &Path, night: &Ledger, stage: Name) -> String {
+    if !night.ended.get(&stage).is_some_and(Ended::is_to_run_again) {
+        return "once it is accepted, this command adds the night".to_owned();
+    }
+    let stays = if stage == Name::Suites { " (a void launch stays void: begin another night)" } else { "" };
+    let out = quoted(&out.display().to_string());
+    format!("mend the cause and go on with `nightly --resume --out {out}`{stays}")
+}
+
 /// Runs one stage to its end.
 fn stage(args: &Args, night: &Ledger, name: Name, stop: &AtomicBool) -> Result<Ended, Failure> {
     let Some(command) = night.commands.get(&name) else {
@@ -132,8 +163,9 @@ fn stage(args: &Args, night: &Ledger, name: Name, stop: &AtomicBool) -> Result<E
     complain(format_args!("{}: {}", name.word(), line(command)));
     let begun = Instant::now();
     let told = |e: std::io::Error| Failure::error(format!("the stage {}: {e}", name.word()));
-    let mut child = process::start(&args.out, &night.place, name, command).map_err(told)?;
-    let exit = process::wait(&mut child, stop).map_err(told)?;
+    let mut stage = process::start(&args.out, &night.place, name, command).map_err(told)?;
+    let exit = stage.wait(stop).map_err(told)?;
+    let last = stage.last_words();
     // Relaxed: nothing but the flag itself is read.
     if stop.load(Ordering::Relaxed) {
         return Err(Failure::error(format!(
@@ -142,106 +174,23 @@ fn stage(args: &Args, night: &Ledger, name: Name, stop: &AtomicBool) -> Result<E
             args.out.display()
         )));
     }
-    Ok(Ended { exit, left_out: None, amiss: false, seconds: begun.elapsed().as_secs() })
-}
-
-/// The command line as a person would type it.
-fn line(command: &[String]) -> String {
-    let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
-    format!("swiotlb-bench {}", words.join(" "))
-}
-
-fn tell(args: &Args, night: &Ledger) -> Result<Exit, Failure> {
-    let (table, worst) = summary(&args.out, night);
-    let mut markdown = reports::markdown::render(&table);
-    for name in Name::ALL {
-        if let Ok(text) = std::fs::read_to_string(args.out.join(process::output(name))) {
-            markdown.push_str(&format!(
-                "\n## {}\n\n```\n{}\n```\n",
-                name.word(),
-                text.replace("```", "` ` `").trim_end()
-            ));
-        }
-    }
-    let path = args.out.join("summary.md");
-    whole::write(&path, &markdown).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
-    if let Some(step) = args.step_summary.as_deref().filter(|path| !path.as_os_str().is_empty()) {
-        append(step, &markdown).map_err(|e| Failure::error(format!("{}: {e}", step.display())))?;
-    }
-    say(&format!("{}Summary: {}\n", reports::terminal::render(&table), path.display()))?;
-    Ok(match worst {
-        Meaning::Wrong => Exit::Verification,
-        Meaning::Regression => Exit::Regression,
-        Meaning::Broken => Exit::Error,
-        Meaning::Unfit => Exit::Unfit,
-        Meaning::Open => Exit::Inconclusive,
-        Meaning::Well => Exit::Ok,
-    })
-}
-
-fn append(path: &Path, text: &str) -> std::io::Result<()> {
-    OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
-}
-
-/// A row a stage; and the gravest end. Unfit counts for those only who are strict.
-fn summary(out: &Path, night: &Ledger) -> (Table, Meaning) {
-    let columns = ["stage", "ended", "command"].map(Column::text);
-    let mut table = Table::new("The night", columns.to_vec());
-    table.columns.insert(2, Column::number("took (s)", Unit::None));
-    let mut worst = Meaning::Well;
-    table.notes.clone_from(&night.remarks);
-    if !night.place.as_os_str().is_empty() {
-        table.notes.push(format!("Paths of the command lines are meant from {}.", night.place.display()));
-    }
-    for name in Name::ALL {
-        let Some(ended) = night.ended.get(&name) else { continue };
-        let meaning = ended.meaning();
-        if night.strict || meaning != Meaning::Unfit {
-            worst = worst.max(meaning);
-        }
-        let gated = Tally::read(&out.join(name.word())).filter(|_| name == Name::Gate);
-        let words = match (&ended.left_out, gated) {
-            (Some(why), _) if ended.amiss => format!("could not be done: {why}"),
-            (Some(why), _) => format!("left out: {why}"),
-            (None, Some(tally)) => format!("{}: {}", meaning.words(), tally.sum),
-            (None, None) => meaning.words().to_owned(),
-        };
-        let command = night.commands.get(&name).map_or_else(String::new, |command| line(command));
-        table.push(vec![
-            Value::Text(name.word().to_owned()),
-            Value::Text(words),
-            Value::Count(ended.seconds),
-            Value::Text(command),
-        ]);
-    }
-    (table, worst)
+    let said = if exit == Some(0) { String::new() } else { last };
+    Ok(Ended { said, ..Ended::with(exit, begun.elapsed().as_secs()) })
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::nightly::stage::Decided;
 
-    fn night(ends: [Option<i32>; 5], strict: bool) -> Ledger {
+    /// A night whose stages ended with these exit codes.
+    pub(in super::super) fn night(ends: [Option<i32>; 5], strict: bool) -> Ledger {
         let place = tempfile::tempdir().expect("a folder");
         let folder = Folder::lock(place.path(), true).expect("a folder");
         let mut night = Ledger::begin(&folder, Decided { strict, ..Decided::default() }).expect("a night");
-        night.ended = Name::ALL
-            .into_iter()
-            .zip(ends)
-            .map(|(name, exit)| (name, Ended { exit, left_out: None, amiss: false, seconds: 1 }))
-            .collect();
+        night.ended =
+            Name::ALL.into_iter().zip(ends).map(|(name, exit)| (name, Ended::with(exit, 1))).collect();
         night
-    }
-
-    #[test]
-    fn one_exit_code_for_all_stages() {
-        let worst = |ends, strict| summary(Path::new("n"), &night(ends, strict)).1;
-        assert_eq!(worst([Some(0); 5], true), Meaning::Well);
-        assert_eq!(worst([Some(0), Some(6), Some(0), Some(0), Some(0)], false), Meaning::Well);
-        assert_eq!(worst([Some(0), Some(6), Some(0), Some(0), Some(0)], true), Meaning::Unfit);
-        assert_eq!(worst([Some(0), Some(6), Some(3), Some(1), Some(0)], false), Meaning::Regression);
-        assert_eq!(worst([Some(0), Some(0), Some(3), Some(4), Some(0)], false), Meaning::Wrong);
     }
 
     #[test]
@@ -280,13 +229,45 @@ mod tests {
         ungated.ended.insert(Name::Gate, Ended::left_out("no --gate was given".to_owned()));
         assert_eq!(kept_out(place.path(), &ungated, Name::History), None);
         ungated.ended.insert(Name::Gate, Ended { amiss: true, ..Ended::left_out("no commit".to_owned()) });
-        says(kept_out(place.path(), &ungated, Name::History), "see the stage gate");
-        assert_eq!(summary(place.path(), &ungated).1, Meaning::Broken);
+        says(
+            kept_out(place.path(), &ungated, Name::History),
+            "once it is accepted, this command adds the night",
+        );
     }
 
     #[test]
-    fn a_command_is_as_one_types_it() {
-        let words = ["gate", "a b.toml", "--a", "rev:abc::kernel"].map(str::to_owned);
-        assert_eq!(line(&words), "swiotlb-bench gate 'a b.toml' --a rev:abc::kernel");
+    fn what_could_not_be_done_is_to_be_mended_and_what_was_found_to_be_accepted() {
+        let kept = |gate, suites| {
+            let night = night([Some(0), Some(0), gate, suites, None], false);
+            kept_out(Path::new("my night"), &night, Name::History).unwrap_or_default()
+        };
+        for (gate, suites) in [(Some(1), Some(0)), (None, Some(0)), (Some(2), Some(1))] {
+            let why = kept(gate, suites);
+            assert!(
+                why.starts_with("see the stage gate (could not be done;")
+                    && why.ends_with("; mend the cause and go on with `nightly --resume --out 'my night'`"),
+                "{why}"
+            );
+        }
+        let mut ungated = night([Some(0), Some(0), None, Some(1), None], false);
+        ungated.ended.insert(Name::Gate, Ended::left_out("no --gate was given".to_owned()));
+        let why = kept_out(Path::new("n"), &ungated, Name::History).unwrap_or_default();
+        assert!(why.contains("`nightly --resume --out n` (a void launch stays void"), "{why}");
+        for why in [kept(Some(3), Some(0)), kept(Some(5), Some(0))] {
+            assert!(why.ends_with("; once it is accepted, this command adds the night"), "{why}");
+        }
+    }
+
+    #[test]
+    fn the_history_that_is_still_to_have_the_night_is_known_from_its_command() {
+        let mut night = night([Some(0); 5], false);
+        let command = ["history", "add", "n/suites", "--history", "kept"].map(str::to_owned);
+        night.commands.insert(Name::History, command.to_vec());
+        night.place = PathBuf::from("/there");
+        assert_eq!(history_of(&night), None, "it has it");
+        night.ended.remove(&Name::History);
+        assert_eq!(history_of(&night), Some(PathBuf::from("/there/kept")));
+        night.commands.clear();
+        assert_eq!(history_of(&night), None);
     }
 }

@@ -5,20 +5,30 @@
 
 use super::Failure;
 use super::held::refused;
+use super::history::say_if_busy;
 use super::nightly::Args;
 use super::sides::side;
 use crate::cell::REVISION;
 use crate::measure::gate::file::GateFile;
 use crate::measure::shipped;
-use crate::measure::side::Build;
+use crate::measure::side::{Build, Side};
 use crate::measure::steady::CONTROL;
 use crate::nightly::stage::{Decided, Decision, Name};
+use crate::policies::{self, EXTERNAL};
 use reports::fingerprint;
 use reports::history::{self, History};
 use reports::machine::Machine;
+use reports::text::shorten;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
+use workloads::suite::error::nearest;
+use workloads::suite::expand::NO_POLICY;
+
+/// What is measured where no suite is named.
+pub(super) const QUICK: &str = "quick";
+/// The history's folder, where none is named.
+pub(super) const HISTORY: &str = "history";
 
 /// What is decided of each stage.
 ///
@@ -47,6 +57,25 @@ pub(super) fn decided(args: &Args) -> Result<Decided, Failure> {
     ]);
     let place = std::env::current_dir().map_err(|e| Failure::error(format!("this folder: {e}")))?;
     Ok(Decided { stages, remarks: remark.into_iter().collect(), strict: args.strict, place })
+}
+
+/// What of a command line decides when a night begins, as far as it says anything but what is usual: flags, and
+/// variables that stand for them.
+pub(super) fn given(args: &Args) -> Vec<String> {
+    let suites = args.suites.join(" ");
+    let flags = [
+        (suites != QUICK, suites.as_str()),
+        (args.gate.is_some(), "--gate"),
+        (args.baseline.is_some(), "--baseline"),
+        (args.history.as_os_str() != HISTORY, "--history"),
+        (args.quick, "--quick"),
+        (args.strict, "--strict"),
+        (args.cell_limit.is_some(), "--cell-limit"),
+        (args.fail_inconclusive, "--fail-inconclusive"),
+    ];
+    let own = flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned());
+    let shared = args.building.words().into_iter().chain(args.quoted.words());
+    own.chain(shared.filter(|word| word.starts_with("--"))).collect()
 }
 
 fn words<'a>(words: &[&'a str], more: Option<&'a str>) -> Vec<String> {
@@ -136,7 +165,7 @@ enum Baseline {
 
 fn baseline(args: &Args, suites: &BTreeSet<String>) -> Result<Baseline, Failure> {
     match &args.baseline {
-        Some(text) if side(text)?.build.is_some() => {
+        Some(text) if baseline_side(text)?.build.is_some() => {
             Ok(Baseline::Build(text.clone(), Some(format!("Baseline: {text}, as --baseline says."))))
         }
         Some(text) => Ok(Baseline::Policy(text.clone())),
@@ -144,13 +173,27 @@ fn baseline(args: &Args, suites: &BTreeSet<String>) -> Result<Baseline, Failure>
     }
 }
 
+/// The side that `--baseline` names.
+fn baseline_side(text: &str) -> Result<Side, Failure> {
+    let (policy, known) = (Side::policy_of(text), policies::names([]).map_err(Failure::error)?);
+    let is_known = known.contains(&policy) || policy == NO_POLICY || policy.starts_with(EXTERNAL);
+    let forms = "a build is rev:REVISION, rev:. or build:PATH; `list policies` names the policies";
+    if !is_known && nearest(policy, &known).is_empty() {
+        let policy = shorten(policy, 60);
+        return Err(Failure::usage(format!("--baseline: there is no policy `{policy}`; {forms}")));
+    }
+    side(text).map_err(|failure| failure.of("--baseline").and(forms))
+}
+
 /// The last accepted run in the history that is of a commit: of `machine` and the night's suites, as far as the history
 /// knows them there; else any, since the gate builds and runs both sides here. The control runs none of our code: where
 /// it shifts, the host has, and no build is to blame.
 fn accepted(folder: &Path, machine: &str, suites: &BTreeSet<String>) -> Result<Baseline, Failure> {
-    if !folder.exists() {
+    // What stands there instead of a folder is told once the history is to be made.
+    if !folder.is_dir() {
         return Ok(Baseline::First);
     }
+    say_if_busy(folder);
     let history = History::open(folder).map_err(Failure::error)?;
     let runs = history.runs().map_err(Failure::error)?;
     if runs.is_empty() {

@@ -65,6 +65,23 @@ fn a_command_line_says_all_that_the_night_was_told() {
 }
 
 #[test]
+fn what_a_beginning_decides_is_known_where_it_is_said() {
+    let of = |more: &[&str]| {
+        let line = ["nightly", "--out", "n"].into_iter().chain(more.iter().copied());
+        given(&Line::try_parse_from(line).unwrap().args).join(" ")
+    };
+    assert_eq!(of(&[]), "");
+    assert_eq!(of(&["--resume"]), "", "it and --out are used");
+    assert_eq!(of(&["quick-search", "mixed"]), "quick-search mixed");
+    let flags = ["--gate", "g", "--baseline", "kernel", "--history", "h", "--cell-limit", "9s", "--quick"];
+    let more =
+        ["--strict", "--fail-inconclusive", "--layouts", "3", "--calibration", "f", "--no-calibration"];
+    let told = "--gate --baseline --history --quick --strict --cell-limit --fail-inconclusive --layouts --calibration \
+                --no-calibration";
+    assert_eq!(of(&[&flags[..], &more].concat()), told);
+}
+
+#[test]
 fn a_policy_as_the_baseline_is_held_against_the_gate_s_own_b() {
     let folder = tempfile::tempdir().unwrap();
     let both = file(folder.path(), "both.toml", &format!("b = \"fast\"\n{GATE}"));
@@ -81,6 +98,15 @@ fn a_policy_as_the_baseline_is_held_against_the_gate_s_own_b() {
     };
     refused(&["quick-search", "--gate", &alone, "--baseline", "kernel"], "alone.toml names no `b`");
     refused(&["quick-search", "--gate", &alone, "--baseline", "kernle"], "the nearest is kernel");
+    refused(&["quick-search", "--gate", &alone, "--baseline", "kernle"], "--baseline: there is no policy");
+    refused(
+        &["quick-search", "--gate", &alone, "--baseline", "rev:"],
+        "--baseline: `rev:`: write rev:REVISION",
+    );
+    // None is near: not all of them are named.
+    let nonsense = "--baseline: there is no policy `nonsense`; a build is rev:REVISION, rev:. or build:PATH; \
+                    `list policies` names the policies";
+    refused(&["quick-search", "--gate", &alone, "--baseline", "nonsense"], nonsense);
     refused(&["quick-search", "--gate", "/nowhere.toml"], "/nowhere.toml: No such file");
     refused(&["quick-serch"], "the nearest is quick-search");
 }

@@ -5,7 +5,9 @@
 //! night at a time is at work in a folder: whoever works holds its lock.
 
 use super::stage::{Decided, Decision, Meaning, Name};
+use crate::measure::plan::{PLAN_FILE, RUNS_FILE};
 use crate::measure::whole;
+use reports::compressed;
 use reports::lock::Lock;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,13 +35,22 @@ pub struct Ended {
     pub amiss: bool,
     /// How long it took, s.
     pub seconds: u64,
+    /// What it complained of last, where it ended other than well.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub said: String,
 }
 
 impl Ended {
+    /// A stage that ended with this exit code, after so many seconds.
+    #[must_use]
+    pub fn with(exit: Option<i32>, seconds: u64) -> Self {
+        Self { exit, left_out: None, amiss: false, seconds, said: String::new() }
+    }
+
     /// A stage that did not run, and why.
     #[must_use]
     pub fn left_out(why: String) -> Self {
-        Self { exit: None, left_out: Some(why), amiss: false, seconds: 0 }
+        Self { left_out: Some(why), ..Self::with(None, 0) }
     }
 
     /// What that means for the night.
@@ -53,7 +64,8 @@ impl Ended {
     }
 
     /// Whether it ran, and could not be done.
-    fn is_to_run_again(&self) -> bool {
+    #[must_use]
+    pub fn is_to_run_again(&self) -> bool {
         self.left_out.is_none() && self.meaning() == Meaning::Broken
     }
 }
@@ -99,6 +111,9 @@ pub enum LedgerError {
     /// There is a night in it already.
     #[error("{path} holds a night: --resume goes on with it, another --out begins a new one", path = .0.display())]
     Taken(PathBuf),
+    /// There is a run of another command in it.
+    #[error("{path} holds a run of another command: choose another --out", path = .0.display())]
+    Run(PathBuf),
     /// There is none in it.
     #[error("{path} holds no night to resume", path = .0.display())]
     Empty(PathBuf),
@@ -120,13 +135,16 @@ impl Folder {
     /// Locks the folder at `path`; `make` makes it where there is none.
     ///
     /// # Errors
-    /// [`LedgerError::Busy`], [`LedgerError::Empty`] where there is none, [`LedgerError::Io`].
+    /// [`LedgerError::Busy`], [`LedgerError::Empty`] where there is none, [`LedgerError::Run`], [`LedgerError::Io`].
     pub fn lock(path: &Path, make: bool) -> Result<Self, LedgerError> {
         let told = |path: &Path| {
             let path = path.to_owned();
             |source| LedgerError::Io { path, source }
         };
         if make {
+            if holds_a_run(path) {
+                return Err(LedgerError::Run(path.to_owned()));
+            }
             std::fs::create_dir_all(path).map_err(told(path))?;
         } else if !path.join(FILE).exists() {
             return Err(LedgerError::Empty(path.to_owned()));
@@ -141,6 +159,11 @@ impl Folder {
     fn ledger(&self) -> PathBuf {
         self.path.join(FILE)
     }
+}
+
+/// Whether a command that measures has been at work in the folder: a night's own runs are in folders below it.
+fn holds_a_run(path: &Path) -> bool {
+    [PLAN_FILE, RUNS_FILE].iter().any(|name| compressed::find(&path.join(name)).exists())
 }
 
 impl Ledger {
@@ -229,7 +252,7 @@ mod tests {
         let mut night = Ledger::begin(&folder, decided.clone()).unwrap();
         assert!(matches!(Ledger::begin(&folder, decided), Err(LedgerError::Taken(_))));
         assert_eq!(night.ended[&Name::Gate].left_out.as_deref(), Some("no --gate was given"));
-        let ended = |exit| Ended { exit, left_out: None, amiss: false, seconds: 3 };
+        let ended = |exit| Ended::with(exit, 3);
         night.end(&folder, Name::Doctor, ended(Some(0))).unwrap();
         // A draft that a crash left is no ledger.
         std::fs::write(path.join("nightly.json.new"), "{").unwrap();
@@ -259,6 +282,16 @@ mod tests {
         assert!(!path.join("none").exists());
         let folder = Folder::lock(path, true).unwrap();
         assert!(matches!(Ledger::resume(&folder), Err(LedgerError::Empty(_))));
+        // Another command's run, compressed too: nothing is left there.
+        for name in [PLAN_FILE, "runs.jsonl.gz"] {
+            let other = place.path().join("run");
+            std::fs::create_dir(&other).unwrap();
+            std::fs::write(other.join(name), "").unwrap();
+            let error = Folder::lock(&other, true).unwrap_err().to_string();
+            assert!(error.contains("run holds a run of another command: choose another --out"), "{error}");
+            assert_eq!(std::fs::read_dir(&other).unwrap().count(), 1);
+            std::fs::remove_dir_all(other).unwrap();
+        }
         for (text, says) in [("{", "EOF"), (r#"{"version":7,"commands":{},"ended":{}}"#, "version 7")] {
             std::fs::write(path.join(FILE), text).unwrap();
             let error = Ledger::resume(&folder).unwrap_err().to_string();

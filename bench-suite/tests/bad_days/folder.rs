@@ -17,6 +17,7 @@ fn whatever_keeps_says_which_folder_it_cannot_have_and_has_run_nothing() {
         "gate @gate.toml --out @file/below",
         "calibrate @slow.toml --policy none --out @file/below",
         "nightly @fast.toml --out @file/below --history @history",
+        "nightly @fast.toml --out @night --history @file/below",
         "history add @run --history @file/below",
         "report @run --out @file/below",
         "report @run --markdown @file/below",
@@ -34,6 +35,16 @@ fn whatever_keeps_says_which_folder_it_cannot_have_and_has_run_nothing() {
         assert!(said.contains("Not a directory"), "{command}: {said}");
     }
     assert_eq!(std::fs::read_to_string(place.path("file")).unwrap(), "no folder");
+    assert!(!place.path("night").exists());
+}
+
+#[test]
+fn a_night_takes_no_folder_that_another_command_has() {
+    let place = Place::new();
+    place.run("run", "1");
+    let (_, said) = has_ended(&place.done("nightly @fast.toml --out @run --history @history"), 1);
+    assert!(said.contains("run holds a run of another command: choose another --out"), "{said}");
+    assert!(!place.path("run/lock").exists() && !place.path("run/nightly.json").exists());
 }
 
 #[test]
