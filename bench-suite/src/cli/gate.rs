@@ -124,11 +124,7 @@ fn named(
         Failure { message, ..failure }
     };
     match (given, written) {
-        (Some(text), _) => {
-            let flag =
-                |failure: Failure| Failure { message: format!("--{key}: {}", failure.message), ..failure };
-            Ok((text.clone(), side(text).map_err(flag)?))
-        }
+        (Some(text), _) => Ok((text.clone(), side(text).map_err(|failure| failure.of(&format!("--{key}")))?)),
         (None, Some((text, place))) => {
             Ok((text.clone(), side(text).map_err(|failure| in_the_file(*place, failure))?))
         }
