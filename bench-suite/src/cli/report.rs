@@ -1,6 +1,6 @@
 //! `swiotlb-bench report DIR…`: run folders as one page, as Markdown, and spliced into another file.
 
-use super::out::say;
+use super::out::{say, unwritten};
 use super::reading::Reading;
 use super::report_files::Files;
 use super::{Exit, Failure, complain};
@@ -70,11 +70,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let in_folder = args.from.first().filter(|path| path.is_dir()).map(|path| path.join(PAGE));
     let page = args.out.clone().or_else(|| (!asked).then(|| in_folder.unwrap_or_else(|| PAGE.into())));
     if let Some(path) = page {
-        files.write(&path, html::page(&document).map_err(Failure::error)?.as_bytes())?;
+        files.write(&path, html::page(&document).map_err(Failure::error)?.as_bytes(), "--out")?;
     }
     if let Some(path) = &args.markdown {
         let links = files.links(&document, path)?;
-        files.write(path, outline::render(&document, &links).as_bytes())?;
+        files.write(path, outline::render(&document, &links).as_bytes(), "--markdown")?;
     } else if args.splice.is_empty() {
         files.draw(&document)?;
     }
@@ -132,7 +132,7 @@ fn spliced(sources: &[Source], document: &Document, path: &Path, files: &mut Fil
     if done.text == text {
         return say(&format!("{}: nothing has changed\n", path.display()));
     }
-    files.write(path, done.text.as_bytes())
+    files.write(path, done.text.as_bytes(), "--splice")
 }
 
 /// What a marker asks for, as a report of its own; nothing where there is none of that name.
@@ -156,5 +156,5 @@ fn summarise(args: &Args, document: &Document) -> Result<(), Failure> {
         let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
         std::io::Write::write_all(&mut file, text.as_bytes())
     };
-    append().map_err(|e| Failure::error(format!("{}: {e}", path.display())))
+    append().map_err(|error| unwritten(path, &error, "GITHUB_STEP_SUMMARY"))
 }
