@@ -4,7 +4,9 @@ use super::out::{say, unwritten};
 use super::reading::Reading;
 use super::report_files::Files;
 use super::{Exit, Failure, complain};
-use crate::report::{Beside, compose, excerpt::Excerpt, nights::Nights, source::Source, traces::Recorded};
+use crate::report::{
+    Beside, broken, compose, excerpt::Excerpt, nights::Nights, source::Source, traces::Recorded,
+};
 use reports::document::{Document, Section};
 use reports::{html, outline, splice};
 use std::path::{Path, PathBuf};
@@ -63,6 +65,9 @@ text in every form.";
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let read = |path: &PathBuf| Source::read(path).map_err(Failure::error);
     let sources = args.from.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    for finding in sources.iter().flat_map(broken) {
+        complain(format_args!("warning: {}", finding.text));
+    }
     let beside = beside(args)?;
     let document = compose(&sources, &beside);
     let mut files = Files::new(args.check, args.figures.as_deref(), args.png)?;
