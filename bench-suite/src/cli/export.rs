@@ -13,6 +13,7 @@ use crate::measure::whole;
 use reports::compare::effect::Better;
 use reports::export::{Cell, Export, Exported, Form, Run};
 use reports::export::{bencher, criterion, github, go, hdr, long, names};
+use reports::units::plural;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -186,5 +187,6 @@ fn write_all(folder: &Path, files: &[(PathBuf, String)]) -> Result<(), Failure> 
         };
         write().map_err(|error| unwritten(&path, &error, "--out"))?;
     }
-    say(&format!("{} files below {}\n", files.len(), folder.display()))
+    let (n, what) = (files.len(), plural(files.len() as u64, "file"));
+    say(&format!("{n} {what} below {}\n", folder.display()))
 }

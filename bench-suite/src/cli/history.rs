@@ -5,6 +5,7 @@ use super::{Exit, Failure, complain};
 use reports::history::shifts::Shift;
 use reports::history::{Added, History, HistoryError, Judged, Key, export, tables};
 use reports::text::visible;
+use reports::units::plural;
 use reports::{csv, terminal};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -118,8 +119,9 @@ fn add(args: &Args, runs: &[PathBuf]) -> Result<Exit, Failure> {
         night.notes.iter().for_each(complain);
         let (path, run, series) = (path.display(), &night.run, night.numbers.len());
         let (name, records, revision) = (&run.name, run.records, &run.revision);
+        let what = plural(records, "record");
         text.push_str(&line(format_args!(
-            "{path}: {word} as {name}: {records} records, {series} series, revision {revision}"
+            "{path}: {word} as {name}: {records} {what}, {series} series, revision {revision}"
         )));
         names.push(night.run.name);
     }

@@ -33,6 +33,7 @@ pub use night::{Night, Run};
 pub use series::{Key, Number, Point, Series};
 
 use crate::date;
+use crate::units::plural;
 use folder::{Copy, Folder};
 use index::{Found, Index};
 use rayon::prelude::*;
@@ -157,11 +158,12 @@ impl History {
         let known = self.index.hashes(name).map_err(in_index(&self.folder.index()))?;
         let kept = night.hashes.iter().filter(|hash| known.contains(*hash)).count();
         if kept < known.len() {
+            let (gone, of) = (known.len() - kept, known.len());
+            let what = plural(of as u64, "record");
             let why = format!(
-                "{} of its {} records are gone or changed since it was added, and its numbers stay as they were: put the \
-                 copy back, by hand or by `history add` of the run that it was made of; without index.sqlite it is taken as it is",
-                known.len() - kept,
-                known.len()
+                "lacks {gone} of the {of} {what} that it was added with (removed or changed), and its numbers stay as they were: \
+                 put the copy back, by hand or by `history add` of the run that it was made of; without index.sqlite it is taken \
+                 as it is"
             );
             return Err(HistoryError::Refused { path: copy.path.clone(), why });
         }

@@ -8,6 +8,7 @@ use super::series::{Key, Number};
 use crate::quantile::Quantile;
 use crate::record::RunRecord;
 use crate::stats::{median, spread::spread};
+use crate::units::plural;
 use crate::{date, fingerprint, metric, store};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -124,7 +125,8 @@ fn sorted<'a>(
         return Err("all its records are arms of a comparison: a night is a run of `measure`".to_owned());
     };
     if !arms.is_empty() {
-        notes.push(format!("{} records are arms of a comparison and left out", arms.len()));
+        let (n, what) = (arms.len(), plural(arms.len() as u64, "record"));
+        notes.push(format!("{n} {what} of a comparison's arms left out"));
     }
     if let Some(other) = records.iter().find(|record| record.revision != first.revision) {
         return Err(format!(
@@ -134,7 +136,7 @@ fn sorted<'a>(
     }
     let void = records.iter().filter(|record| record.void.is_some()).count();
     if void > 0 {
-        notes.push(format!("{void} launches are void and left out"));
+        notes.push(format!("{void} void {} left out", plural(void as u64, "launch")));
     }
     let cells = by_cell(&records)?;
     let run = Run {
