@@ -5,6 +5,7 @@
 
 use super::error::HistoryError;
 use super::series::{Key, Number};
+use super::unfinished::Unfinished;
 use crate::quantile::Quantile;
 use crate::record::RunRecord;
 use crate::stats::{median, spread::spread};
@@ -14,9 +15,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is said of a last line that is no whole one.
 pub(super) const CUT: &str = "cut by a run that was interrupted";
+
+/// How far the clocks of two machines may differ, in seconds.
+const MOST_AHEAD: u64 = 3_600;
 
 /// What is known of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +40,8 @@ pub struct Run {
     pub records: u64,
     /// Records that are void, and do not.
     pub void: u64,
+    /// What it lacks, where it was added before it was finished.
+    pub unfinished: Option<Unfinished>,
 }
 
 /// A run with its numbers.
@@ -87,6 +94,13 @@ impl Night {
         let (cells, run) = sorted(&loaded.records, (name, first.started), &mut notes).map_err(refuse)?;
         Ok(Self { run, numbers: numbers(&cells), notes, text, hashes })
     }
+}
+
+/// That a run is dated in the future, in words.
+pub(super) fn ahead(run: &Run) -> Option<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let is_ahead = run.started > now.saturating_add(MOST_AHEAD);
+    is_ahead.then(|| format!("{}: dated in the future (it is {} by this clock)", run.name, date::moment(now)))
 }
 
 /// What is not empty, with its newline.
@@ -147,6 +161,7 @@ fn sorted<'a>(
         suites: cells.keys().map(|key| key.suite.clone()).collect(),
         records: (records.len() - void) as u64,
         void: void as u64,
+        unfinished: None,
     };
     if run.machines.len() > 1 {
         notes.push(format!("records of {} machines: each has its own series", run.machines.len()));
