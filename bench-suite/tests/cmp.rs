@@ -122,7 +122,7 @@ fn a_name_that_is_none_or_not_enough_is_told() {
     refused(
         place,
         &["cmp", "2023", "2023"],
-        1,
+        2,
         "2023: there is no such file or folder, and no history in history",
     );
     let names = history(place);

@@ -4,7 +4,7 @@
 
 use super::{MAX_LINE, RUNS_FILE, StoreError};
 use crate::compressed;
-use crate::record::RunRecord;
+use crate::record::{RunRecord, SCHEMA, Schema, UnknownSchema};
 use crate::text;
 use std::io::{self, BufRead, Read as _};
 use std::path::{Path, PathBuf};
@@ -116,7 +116,7 @@ fn each_from(
         } else if buffer.trim_ascii().is_empty() {
             continue;
         } else {
-            read(&buffer).map_err(|e| text::visible(&e.to_string()))
+            read(&buffer).map_err(|e| if cut { bare(&e) } else { wrong(&buffer, &e) })
         };
         if let Err(why) = answer {
             let why = if cut { format!("the last line is cut: {why}") } else { why };
@@ -124,4 +124,42 @@ fn each_from(
         }
     }
     Ok(bad)
+}
+
+/// What is wrong with a whole line that is no record, and what to do.
+fn wrong(line: &[u8], error: &serde_json::Error) -> String {
+    if let Some(schema) = foreign(line) {
+        return schema.to_string();
+    }
+    let what = match line.trim_ascii_start() {
+        [b'{', ..] => bare(error),
+        other => {
+            let start = String::from_utf8_lossy(other).chars().take(1).collect::<String>();
+            format!("it begins with `{}`", text::visible(&start))
+        }
+    };
+    format!(
+        "damaged: {what}; a record of {SCHEMA} is one JSON object: put the line back from a copy of the file, or remove \
+         it and measure its launch again (`measure --resume`)"
+    )
+}
+
+/// The schema of a line that another version wrote, or another program.
+fn foreign(line: &[u8]) -> Option<UnknownSchema> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        schema: String,
+    }
+    // An array would be taken for the fields in their order.
+    let object = line.trim_ascii_start().starts_with(b"{");
+    let head: Head = object.then(|| serde_json::from_slice(line).ok())??;
+    Schema::try_from(head.schema).err()
+}
+
+/// What serde says, with its place in the line.
+fn bare(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let what = text::visible(said.strip_suffix(&place).unwrap_or(&said));
+    if error.line() == 1 { format!("{what}, at byte {}", error.column()) } else { what }
 }

@@ -84,6 +84,22 @@ fn bad_lines_are_named_and_the_others_are_read() {
 }
 
 #[test]
+fn damage_is_told_from_another_version_with_what_to_do() {
+    let line = serde_json::to_string(&small("a")).unwrap() + "\n";
+    let said = |line: &str| load_from(line.as_bytes(), Path::new("x")).unwrap().bad[0].to_string();
+    let array = said(&line.replacen('{', "[", 1));
+    assert!(array.starts_with("x:1: damaged: it begins with `[`; a record of swiotlb-bench/1"), "{array}");
+    assert!(array.contains("put the line back from a copy of the file, or remove it"), "{array}");
+    for damaged in [line.replacen(':', "", 1), "{}\n".to_owned(), line.replacen("\"seed\"", "seed", 1)] {
+        let said = said(&damaged);
+        assert!(said.contains("x:1: damaged: ") && said.contains(", at byte "), "{said}");
+        assert!(!said.contains("version that wrote it") && !said.contains("line 1 column"), "{said}");
+    }
+    let newer = said(&line.replace("swiotlb-bench/1", "swiotlb-bench/7"));
+    assert!(newer.ends_with("read it with the version that wrote it, or run again"), "{newer}");
+}
+
+#[test]
 fn bytes_that_are_no_text_and_endless_nesting_are_bad_lines() {
     let mut bytes = vec![0xff, 0x00, b'\n'];
     bytes.extend([b'['; 100_000]);

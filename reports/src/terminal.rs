@@ -5,7 +5,7 @@
 
 use comfy_table::{Cell, CellAlignment, ContentLineStyle, LineStyle, Table as Grid, TableStyle};
 
-use crate::table::{Align, Table};
+use crate::table::{Align, Table, Value};
 use crate::text;
 
 /// A rule below the headings, bars between columns, nothing else.
@@ -19,9 +19,12 @@ const STYLE: TableStyle = TableStyle::new()
 pub fn render(table: &Table) -> String {
     let mut grid = Grid::new();
     grid.load_style(STYLE);
-    grid.set_header(table.columns.iter().map(|c| aligned(text::visible(&c.heading()), c.align)));
+    let shown = shown(table);
+    let columns = || table.columns.iter().zip(&shown).filter(|(_, shown)| **shown).map(|(column, _)| column);
+    grid.set_header(columns().map(|c| aligned(text::visible(&c.heading()), c.align)));
     for row in table.rows() {
-        grid.add_row(row.iter().zip(&table.columns).map(|(v, c)| aligned(v.shown(), c.align)));
+        let values = row.iter().zip(&shown).filter(|(_, shown)| **shown).map(|(value, _)| value);
+        grid.add_row(values.zip(columns()).map(|(v, c)| aligned(v.shown(), c.align)));
     }
     let mut out = text::visible(&table.title);
     out.push_str("\n\n");
@@ -31,6 +34,13 @@ pub fn render(table: &Table) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Which columns are shown: remarks have no heading, and no column where there are none.
+fn shown(table: &Table) -> Vec<bool> {
+    let is_empty = |value: &Value| matches!(value, Value::Missing) || value.shown().is_empty();
+    let says = |at: usize| table.rows().iter().any(|row| row.get(at).is_some_and(|value| !is_empty(value)));
+    table.columns.iter().enumerate().map(|(at, column)| !column.heading().is_empty() || says(at)).collect()
 }
 
 fn aligned(content: String, align: Align) -> Cell {
@@ -43,7 +53,7 @@ fn aligned(content: String, align: Align) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{Column, Unit, Value};
+    use crate::table::{Column, Unit};
 
     #[test]
     fn numbers_line_up_on_the_right() {
@@ -61,6 +71,16 @@ Latency
 One thread.
 ";
         assert_eq!(render(&t), expected);
+    }
+
+    #[test]
+    fn remarks_have_a_column_where_there_are_some() {
+        let mut t = Table::new("Cells", vec![Column::text("cell"), Column::text("")]);
+        t.push(vec![Value::Text("a".into()), Value::Text(String::new())]);
+        t.push(vec![Value::Text("b".into())]);
+        assert!(!render(&t).contains('|'), "{}", render(&t));
+        t.push(vec![Value::Text("c".into()), Value::Text("unpinned".into())]);
+        assert!(render(&t).contains(" c    | unpinned\n"), "{}", render(&t));
     }
 
     #[test]

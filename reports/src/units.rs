@@ -18,15 +18,13 @@ pub fn count(n: u64) -> String {
     out
 }
 
-/// `what`, as there are `n` of it: `cell`, `cells`; `launch`, `launches`.
+/// `what`, with an s (after ch, es) unless there is one.
 #[must_use]
 pub fn plural(n: u64, what: &str) -> String {
-    let ending = if n == 1 {
-        ""
-    } else if what.ends_with("ch") {
-        "es"
-    } else {
-        "s"
+    let ending = match n {
+        1 => "",
+        _ if what.ends_with("ch") => "es",
+        _ => "s",
     };
     format!("{what}{ending}")
 }
@@ -92,6 +90,13 @@ mod tests {
             assert_eq!(count(n), text);
         }
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn one_has_no_plural() {
+        let all = [(0, "launch"), (1, "launch"), (2, "launch"), (1, "record"), (2, "record")];
+        let words = all.map(|(n, what)| plural(n, what));
+        assert_eq!(words, ["launches", "launch", "launches", "record", "records"]);
     }
 
     #[test]

@@ -26,14 +26,20 @@ use reports::compare::calibration::Injected;
 use reports::fingerprint;
 use reports::lock::Lock;
 use reports::machine::Machine;
+use reports::units::plural;
 use std::path::Path;
 use workloads::suite::Limits;
 
 /// The file that is locked while a calibration is at work.
 const LOCK: &str = "lock";
 
+/// The one suite, where [`Choice`] takes several.
+const SUITE: &str =
+    "The suite, one: a shipped one by its whole name (`swiotlb-bench list suites` shows them), or a file";
+
 /// What to calibrate.
 #[derive(clap::Args)]
+#[command(override_usage = "swiotlb-bench calibrate [OPTIONS] <SUITE>", mut_arg("suites", |suite| suite.help(SUITE)))]
 pub(super) struct Args {
     #[command(flatten)]
     choice: Choice,
@@ -88,7 +94,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     if args.dry_run {
         let curves = 1 + args.inject.len();
         let each = cost(&first)?;
-        say(&format!("{} comparisons of the suite, each of\n{each}", rounds as usize * curves))?;
+        let comparisons = rounds as usize * curves;
+        let what = plural(comparisons as u64, "comparison");
+        say(&format!("{comparisons} {what} of the suite, each of\n{each}"))?;
         return Ok(Exit::Ok);
     }
     if let Some(copies) = args.builds {
@@ -169,7 +177,7 @@ impl Calibrating<'_> {
     fn planned(&self, round: u32) -> Result<RunPlan, Failure> {
         let args = self.args;
         let [suite] = args.choice.suites.as_slice() else {
-            return Err(Failure::usage("a calibration wants one suite"));
+            return Err(Failure::usage(wants_one(args.choice.suites.len())));
         };
         let mut choice = args.choice.clone();
         choice.seed = choice.seed.wrapping_add(round.into());
@@ -196,12 +204,23 @@ impl Calibrating<'_> {
     }
 }
 
+/// That the command line names no suite, or several.
+fn wants_one(named: usize) -> String {
+    let how = if named == 0 { "none is named".to_owned() } else { format!("{named} are named") };
+    format!("a calibration wants one suite, and {how}: `swiotlb-bench list suites` shows them")
+}
+
 fn tell(args: &Args, found: &Calibrated, path: &Path, machine: String) -> Result<Exit, Failure> {
     let tables: Vec<_> = [Some(found.table()), found.power()].into_iter().flatten().collect();
     for table in &tables {
         say(&format!("{}\n", reports::terminal::render(table)))?;
     }
-    let gathered = gather(&machine, found);
+    let gathered = if found.is_silent() {
+        complain("no verdict was given; nothing learned: what `ab` quotes on this machine stays as it was");
+        None
+    } else {
+        gather(&machine, found)
+    };
     let mut own = Calibrations::new(machine);
     own.learn(found.clone());
     let file = path.join(FILE);

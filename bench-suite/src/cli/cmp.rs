@@ -5,7 +5,7 @@ use super::out::say;
 use super::{Exit, Failure, complain};
 use crate::measure::stored::StoredRun;
 use crate::measure::unpaired::{Slices, compare, keys, table};
-use reports::history::History;
+use reports::history::{History, HistoryError};
 use reports::text::visible;
 use std::path::{Path, PathBuf};
 use workloads::suite::error::unknown;
@@ -75,12 +75,13 @@ fn stored(run: &Path, args: &Args) -> Result<(String, StoredRun), Failure> {
 /// The run of the history whose name begins with `start`, and the file of its records.
 fn in_history(start: &str, folder: &Path) -> Result<(String, PathBuf), Failure> {
     let (word, place) = (visible(start), folder.display());
-    if !folder.exists() {
-        return Err(Failure::error(format!(
-            "{word}: there is no such file or folder, and no history in {place}"
-        )));
-    }
-    let history = History::open(folder).map_err(Failure::error)?;
+    let history = History::read(folder).map_err(|error| match error {
+        HistoryError::None(_) => Failure::usage(format!(
+            "{word}: there is no such file or folder, and no history in {place}: `history add RUN` begins one, --history \
+             names another folder"
+        )),
+        other => Failure::error(other),
+    })?;
     history.notes.iter().for_each(complain);
     let runs = history.runs().map_err(Failure::error)?.into_iter().map(|run| run.name);
     let meant: Vec<String> = runs.filter(|name| name.starts_with(start)).collect();

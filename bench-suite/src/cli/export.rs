@@ -4,7 +4,7 @@
 //! folders' names, arms by their letters. Nothing that is there already is written over, except the one
 //! file that the user names.
 
-use super::out::say;
+use super::out::{say, unwritten};
 use super::{Exit, Failure, complain};
 use crate::measure::groups::is_oversubscribed;
 use crate::measure::plan::RUNS_FILE;
@@ -13,6 +13,7 @@ use crate::measure::whole;
 use reports::compare::effect::Better;
 use reports::export::{Cell, Export, Exported, Form, Run};
 use reports::export::{bencher, criterion, github, go, hdr, long, names};
+use reports::units::plural;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -71,6 +72,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     vet(&export, &stored)?;
     let exported = args.format.export(&export)?;
     exported.notes.iter().for_each(|note| complain(format_args!("note: {note}")));
+    if exported.entries == 0 {
+        let none = "nothing to export: no launch has what this form carries (docs/INTERCHANGE.md says what that is); \
+                    nothing was written";
+        return Err(Failure::error(none));
+    }
     match (exported.form, folder) {
         (Form::Files(files), Some(folder)) => write_all(folder, &files)?,
         (Form::Text(text), _) => write_one(args.out.as_deref(), &text)?,
@@ -165,7 +171,7 @@ fn vet(export: &Export<'_>, stored: &[StoredRun]) -> Result<(), Failure> {
 /// Standard output, or the file that the user names.
 fn write_one(out: Option<&Path>, text: &str) -> Result<(), Failure> {
     let Some(path) = out else { return say(text) };
-    whole::write(path, text).map_err(|error| Failure::error(format!("{}: {error}", path.display())))
+    whole::write(path, text).map_err(|error| unwritten(path, &error, "--out"))
 }
 
 /// Files below a folder, none of which may be there yet.
@@ -179,7 +185,8 @@ fn write_all(folder: &Path, files: &[(PathBuf, String)]) -> Result<(), Failure> 
             std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
             OpenOptions::new().write(true).create_new(true).open(&path)?.write_all(text.as_bytes())
         };
-        write().map_err(|error| Failure::error(format!("{}: {error}", path.display())))?;
+        write().map_err(|error| unwritten(&path, &error, "--out"))?;
     }
-    say(&format!("{} files below {}\n", files.len(), folder.display()))
+    let (n, what) = (files.len(), plural(files.len() as u64, "file"));
+    say(&format!("{n} {what} below {}\n", folder.display()))
 }

@@ -2,9 +2,12 @@
 
 use super::out::say;
 use super::{Exit, Failure, complain};
+use crate::measure::folder::{Folder, FolderError};
+use crate::measure::plan::RUNS_FILE;
 use reports::history::shifts::Shift;
-use reports::history::{Added, History, HistoryError, Judged, Key, export, tables};
+use reports::history::{Added, History, HistoryError, Judged, Key, Unfinished, export, tables};
 use reports::text::visible;
+use reports::units::plural;
 use reports::{csv, terminal};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -59,7 +62,7 @@ enum What {
 /// Which series.
 #[derive(clap::Args)]
 struct Choice {
-    /// Series by their 12 digits.
+    /// Series by their 12 digits, or as few of them as no other begins with (`history show` lists them).
     #[arg(value_name = "SERIES")]
     series: Vec<String>,
     /// Only these, by parameters, `metric`, `machine` and `suite`, as in `metric=ns_per_op,policy=lock-*`.
@@ -88,25 +91,28 @@ pub(super) fn usable(folder: &Path) -> Result<(), Failure> {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     say_if_busy(&args.history);
-    let open = || {
-        let history = History::open(&args.history).map_err(Failure::error)?;
+    let told = |history: Result<History, HistoryError>| {
+        let history = history.map_err(Failure::error)?;
         history.notes.iter().for_each(complain);
         Ok(history)
     };
+    let read = || told(History::read(&args.history));
     match &args.what {
         What::Add { runs } => add(args, runs),
         What::List => {
-            let runs = open()?.runs().map_err(Failure::error)?;
+            let runs = read()?.runs().map_err(Failure::error)?;
             say(&terminal::render(&tables::runs(&runs)))?;
             Ok(Exit::Ok)
         }
         What::Show(choice) => {
-            let all = chosen(&open()?, choice)?;
+            let all = chosen(&read()?, choice)?;
             show(&all, choice)
         }
-        What::Accept { choice, reason, by } => accept(open()?, choice, reason, by),
+        What::Accept { choice, reason, by } => {
+            accept(told(History::open(&args.history))?, choice, reason, by)
+        }
         What::Export { choice, json } => {
-            let all = chosen(&open()?, choice)?;
+            let all = chosen(&read()?, choice)?;
             say(&if *json {
                 export::json(&all).map_err(Failure::error)?
             } else {
@@ -122,7 +128,10 @@ fn add(args: &Args, runs: &[PathBuf]) -> Result<Exit, Failure> {
     history.notes.iter().for_each(complain);
     let (mut names, mut text) = (Vec::new(), String::new());
     for path in runs {
-        let (night, word) = match history.add(path).map_err(|e| failed(e, &text))? {
+        let left = left(path);
+        let added = history.add_part(path, left).map_err(|e| failed(e, &text))?;
+        left.filter(|left| left.missing > 0).into_iter().for_each(|left| warn(path, left));
+        let (night, word) = match added {
             Added::Already(run) => {
                 let path = path.display();
                 text.push_str(&line(format_args!("{path}: is there already as {}; nothing added", run.name)));
@@ -134,8 +143,9 @@ fn add(args: &Args, runs: &[PathBuf]) -> Result<Exit, Failure> {
         night.notes.iter().for_each(complain);
         let (path, run, series) = (path.display(), &night.run, night.numbers.len());
         let (name, records, revision) = (&run.name, run.records, &run.revision);
+        let what = plural(records, "record");
         text.push_str(&line(format_args!(
-            "{path}: {word} as {name}: {records} records, {series} series, revision {revision}"
+            "{path}: {word} as {name}: {records} {what}, {series} series, revision {revision}"
         )));
         names.push(night.run.name);
     }
@@ -149,6 +159,32 @@ fn add(args: &Args, runs: &[PathBuf]) -> Result<Exit, Failure> {
     }
     say(&text)?;
     Ok(Exit::Ok)
+}
+
+/// What the plan beside a run's records says is missing; nothing where there is no plan.
+fn left(path: &Path) -> Option<Unfinished> {
+    let is_records =
+        path.file_name().is_some_and(|name| [RUNS_FILE, "runs.jsonl.gz"].iter().any(|runs| name == *runs));
+    let folder = if is_records { path.parent()? } else { path };
+    match Folder::look(folder) {
+        Ok((plan, due)) => Some(Unfinished { missing: due.len() as u64, planned: plan.steps.len() as u64 }),
+        Err(FolderError::Plan(error)) => {
+            complain(format_args!("warning: {error}: whether the run was finished is not known"));
+            None
+        }
+        // What else is wrong there, `add` says.
+        Err(_) => None,
+    }
+}
+
+fn warn(path: &Path, Unfinished { missing, planned }: Unfinished) {
+    let is = if missing == 1 { "is" } else { "are" };
+    complain(format_args!(
+        "warning: {}: {missing} of {planned} {} {is} missing: the run was not finished; `measure --resume` goes on with it, \
+         and adding it again adds the rest; as it is, it is no baseline",
+        path.display(),
+        plural(planned, "launch")
+    ));
 }
 
 /// A line of data: names in it come from anywhere.
@@ -203,16 +239,27 @@ fn chosen(history: &History, choice: &Choice) -> Result<Vec<Judged>, Failure> {
         return Err(Failure::usage(unknown("parameter", key, keys.iter().map(String::as_str))));
     }
     let ids: BTreeSet<String> = all.iter().map(|judged| judged.series.key.id()).collect();
-    if let Some(id) = choice.series.iter().find(|id| !ids.contains(*id)) {
-        return Err(Failure::usage(format!("no series `{id}`: `history show` lists them")));
-    }
+    let series = choice.series.iter().map(|start| whole(start, &ids)).collect::<Result<BTreeSet<_>, _>>()?;
     let wanted = |key: &Key| {
-        (choice.series.is_empty() || choice.series.contains(&key.id()))
-            && filter.matches(&key.cell, &key.values())
+        (series.is_empty() || series.contains(&key.id())) && filter.matches(&key.cell, &key.values())
     };
     let found: Vec<Judged> = all.into_iter().filter(|judged| wanted(&judged.series.key)).collect();
     if found.is_empty() && !ids.is_empty() {
         return Err(Failure::usage("no series is left: the filter excludes them all"));
     }
     Ok(found)
+}
+
+/// The series that begins with `start`.
+fn whole(start: &str, ids: &BTreeSet<String>) -> Result<String, Failure> {
+    let meant: Vec<&String> = ids.iter().filter(|id| id.starts_with(start)).collect();
+    match meant.as_slice() {
+        [id] => Ok((*id).clone()),
+        [] => Err(Failure::usage(format!("no series `{}`: `history show` lists them", visible(start)))),
+        [first, second, ..] => Err(Failure::usage(format!(
+            "{} series begin with `{}`, {first} and {second} among them: write more of it",
+            meant.len(),
+            visible(start)
+        ))),
+    }
 }

@@ -5,6 +5,8 @@ use super::out::say;
 use super::{Exit, Failure};
 use crate::measure::plan::RUNS_FILE;
 use reports::import::criterion;
+use reports::text::visible;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -41,6 +43,12 @@ struct Criterion {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let What::Criterion(args) = &args.what;
+    if let Some(name) = twice(&args.baselines) {
+        return Err(Failure::usage(format!(
+            "baseline `{}` is named twice: each is one launch, and the same one again is none",
+            visible(name)
+        )));
+    }
     let mut records = criterion::read(&args.folder, &args.baselines).map_err(Failure::error)?;
     let runs = args.out.join(RUNS_FILE);
     if std::fs::metadata(&runs).is_ok_and(|file| file.len() > 0) {
@@ -54,4 +62,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     say(&format!("Records: {} in {}\n", records.len(), path.display()))?;
     Ok(Exit::Ok)
+}
+
+/// The first name that comes twice.
+fn twice(names: &[String]) -> Option<&str> {
+    let mut seen = BTreeSet::new();
+    names.iter().map(String::as_str).find(|name| !seen.insert(*name))
 }

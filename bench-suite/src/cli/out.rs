@@ -73,6 +73,17 @@ pub(super) fn say(text: &str) -> Result<(), Failure> {
     out.flush()
 }
 
+/// A file that could not be written. `elsewhere` is the flag that names another place for it.
+pub(super) fn unwritten(path: &Path, error: &io::Error, elsewhere: &str) -> Failure {
+    let is_full =
+        matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge);
+    let room = if is_full { "free some space, or " } else { "" };
+    Failure::error(format_args!(
+        "{}: cannot write: {error}: {room}name another place with {elsewhere}",
+        path.display()
+    ))
+}
+
 /// Whether everything was written that was to be: all of it was tried. What else failed beside the first is told here.
 ///
 /// # Errors
@@ -128,6 +139,17 @@ mod tests {
         out.flush().unwrap();
         assert!(out.closed);
         out.text("dropped").unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_written_says_what_to_do() {
+        let says = |kind: ErrorKind| unwritten(Path::new("page"), &kind.into(), "--out").message;
+        assert!(says(ErrorKind::PermissionDenied).ends_with(": name another place with --out"));
+        let full = says(ErrorKind::StorageFull);
+        assert!(
+            full.starts_with("page: cannot write: ") && full.contains("free some space, or name"),
+            "{full}"
+        );
     }
 
     #[test]

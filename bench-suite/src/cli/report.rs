@@ -1,10 +1,12 @@
 //! `swiotlb-bench report DIR…`: run folders as one page, as Markdown, and spliced into another file.
 
-use super::out::say;
+use super::out::{say, unwritten};
 use super::reading::Reading;
 use super::report_files::Files;
 use super::{Exit, Failure, complain};
-use crate::report::{Beside, compose, excerpt::Excerpt, nights::Nights, source::Source, traces::Recorded};
+use crate::report::{
+    Beside, broken, compose, excerpt::Excerpt, nights::Nights, source::Source, traces::Recorded,
+};
 use reports::document::{Document, Section};
 use reports::{html, outline, splice};
 use std::path::{Path, PathBuf};
@@ -63,6 +65,9 @@ text in every form.";
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let read = |path: &PathBuf| Source::read(path).map_err(Failure::error);
     let sources = args.from.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    for finding in sources.iter().flat_map(broken) {
+        complain(format_args!("warning: {}", finding.text));
+    }
     let beside = beside(args)?;
     let document = compose(&sources, &beside);
     let mut files = Files::new(args.check, args.figures.as_deref(), args.png)?;
@@ -70,11 +75,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let in_folder = args.from.first().filter(|path| path.is_dir()).map(|path| path.join(PAGE));
     let page = args.out.clone().or_else(|| (!asked).then(|| in_folder.unwrap_or_else(|| PAGE.into())));
     if let Some(path) = page {
-        files.write(&path, html::page(&document).map_err(Failure::error)?.as_bytes())?;
+        files.write(&path, html::page(&document).map_err(Failure::error)?.as_bytes(), "--out")?;
     }
     if let Some(path) = &args.markdown {
         let links = files.links(&document, path)?;
-        files.write(path, outline::render(&document, &links).as_bytes())?;
+        files.write(path, outline::render(&document, &links).as_bytes(), "--markdown")?;
     } else if args.splice.is_empty() {
         files.draw(&document)?;
     }
@@ -132,7 +137,7 @@ fn spliced(sources: &[Source], document: &Document, path: &Path, files: &mut Fil
     if done.text == text {
         return say(&format!("{}: nothing has changed\n", path.display()));
     }
-    files.write(path, done.text.as_bytes())
+    files.write(path, done.text.as_bytes(), "--splice")
 }
 
 /// What a marker asks for, as a report of its own; nothing where there is none of that name.
@@ -156,5 +161,5 @@ fn summarise(args: &Args, document: &Document) -> Result<(), Failure> {
         let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
         std::io::Write::write_all(&mut file, text.as_bytes())
     };
-    append().map_err(|e| Failure::error(format!("{}: {e}", path.display())))
+    append().map_err(|error| unwritten(path, &error, "GITHUB_STEP_SUMMARY"))
 }

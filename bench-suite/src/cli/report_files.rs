@@ -2,7 +2,7 @@
 //!
 //! A figure is written once, however many forms show it; another figure of the same title gets a number.
 
-use super::out::say;
+use super::out::{say, unwritten};
 use super::{Failure, complain};
 use crate::measure::whole;
 use plots::png::picture;
@@ -30,14 +30,13 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn new(check: bool, folder: Option<&Path>, png: bool) -> Result<Self, Failure> {
         if let (Some(folder), false) = (folder, check) {
-            std::fs::create_dir_all(folder)
-                .map_err(|e| Failure::error(format!("{}: {e}", folder.display())))?;
+            std::fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error, "--figures"))?;
         }
         Ok(Self { check, folder: folder.map(Path::to_owned), png, ..Self::default() })
     }
 
-    /// Writes a file and says so; or says that it would be another.
-    pub(super) fn write(&mut self, path: &Path, content: &[u8]) -> Result<(), Failure> {
+    /// Writes the file that `flag` names and says so; or says that it would be another.
+    pub(super) fn write(&mut self, path: &Path, content: &[u8], flag: &str) -> Result<(), Failure> {
         if self.check {
             if std::fs::read(path).ok().as_deref() != Some(content) {
                 self.stale += 1;
@@ -45,7 +44,7 @@ impl Files {
             }
             return Ok(());
         }
-        whole::write(path, content).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
+        whole::write(path, content).map_err(|error| unwritten(path, &error, flag))?;
         say(&format!("{}: {} KiB\n", path.display(), content.len().div_ceil(1_024)))
     }
 
@@ -63,10 +62,10 @@ impl Files {
             let mut free = names.map(|name| folder.join(format!("{name}.svg")));
             let taken = |path: &PathBuf| self.figures.iter().any(|(known, _)| known == path);
             let Some(path) = free.find(|path| !taken(path)) else { break };
-            self.write(&path, figure.svg.as_bytes())?;
+            self.write(&path, figure.svg.as_bytes(), "--figures")?;
             if self.png {
                 let picture = picture(&figure.svg, Shade::Light, PNG_SCALE).map_err(Failure::error)?;
-                self.write(&path.with_extension("png"), &picture)?;
+                self.write(&path.with_extension("png"), &picture, "--figures")?;
             }
             self.figures.push((path.clone(), figure.clone()));
             paths.push(path);

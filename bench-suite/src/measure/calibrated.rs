@@ -14,6 +14,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use workloads::suite::Mode;
 
+/// What comparisons without an answer say.
+const SILENT: &str = "No verdict was given; nothing learned: every comparison ended with not enough data. More blocks \
+                      (--blocks, or none of --quick) or a larger --floor give some.";
+
 /// What was compared with what, where nothing differed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -88,10 +92,17 @@ impl Calibrated {
         }
     }
 
+    /// Whether no comparison ended with an answer: then nothing was learned, no floor either.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.cells.values().flat_map(|history| &history.states).all(|state| *state == State::Inconclusive)
+    }
+
     /// A cell's floor: the user's, or what was learned of it.
     #[must_use]
     pub fn floor(&self, cell: &str, user: f64) -> Floor {
-        self.cells.get(cell).map_or_else(|| Floor::of(user), |history| Floor::learn(user, &history.medians))
+        let learned = self.cells.get(cell).filter(|_| !self.is_silent());
+        learned.map_or_else(|| Floor::of(user), |history| Floor::learn(user, &history.medians))
     }
 
     /// One row a cell, and the error rate below.
@@ -107,10 +118,11 @@ impl Calibrated {
         };
         let title = format!("{}: {} {what}, {}", self.suite, self.side, self.metric);
         let mut table = Table::new(title, columns);
+        let silent = self.is_silent();
         for (cell, history) in &self.cells {
             let count =
                 |state| Value::Count(history.states.iter().filter(|found| **found == state).count() as u64);
-            let learned = Floor::learn(0.0, &history.medians).learned;
+            let learned = Floor::learn(0.0, &history.medians).learned.filter(|_| !silent);
             table.push(vec![
                 Value::Text(cell.clone()),
                 Value::Count(history.states.len() as u64),
@@ -120,6 +132,10 @@ impl Calibrated {
                 count(State::Inconclusive),
                 learned.map_or(Value::Missing, |floor| Value::Real(percent(floor), 2)),
             ]);
+        }
+        if silent {
+            table.notes.push(SILENT.to_owned());
+            return table;
         }
         table.notes.push(quote(&self.calibration));
         if self.cells.values().map(|history| history.states.len() as u64).sum::<u64>()
@@ -171,6 +187,12 @@ pub fn quote(calibration: &Calibration) -> String {
     let Some(rate) = calibration.rate() else {
         return "No comparison was judged where nothing differed.".to_owned();
     };
+    if calibration.is_silent() {
+        return format!(
+            "Where nothing differed: no verdict in {} comparisons, so that nothing is known of how often one is wrong.",
+            calibration.comparisons
+        );
+    }
     let all = calibration.comparisons;
     let open = 100.0 * calibration.inconclusive() as f64 / all as f64;
     format!(
@@ -209,6 +231,20 @@ mod tests {
         assert!((all.floor("s/pools=4", 0.01).value() - 0.02).abs() < 1e-12);
         assert!((all.floor("s/pools=4", 0.03).value() - 0.03).abs() < 1e-12);
         assert_eq!(all.floor("s/pools=8", 0.01), Floor::of(0.01));
+    }
+
+    #[test]
+    fn comparisons_without_an_answer_teach_nothing() {
+        let mut all = learned();
+        assert!(!all.is_silent());
+        let open = History { states: vec![State::Inconclusive; 3], medians: vec![0.004, -0.02, 0.001] };
+        all.cells.insert("s/pools=4".into(), open);
+        all.calibration = Calibration { regressed: 0, improved: 0, equivalent: 0, ..all.calibration };
+        let shown = reports::terminal::render(&all.table());
+        assert!(all.is_silent() && shown.contains("No verdict was given; nothing learned"), "{shown}");
+        assert!(!shown.contains("false (") && !shown.contains("2.02"), "{shown}");
+        assert_eq!(all.floor("s/pools=4", 0.01), Floor::of(0.01));
+        assert!(quote(&all.calibration).contains("no verdict in 300 comparisons"));
     }
 
     #[test]

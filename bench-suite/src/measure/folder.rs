@@ -28,6 +28,17 @@ pub enum FolderError {
     /// There is none in it.
     #[error("{path} holds no run to resume", path = .0.display())]
     Empty(PathBuf),
+    /// There is no such folder.
+    #[error("{path}: there is no such folder, and no run to resume: --out names the one of a run", path = .0.display())]
+    Nowhere(PathBuf),
+    /// There is one in it, and its plan is gone.
+    #[error("{path}: {PLAN_FILE} is missing, so that nobody knows what is left to run; its records are in {runs}: put the plan back, or choose another --out", path = .path.display(), runs = .runs.display())]
+    NoPlan {
+        /// The folder.
+        path: PathBuf,
+        /// Its records.
+        runs: PathBuf,
+    },
     /// There is another one in it.
     #[error("{path} holds another run (other suites, sides, seed or rules): go on with the command that began it (commands.txt in the folder has it), or choose another --out", path = .0.display())]
     Other(PathBuf),
@@ -129,7 +140,7 @@ impl Folder {
     /// # Errors
     /// [`FolderError`].
     pub fn look(path: &Path) -> Result<(RunPlan, Vec<CellSpec>), FolderError> {
-        let plan = RunPlan::load(path)?.ok_or_else(|| FolderError::Empty(path.to_owned()))?;
+        let plan = RunPlan::load(path)?.ok_or_else(|| without_plan(path))?;
         let runs = store::file_of(path);
         // A cut last line is what resuming would mend.
         let kept = if runs.exists() { store::load(&runs)?.records } else { Vec::new() };
@@ -141,10 +152,10 @@ impl Folder {
 
     fn opened(path: &Path) -> Result<Self, FolderError> {
         if !compressed::find(&path.join(PLAN_FILE)).exists() {
-            return Err(FolderError::Empty(path.to_owned()));
+            return Err(without_plan(path));
         }
         let (store, repair) = Store::open(&path.join(RUNS_FILE))?;
-        let plan = RunPlan::load(path)?.ok_or_else(|| FolderError::Empty(path.to_owned()))?;
+        let plan = RunPlan::load(path)?.ok_or_else(|| without_plan(path))?;
         let differs = plan.made.as_ref().and_then(|made| made.difference(&Made::here()));
         if let Some(how) = differs {
             return Err(FolderError::Elsewhere { path: path.to_owned(), how });
@@ -205,6 +216,18 @@ fn records(path: &Path) -> Result<Vec<RunRecord>, FolderError> {
     }
 }
 
+/// Why there is nothing to resume in a folder without a plan.
+fn without_plan(path: &Path) -> FolderError {
+    let (path, runs) = (path.to_owned(), compressed::find(&path.join(RUNS_FILE)));
+    if runs.metadata().is_ok_and(|file| file.len() > 0) {
+        FolderError::NoPlan { path, runs }
+    } else if path.exists() {
+        FolderError::Empty(path)
+    } else {
+        FolderError::Nowhere(path)
+    }
+}
+
 /// Whether the plan found in `path` is the one that is wanted.
 ///
 /// # Errors
@@ -254,6 +277,22 @@ fn undo(path: &Path, new: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_without_a_plan_says_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let says = |path: &Path, what: &str| {
+            let said = [Folder::look(path).err(), Folder::resume(path, |_| true).err()];
+            for said in said.map(|error| error.map(|error| error.to_string()).unwrap_or_default()) {
+                assert!(said.contains(what), "{said}");
+            }
+        };
+        says(folder.path(), "holds no run to resume");
+        says(&folder.path().join("none"), "none: there is no such folder");
+        std::fs::write(folder.path().join(RUNS_FILE), "{}\n").unwrap_or_else(|error| panic!("{error}"));
+        says(folder.path(), "plan.json is missing");
+        says(folder.path(), "its records are in ");
+    }
 
     #[test]
     fn plans_differ_in_what_decides_the_rest() {

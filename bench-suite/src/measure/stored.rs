@@ -8,6 +8,7 @@ use super::plan::RUNS_FILE;
 use reports::fingerprint;
 use reports::record::RunRecord;
 use reports::store::{self, StoreError};
+use reports::units::plural;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -165,7 +166,7 @@ impl StoredRun {
             }
         }
         if void > 0 {
-            notes.push(format!("{}: {void} launches are void and left out", path.display()));
+            notes.push(format!("{}: {void} void {} left out", path.display(), plural(void, "launch")));
         }
         Ok(Self { path, machine, cells, notes })
     }

@@ -19,6 +19,8 @@ pub mod source;
 mod spread;
 pub mod traces;
 
+pub use runs::broken;
+
 use crate::measure::plan::RunPlan;
 use against::Answer;
 use nights::Nights;

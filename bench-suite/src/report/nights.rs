@@ -29,7 +29,7 @@ impl Nights {
     /// # Errors
     /// [`HistoryError`].
     pub fn read(path: &Path) -> Result<Self, HistoryError> {
-        let history = History::open(path)?;
+        let history = History::read(path)?;
         let (runs, all) = (history.runs()?, history.judged(&|_| true)?);
         Ok(Self { path: path.to_owned(), runs, all, notes: history.notes })
     }

@@ -12,7 +12,7 @@ use crate::measure::verdict::{self, Ending, Groups, Verdict};
 use reports::document::{Block, Document, Finding, Tone};
 use reports::record::RunRecord;
 use reports::summary;
-use reports::units::count;
+use reports::units::{count, plural};
 use workloads::suite::expect::Expect;
 use workloads::suite::{Cell, Mode, Suite};
 
@@ -43,15 +43,18 @@ pub(super) fn push(
 }
 
 /// What is wrong with the folder itself.
-fn broken(source: &Source) -> Vec<Finding> {
+#[must_use]
+pub fn broken(source: &Source) -> Vec<Finding> {
     let (cut, damaged): (Vec<_>, Vec<_>) = source.bad.iter().partition(|line| line.cut);
     let mut findings = Vec::new();
     if let Some(first) = damaged.first() {
         let n = damaged.len();
-        findings.push(Finding::new(
-            Tone::Bad,
-            format!("{n} lines are no records and are left out; the first: {first}"),
-        ));
+        let what = if n == 1 {
+            format!("1 line is no record and is left out: {first}")
+        } else {
+            format!("{n} lines are no records and are left out; the first: {first}")
+        };
+        findings.push(Finding::new(Tone::Bad, what));
     }
     findings.extend(cut.first().map(|line| Finding::new(Tone::Caution, format!("{line} (left out)"))));
     findings
@@ -215,9 +218,10 @@ fn state(source: &Source, plan: &RunPlan) -> Vec<Finding> {
         source.records.iter().filter(|r| groups::is_oversubscribed(r)).map(|r| &r.scenario).collect();
     if !over.is_empty() {
         let text = format!(
-            "{}: {} cells had more threads than there are cores: they get no verdict.",
+            "{}: {} {} had more threads than there are cores: no verdict on them.",
             source.name(),
-            over.len()
+            over.len(),
+            plural(over.len() as u64, "cell")
         );
         findings.push(Finding::new(Tone::Caution, text));
     }

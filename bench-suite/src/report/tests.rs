@@ -99,7 +99,7 @@ fn what_limits_the_numbers_is_said() {
     says(&document, "a quick run, enough to see that it works");
     says(&document, "2 of 12 launches are missing: the run was not finished");
     says(&document, "launches are void; the first: memory was not in place");
-    says(&document, "1 lines are no records and are left out; the first: ");
+    says(&document, "1 line is no record and is left out: ");
     says(&document, "the last line is cut");
     says(&document, "too few launches for an interval");
 }

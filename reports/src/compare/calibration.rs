@@ -54,6 +54,12 @@ impl Calibration {
         self.comparisons.saturating_sub(self.false_verdicts() + self.equivalent)
     }
 
+    /// Whether there were comparisons, and none of them ended with an answer: nothing follows from them.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.comparisons > 0 && self.inconclusive() == self.comparisons
+    }
+
     /// The observed share of false verdicts; nothing of nothing.
     #[must_use]
     pub fn rate(&self) -> Option<f64> {

@@ -35,7 +35,7 @@ pub fn text(export: &Export<'_>) -> Exported {
         }
     }
     let notes = left_out(without, "cells", "they have none of the metrics").into_iter().collect();
-    Exported { form: Form::Text(pretty(&benchmarks)), notes }
+    Exported { form: Form::Text(pretty(&benchmarks)), entries: benchmarks.len(), notes }
 }
 
 fn value(found: Estimate) -> Metric {

@@ -60,7 +60,7 @@ pub fn files(export: &Export<'_>) -> Result<Exported, String> {
         files.extend(contents.map(|(name, json)| (folder.join(name), json.to_string())));
     }
     let notes = left_out(without, "cells", &format!("no launch has {metric}")).into_iter().collect();
-    Ok(Exported { form: Form::Files(files), notes })
+    Ok(Exported { entries: files.len(), form: Form::Files(files), notes })
 }
 
 /// The folder of a run, or of one of its arms.

@@ -32,7 +32,11 @@ pub fn text(export: &Export<'_>, direction: Better) -> Exported {
         results.extend(found);
     }
     let notes = left_out(without, "cells", "they have no metric that is better in this direction");
-    Exported { form: Form::Text(pretty(&results)), notes: notes.into_iter().collect() }
+    Exported {
+        form: Form::Text(pretty(&results)),
+        entries: results.len(),
+        notes: notes.into_iter().collect(),
+    }
 }
 
 fn result(run: &Run<'_>, cell: &Cell<'_>, name: &str, metric: &str) -> Option<Result> {

@@ -20,7 +20,7 @@ use std::fmt::Write as _;
 #[must_use]
 pub fn text(export: &Export<'_>) -> Exported {
     let (mut lines, mut units, mut without) = (String::new(), BTreeSet::new(), 0_usize);
-    let mut machine = None;
+    let (mut machine, mut entries) = (None, 0);
     for (run, cell, name) in export.cells() {
         if machine != Some(&run.machine) {
             configuration(&mut lines, run, cell.first());
@@ -39,12 +39,13 @@ pub fn text(export: &Export<'_>) -> Exported {
                 units.insert(metric.clone());
             }
             lines.push('\n');
+            entries += 1;
         }
     }
     let rates = units.iter().filter(|metric| better(metric) == Some(Better::Higher));
     let head: String = rates.map(|metric| format!("Unit {} better=higher\n", unit_of(metric))).collect();
     let notes = left_out(without, "launches", "they have none of the metrics").into_iter().collect();
-    Exported { form: Form::Text(head + &lines), notes }
+    Exported { form: Form::Text(head + &lines), entries, notes }
 }
 
 /// Lines that hold until others of the same keys come.

@@ -41,7 +41,8 @@ pub fn log(export: &Export<'_>) -> Result<Exported, String> {
     }
     intervals.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
     let text = written(&intervals).map_err(|error| format!("the interval log: {error}"))?;
-    Ok(Exported { form: Form::Text(text), notes: notes(without, overflows(export)) })
+    let (entries, notes) = (intervals.len(), notes(without, overflows(export)));
+    Ok(Exported { form: Form::Text(text), entries, notes })
 }
 
 /// No comma, no space: the id's own commas become semicolons.
@@ -87,7 +88,8 @@ pub fn percentiles(export: &Export<'_>) -> Result<Exported, String> {
             files.push((path, percentile_text(&latency)));
         }
     }
-    Ok(Exported { form: Form::Files(files), notes: notes(without, overflows(export)) })
+    let (entries, notes) = (files.len(), notes(without, overflows(export)));
+    Ok(Exported { form: Form::Files(files), entries, notes })
 }
 
 /// A folder for the suite, and in it a file for the rest of the name.

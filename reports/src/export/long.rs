@@ -29,7 +29,8 @@ pub fn text(export: &Export<'_>) -> Exported {
             }
         }
     }
-    Exported { form: Form::Text(csv::render(&table)), notes: Vec::new() }
+    let entries = table.rows().len();
+    Exported { form: Form::Text(csv::render(&table)), entries, notes: Vec::new() }
 }
 
 fn launch(run: &Run<'_>, cell: &Cell<'_>, record: &RunRecord) -> Vec<Value> {

@@ -34,6 +34,8 @@ use std::path::PathBuf;
 pub struct Exported {
     /// The text or the files.
     pub form: Form,
+    /// Results, histograms or rows in it: none is nothing to read.
+    pub entries: usize,
     /// What a reader has to know: what was left out, and why.
     pub notes: Vec<String>,
 }

@@ -27,8 +27,8 @@ pub struct Baseline {
 }
 
 impl History {
-    /// The baseline of a machine (its fingerprint) in `suites` among the runs that are usable; nothing where none lies
-    /// before the open shifts.
+    /// The baseline of a machine (its fingerprint) in `suites` among the runs that are finished and usable; nothing where
+    /// none lies before the open shifts.
     ///
     /// # Errors
     /// [`HistoryError`].
@@ -55,7 +55,8 @@ impl History {
             run.machines.contains(machine) && wanted.iter().all(|suite| run.suites.contains(*suite))
         };
         let found = |wanted: &dyn Fn(&Run) -> bool| {
-            (0..before).rev().find(|&number| is_usable(&runs[number]) && wanted(&runs[number]))
+            let is_whole = |run: &Run| run.unfinished.is_none() && is_usable(run);
+            (0..before).rev().find(|&number| is_whole(&runs[number]) && wanted(&runs[number]))
         };
         let Some(number) = found(&has_all).or_else(|| found(&|_| true)) else { return Ok(None) };
         let run = runs[number].clone();

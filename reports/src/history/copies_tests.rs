@@ -71,10 +71,10 @@ fn a_copy_that_was_damaged_or_changed_is_refused_and_its_numbers_stay() {
     let (longer, same) = (changed.replace("1.01", "17.01"), changed.replace("1.01", "7.01"));
     let half = whole[..whole.len() / 2].to_vec();
     for (harm, lacks) in [
-        (whole[..second].to_vec(), "2 of its 3 records"),
-        (half, "2 of its 3 records"),
-        (longer.into_bytes(), "1 of its 3 records"),
-        (same.into_bytes(), "1 of its 3 records"),
+        (whole[..second].to_vec(), "lacks 2 of the 3 records"),
+        (half, "lacks 2 of the 3 records"),
+        (longer.into_bytes(), "lacks 1 of the 3 records"),
+        (same.into_bytes(), "lacks 1 of the 3 records"),
     ] {
         fs::write(&copy, &harm).unwrap();
         for _ in 0..2 {

@@ -19,6 +19,14 @@ pub enum HistoryError {
     /// There is no history in the folder.
     #[error("{path}: no history there: `history add RUN` begins one, --history names another folder", path = .0.display())]
     None(PathBuf),
+    /// The lock, which is not this user's to write.
+    #[error("{path}: cannot lock: {source}: what only reads (`history list`, `show`, `export`, `cmp`, `report`) needs no lock; to change a history, be its owner, or copy it and name the copy with --history", path = path.display())]
+    NotOurs {
+        /// The lock's file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
     /// The index. It can always be removed: it is made again of the records.
     #[error("{path}: {source}: if that stays so, remove the file; it is made again", path = path.display())]
     Index {
@@ -76,6 +84,21 @@ impl HistoryError {
     pub(super) fn is_of_one_run(&self) -> bool {
         let Self::Index { source, .. } = self else { return false };
         source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+    }
+}
+
+/// Whether the system says that nothing may be written there.
+pub(super) fn is_forbidden(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+/// Why there is no lock.
+pub(super) fn in_lock(path: &Path, source: io::Error) -> HistoryError {
+    let path = path.to_owned();
+    if is_forbidden(&source) {
+        HistoryError::NotOurs { path, source }
+    } else {
+        HistoryError::Io { path, action: "lock", source }
     }
 }
 

@@ -3,8 +3,13 @@
 //! Invariant: a file under `records/` whose name ends in `.jsonl` is whole. It is written under another name,
 //! synchronised, and renamed; a draft that a kill left behind is removed by the next who opens the folder.
 //! A copy may be compressed with gzip at any time (`NAME.jsonl.gz`).
+//!
+//! Whoever only reads and may not write here (a mount that is read-only, another user's history) does so without the lock.
+//! That is safe beside a command that is at work: copies come by a rename, a draft has another name, an acceptance that is
+//! not ended yet is a cut last line and left out, and the index is copied into memory in one transaction of SQLite's
+//! ([`super::index`]); what it lacks by then is read from the copies, as after a kill.
 
-use super::error::{HistoryError, io};
+use super::error::{HistoryError, in_lock, io, is_forbidden};
 use super::steps::reached;
 use crate::lock::Lock;
 use crate::{compressed, store};
@@ -22,12 +27,23 @@ const DRAFT: &str = ".new";
 /// The file that is locked while a command is at work.
 const LOCK: &str = "lock";
 
-/// A history's folder, locked.
+/// What a folder is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To change it; it is made where there is none.
+    Make,
+    /// To change it.
+    Change,
+    /// To read it, without its lock where that cannot be written.
+    Read,
+}
+
+/// A history's folder, locked if anything there may be written.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
     /// Held while the folder is open.
-    _lock: Lock,
+    lock: Option<Lock>,
 }
 
 /// The copy of a run's records.
@@ -56,21 +72,37 @@ impl Look {
 }
 
 impl Folder {
-    /// Opens the folder, makes it where there is none and `make` says so, and waits for its lock.
-    pub(super) fn open(path: &Path, make: bool) -> Result<Self, HistoryError> {
+    /// Opens the folder, and waits for its lock.
+    pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Self, HistoryError> {
         let records = path.join("records");
         if !records.is_dir() {
-            if !make {
+            if purpose != Purpose::Make {
                 return Err(HistoryError::None(path.to_owned()));
             }
             fs::create_dir_all(&records).map_err(io(&records, "make the folder"))?;
             synchronise(path)?;
         }
         let lock = path.join(LOCK);
-        let held = Lock::take(&lock).map_err(io(&lock, "lock"))?;
-        let folder = Self { path: path.to_owned(), _lock: held };
+        let held = match Lock::take(&lock) {
+            Ok(held) => held,
+            Err(error) if purpose == Purpose::Read && is_forbidden(&error) => {
+                return Ok(Self::unlocked(path));
+            }
+            Err(error) => return Err(in_lock(&lock, error)),
+        };
+        let folder = Self { path: path.to_owned(), lock: Some(held) };
         folder.remove_drafts()?;
         Ok(folder)
+    }
+
+    /// The folder for whoever changes nothing in it.
+    pub(super) fn unlocked(path: &Path) -> Self {
+        Self { path: path.to_owned(), lock: None }
+    }
+
+    /// Whether anything in it may be written.
+    pub(super) fn is_locked(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// Whether another command holds the folder at `path`, as far as can be seen.
@@ -87,6 +119,11 @@ impl Folder {
     /// The file of accepted shifts.
     pub(super) fn accepted(&self) -> PathBuf {
         self.path.join("accepted.jsonl")
+    }
+
+    /// The file of marks of unfinished runs.
+    pub(super) fn unfinished(&self) -> PathBuf {
+        self.path.join("unfinished.json")
     }
 
     fn records(&self) -> PathBuf {

@@ -7,7 +7,7 @@ use super::folder::{Copy, Look};
 use super::night::{Night, Run};
 use super::series::{Key, Number, Point, Series};
 use super::steps::reached;
-use rusqlite::{Connection, Error, OptionalExtension, Row, Statement, Transaction, params};
+use rusqlite::{Connection, Error, OpenFlags, OptionalExtension, Row, Statement, Transaction, params};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -66,22 +66,48 @@ impl Index {
         Ok((Self::make(path)?, Found::Unusable(why)))
     }
 
+    /// A copy in memory of the index at `path`, which stays as it is, and how that was found: an empty one where it cannot
+    /// be read, for instance because a kill has left a transaction to be undone.
+    pub(super) fn copied(path: &Path) -> Result<(Self, Found), Error> {
+        let empty = || Self::made(Connection::open_in_memory()?);
+        if !path.exists() {
+            return Ok((empty()?, Found::Missing));
+        }
+        let index = empty()?;
+        Ok(match index.take_over(path) {
+            Ok(None) => (index, Found::Whole),
+            Ok(Some(why)) => (empty()?, Found::Unusable(why)),
+            Err(error) => (empty()?, Found::Unusable(error.to_string())),
+        })
+    }
+
+    /// Copies all that is in the index at `path`, or says why that is none.
+    fn take_over(&self, path: &Path) -> Result<Option<String>, Error> {
+        let name = path.to_str().ok_or_else(|| failed("its path is not UTF-8"))?;
+        let why = unusable(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)?;
+        if why.is_none() {
+            self.connection.execute("ATTACH DATABASE ?1 AS kept", [name])?;
+            self.connection.execute_batch(
+                "BEGIN;
+                 INSERT INTO run SELECT * FROM kept.run; INSERT INTO series SELECT * FROM kept.series;
+                 INSERT INTO point SELECT * FROM kept.point; INSERT INTO record SELECT * FROM kept.record;
+                 COMMIT; DETACH DATABASE kept;",
+            )?;
+        }
+        Ok(why)
+    }
+
     fn opened(path: &Path) -> Result<(Self, Option<String>), Error> {
         let connection = Connection::open(path)?;
-        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        let check: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
-        let why = if check != "ok" {
-            Some(check)
-        } else if version == VERSION {
-            None
-        } else {
-            Some(format!("version {version} instead of {VERSION}"))
-        };
+        let why = unusable(&connection)?;
         Ok((Self { connection }, why))
     }
 
     fn make(path: &Path) -> Result<Self, Error> {
-        let mut connection = Connection::open(path)?;
+        Self::made(Connection::open(path)?)
+    }
+
+    fn made(mut connection: Connection) -> Result<Self, Error> {
         let change = connection.transaction()?;
         change.execute_batch(TABLES)?;
         change.pragma_update(None, "user_version", VERSION)?;
@@ -156,6 +182,7 @@ impl Index {
                 suites: parsed(row, 4)?,
                 records: natural(row, 5)?,
                 void: natural(row, 6)?,
+                unfinished: None,
             })
         })?;
         rows.collect()
@@ -260,6 +287,19 @@ fn remove(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Why an index that was opened is none of this version; nothing where it is one.
+fn unusable(connection: &Connection) -> Result<Option<String>, Error> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let check: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    Ok(if check != "ok" {
+        Some(check)
+    } else if version == VERSION {
+        None
+    } else {
+        Some(format!("version {version} instead of {VERSION}"))
+    })
 }
 
 /// Whether an error says that the file is no index, rather than that it cannot be reached.

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `records/RUN.jsonl` | a run's records, copied as they were: the truth |
 //! | `accepted.jsonl` | shifts that somebody accepted, with reasons: the truth too |
+//! | `unfinished.json` | runs that were added before they were finished |
 //! | `index.sqlite` | an index over both; may be removed at any time, and is made again |
 //! | `lock` | keeps a second command out while one is at work |
 //!
@@ -25,23 +26,22 @@ mod series;
 pub mod shifts;
 mod steps;
 pub mod tables;
+mod unfinished;
 
 pub use accepted::Accepted;
 pub use error::HistoryError;
-use night::CUT;
+use night::{CUT, ahead};
 pub use night::{Night, Run};
 pub use series::{Key, Number, Point, Series};
+pub use unfinished::Unfinished;
 
-use crate::date;
-use folder::{Copy, Folder};
+use crate::units::plural;
+use folder::{Copy, Folder, Purpose};
 use index::{Found, Index};
 use rayon::prelude::*;
 use shifts::Shift;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// How far the clocks of two machines may differ, in seconds.
-const MOST_AHEAD: u64 = 3_600;
+use unfinished::Marks;
 
 /// A history, open and locked until it is dropped.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ pub struct History {
     folder: Folder,
     index: Index,
     accepted: Vec<Accepted>,
+    unfinished: Marks,
     /// What was mended when it was opened, and what could not be read.
     pub notes: Vec<String>,
 }
@@ -87,7 +88,15 @@ impl History {
     /// # Errors
     /// [`HistoryError`], [`HistoryError::None`] where there is none.
     pub fn open(folder: &Path) -> Result<Self, HistoryError> {
-        Self::in_folder(Folder::open(folder, false)?)
+        Self::in_folder(Folder::open(folder, Purpose::Change)?)
+    }
+
+    /// The same to read it only: where this user may not write there, without the lock, and nothing there is changed.
+    ///
+    /// # Errors
+    /// As [`History::open`].
+    pub fn read(folder: &Path) -> Result<Self, HistoryError> {
+        Self::in_folder(Folder::open(folder, Purpose::Read)?)
     }
 
     /// The same, and makes an empty history where there is none.
@@ -95,21 +104,26 @@ impl History {
     /// # Errors
     /// [`HistoryError`].
     pub fn create(folder: &Path) -> Result<Self, HistoryError> {
-        Self::in_folder(Folder::open(folder, true)?)
+        Self::in_folder(Folder::open(folder, Purpose::Make)?)
     }
 
     fn in_folder(folder: Folder) -> Result<Self, HistoryError> {
         let path = folder.index();
-        let (index, found) = Index::open(&path).map_err(in_index(&path))?;
+        let may_write = folder.is_locked();
+        let opened = if may_write { Index::open(&path) } else { Index::copied(&path) };
+        let (index, found) = opened.map_err(in_index(&path))?;
         let (accepted, cut) = accepted::load(&folder.accepted())?;
-        let mut history = Self { folder, index, accepted, notes: cut.into_iter().collect() };
+        let unfinished = unfinished::load(&folder.unfinished())?;
+        let mut history = Self { folder, index, accepted, unfinished, notes: cut.into_iter().collect() };
         let copies = history.folder.copies()?.len();
+        let made = if may_write { "made again" } else { "made again in memory" };
+        let of = plural(copies as u64, "run");
         match &found {
             Found::Missing if copies > 0 => {
-                history.notes.push(format!("{}: missing, made again of {copies} runs", path.display()));
+                history.notes.push(format!("{}: missing, {made} of {copies} {of}", path.display()));
             }
             Found::Unusable(why) => {
-                history.notes.push(format!("{}: {why}: made again of {copies} runs", path.display()));
+                history.notes.push(format!("{}: {why}: {made} of {copies} {of}", path.display()));
             }
             Found::Missing | Found::Whole => {}
         }
@@ -157,11 +171,12 @@ impl History {
         let known = self.index.hashes(name).map_err(in_index(&self.folder.index()))?;
         let kept = night.hashes.iter().filter(|hash| known.contains(*hash)).count();
         if kept < known.len() {
+            let (gone, of) = (known.len() - kept, known.len());
+            let what = plural(of as u64, "record");
             let why = format!(
-                "{} of its {} records are gone or changed since it was added, and its numbers stay as they were: put the \
-                 copy back, by hand or by `history add` of the run that it was made of; without index.sqlite it is taken as it is",
-                known.len() - kept,
-                known.len()
+                "lacks {gone} of the {of} {what} that it was added with (removed or changed), and its numbers stay as they were: \
+                 put the copy back, by hand or by `history add` of the run that it was made of; without index.sqlite it is taken \
+                 as it is"
             );
             return Err(HistoryError::Refused { path: copy.path.clone(), why });
         }
@@ -196,12 +211,22 @@ impl History {
     /// # Errors
     /// [`HistoryError`]; the history is then as it was.
     pub fn add(&mut self, path: &Path) -> Result<Added, HistoryError> {
+        self.add_part(path, None)
+    }
+
+    /// The same with what the run lacks, where that is known: one that is not finished is marked, and is no baseline.
+    ///
+    /// # Errors
+    /// As [`History::add`].
+    pub fn add_part(&mut self, path: &Path, left: Option<Unfinished>) -> Result<Added, HistoryError> {
         let file = folder::runs_file(path)?;
         let mut night = Night::read(&file, folder::read(&file)?)?;
         let kept = self.folder.copies()?.remove(&night.run.name);
         if let Some(kept) = &kept {
             let text = Night::read(&kept.path, folder::read(&kept.path)?)?.text;
             if text.starts_with(&night.text) {
+                // Less of a run than is there says nothing of what is there.
+                self.mark(&night.run.name, left.filter(|_| text == night.text))?;
                 return Ok(Added::Already(night.run));
             }
             if !night.text.starts_with(&text) {
@@ -221,9 +246,21 @@ impl History {
                 night.run.name, newest.name
             )
         }));
+        self.mark(&night.run.name, left.filter(|left| left.missing > 0))?;
         let copy = self.folder.keep(&night.run.name, &night.text)?;
         self.index.put(&night, &copy).map_err(in_index(&self.folder.index()))?;
+        self.mark(&night.run.name, left)?;
         Ok(if kept.is_some() { Added::Grown(night) } else { Added::New(night) })
+    }
+
+    /// Marks a run as finished or not, where that is known.
+    fn mark(&mut self, name: &str, left: Option<Unfinished>) -> Result<(), HistoryError> {
+        let marked = left.and_then(|left| unfinished::marked(&self.unfinished, name, left));
+        if let Some(marks) = marked {
+            unfinished::save(&self.folder.unfinished(), &marks)?;
+            self.unfinished = marks;
+        }
+        Ok(())
     }
 
     /// All runs, the oldest first.
@@ -231,7 +268,9 @@ impl History {
     /// # Errors
     /// [`HistoryError::Index`].
     pub fn runs(&self) -> Result<Vec<Run>, HistoryError> {
-        self.index.runs().map_err(in_index(&self.folder.index()))
+        let mut runs = self.index.runs().map_err(in_index(&self.folder.index()))?;
+        runs.iter_mut().for_each(|run| run.unfinished = self.unfinished.get(&run.name).copied());
+        Ok(runs)
     }
 
     /// The file that holds a run's records.
@@ -291,13 +330,6 @@ impl History {
     }
 }
 
-/// That a run is dated in the future, in words.
-fn ahead(run: &Run) -> Option<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let is_ahead = run.started > now.saturating_add(MOST_AHEAD);
-    is_ahead.then(|| format!("{}: dated in the future (it is {} by this clock)", run.name, date::moment(now)))
-}
-
 fn in_index(path: &Path) -> impl FnOnce(rusqlite::Error) -> HistoryError {
     let path = path.to_owned();
     move |source| HistoryError::Index { path, source }
@@ -307,5 +339,7 @@ fn in_index(path: &Path) -> impl FnOnce(rusqlite::Error) -> HistoryError {
 mod copies_tests;
 #[cfg(test)]
 mod crash_tests;
+#[cfg(test)]
+mod readers_tests;
 #[cfg(test)]
 mod tests;

@@ -5,17 +5,23 @@
 
 use super::error::HistoryError;
 use super::series::{Key, Number};
+use super::unfinished::Unfinished;
 use crate::quantile::Quantile;
 use crate::record::RunRecord;
 use crate::stats::{median, spread::spread};
+use crate::units::plural;
 use crate::{date, fingerprint, metric, store};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is said of a last line that is no whole one.
 pub(super) const CUT: &str = "cut by a run that was interrupted";
+
+/// How far the clocks of two machines may differ, in seconds.
+const MOST_AHEAD: u64 = 3_600;
 
 /// What is known of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +40,8 @@ pub struct Run {
     pub records: u64,
     /// Records that are void, and do not.
     pub void: u64,
+    /// What it lacks, where it was added before it was finished.
+    pub unfinished: Option<Unfinished>,
 }
 
 /// A run with its numbers.
@@ -88,6 +96,13 @@ impl Night {
     }
 }
 
+/// That a run is dated in the future, in words.
+pub(super) fn ahead(run: &Run) -> Option<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let is_ahead = run.started > now.saturating_add(MOST_AHEAD);
+    is_ahead.then(|| format!("{}: dated in the future (it is {} by this clock)", run.name, date::moment(now)))
+}
+
 /// What is not empty, with its newline.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty())
@@ -124,7 +139,8 @@ fn sorted<'a>(
         return Err("all its records are arms of a comparison: a night is a run of `measure`".to_owned());
     };
     if !arms.is_empty() {
-        notes.push(format!("{} records are arms of a comparison and left out", arms.len()));
+        let (n, what) = (arms.len(), plural(arms.len() as u64, "record"));
+        notes.push(format!("{n} {what} of a comparison's arms left out"));
     }
     if let Some(other) = records.iter().find(|record| record.revision != first.revision) {
         return Err(format!(
@@ -134,7 +150,7 @@ fn sorted<'a>(
     }
     let void = records.iter().filter(|record| record.void.is_some()).count();
     if void > 0 {
-        notes.push(format!("{void} launches are void and left out"));
+        notes.push(format!("{void} void {} left out", plural(void as u64, "launch")));
     }
     let cells = by_cell(&records)?;
     let run = Run {
@@ -145,6 +161,7 @@ fn sorted<'a>(
         suites: cells.keys().map(|key| key.suite.clone()).collect(),
         records: (records.len() - void) as u64,
         void: void as u64,
+        unfinished: None,
     };
     if run.machines.len() > 1 {
         notes.push(format!("records of {} machines: each has its own series", run.machines.len()));

@@ -11,6 +11,7 @@ use crate::table::{Column, Table, Unit, Value};
 pub fn runs(runs: &[Run]) -> Table {
     let mut columns: Vec<Column> = ["run", "day", "revision", "machine", "suites"].map(Column::text).into();
     columns.extend(["records", "void"].map(|name| Column::number(name, Unit::None)));
+    columns.push(Column::text(""));
     let mut table = Table::new("Runs", columns);
     let joined = |texts: &std::collections::BTreeSet<String>| {
         texts.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
@@ -24,6 +25,7 @@ pub fn runs(runs: &[Run]) -> Table {
             Value::Text(joined(&run.suites)),
             Value::Count(run.records),
             Value::Count(run.void),
+            run.unfinished.map_or(Value::Missing, |left| Value::Text(format!("unfinished: {left}"))),
         ]);
     }
     table
