@@ -82,7 +82,10 @@ fn a_run_that_is_told_to_stop_says_how_to_go_on() {
         let ended = child.wait_with_output().unwrap();
         assert_eq!(ended.status.code(), Some(1));
         let says = text(&ended.stderr);
-        assert!(says.contains("are left; the same command with `--resume --out ") && says.contains(&out.1), "{says}");
+        assert!(
+            says.contains("are left; the same command with `--resume --out ") && says.contains(&out.1),
+            "{says}"
+        );
         let loaded = store::load(&out.0.join("runs.jsonl")).unwrap();
         assert!(loaded.bad.is_empty() && !loaded.records.is_empty() && loaded.records.len() < 600);
     }

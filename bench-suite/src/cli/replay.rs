@@ -57,7 +57,8 @@ pub(super) struct Args {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 every trace was replayed, whatever --check found; 1 a trace could not be read or replayed (the \
-others still are), or results could not be kept; 2 wrong command line, a first pool that cannot be built too.";
+others still are), or results could not be kept; 2 wrong command line, a first pool that cannot be built too; 4 an \
+allocator from outside gave slots away that others held: nothing of it is shown or kept.";
 
 fn boot_param(value: &str) -> Result<BootParam, String> {
     let param: BootParam = value.parse().map_err(|error| format!("{error}"))?;
@@ -100,7 +101,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             Ok(()) => {}
             Err(Stop::Trace(message, code)) => {
                 complain(message);
-                exit = if exit == Exit::Ok { code } else { exit };
+                let worse = exit == Exit::Ok || code == Exit::Verification;
+                exit = if worse { code } else { exit };
             }
             Err(Stop::Output(failure)) => return Err(failure),
             Err(Stop::ClosedPipe) => return Ok(exit),
@@ -133,9 +135,17 @@ fn replay_one(
         Stop::Trace(error.to_string(), if given { Exit::Usage } else { Exit::Error })
     };
     let script = replay::load(path, options, &args.overrides()).map_err(fault)?;
+    let mut broken = Vec::new();
     for entry in entries {
         let job = ReplayJob { script: &script, clock, check: args.check, course: args.out.is_some() };
-        let mut replayed = entry.replay(&job).map_err(fault)?;
+        let mut replayed = match entry.replay(&job) {
+            // Under the other policies it still is.
+            Err(error @ ReplayError::Broken { .. }) => {
+                broken.push(error.to_string());
+                continue;
+            }
+            done => done.map_err(fault)?,
+        };
         replayed.record.parameters.insert("policy".to_owned(), entry.name.to_owned());
         if let Some(cost) = external::cost_of(entry.name) {
             replayed.record.metrics.insert("interface_ns".to_owned(), cost.round_trip_ns());
@@ -145,7 +155,7 @@ fn replay_one(
         output.keep(&script, entry, &replayed).map_err(Stop::Output)?;
         output.show(&script, entry, &replayed)?;
     }
-    Ok(())
+    if broken.is_empty() { Ok(()) } else { Err(Stop::Trace(broken.join("\n"), Exit::Verification)) }
 }
 
 /// Where results go.

@@ -84,7 +84,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         at: &args.at,
         hold_out: args.hold_out,
     };
-    let tuned = tune(&job).map_err(|error| Failure::error(format!("{}: {error}", args.trace.display())))?;
+    let tuned = tune(&job).map_err(|error| Failure {
+        exit: if error.is_broken() { Exit::Verification } else { Exit::Error },
+        message: format!("{}: {error}", args.trace.display()),
+    })?;
     if let Some(folder) = &args.out {
         keep(&tuned, folder)?;
     }

@@ -33,6 +33,14 @@ pub enum TuneError {
     NothingAsked,
 }
 
+impl TuneError {
+    /// Whether an allocator did what none may.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        matches!(self, Self::Sweep(SweepError::Broken { .. }) | Self::Replay(ReplayError::Broken { .. }))
+    }
+}
+
 /// What to advise on, and how.
 pub struct Job<'a> {
     /// The trace.

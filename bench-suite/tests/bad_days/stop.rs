@@ -34,7 +34,10 @@ fn goes_on(signals: &[Signal], command: &str, runs: &str, records: usize) {
             assert_eq!(done.status.signal(), Some(Signal::KILL.as_raw()));
         } else {
             let (shown, said) = has_ended(&done, 1);
-            assert!(said.contains("are left; the same command with `--resume --out ") && shown.is_empty(), "{shown}{said}");
+            assert!(
+                said.contains("are left; the same command with `--resume --out ") && shown.is_empty(),
+                "{shown}{said}"
+            );
         }
         let before = std::fs::read(&runs).unwrap();
         has_ended(&place.done(&format!("{whole} --resume")), 0);
