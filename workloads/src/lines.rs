@@ -16,6 +16,9 @@ pub const MAX_LINE: usize = 1 << 20;
 /// First two bytes of a gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// First bytes that are looked at before anything else.
+const HEAD: u64 = 16;
+
 /// Bytes read at a time.
 const BUFFER: usize = 1 << 16;
 
@@ -54,13 +57,13 @@ impl Lines {
     /// # Errors
     /// [`LineFault::Open`] if the first bytes cannot be read.
     pub fn from_reader(path: &Path, mut input: impl Read + Send + 'static) -> Result<Self, LineError> {
-        let mut head = Vec::with_capacity(GZIP_MAGIC.len());
-        (&mut input).take(GZIP_MAGIC.len() as u64).read_to_end(&mut head).map_err(|e| LineError {
+        let mut head = Vec::new();
+        (&mut input).take(HEAD).read_to_end(&mut head).map_err(|e| LineError {
             path: path.to_owned(),
             line: 0,
             fault: LineFault::Open(e),
         })?;
-        let gzip = head == GZIP_MAGIC;
+        let gzip = head.starts_with(&GZIP_MAGIC);
         let whole = Cursor::new(head).chain(input);
         let reader: Box<dyn BufRead + Send> = if gzip {
             Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(whole)))
@@ -80,6 +83,12 @@ impl Lines {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The file's next bytes, at least [`HEAD`] of them where it is plain and has as many; nothing where they cannot be
+    /// read, which the next line tells.
+    pub fn peek(&mut self) -> &[u8] {
+        self.reader.fill_buf().unwrap_or_default()
     }
 
     /// The next line's bytes without its end (`\n` or `\r\n`), or `None` after the last line.

@@ -3,12 +3,13 @@
 use super::candidates::{Candidate, candidates};
 use super::choice::{Choice, choose};
 use super::draws::{self, Drawn, Spread};
-use super::recording::Recording;
+use super::recording::{Recording, may_hide_maps};
 use super::row::{DeviceRow, Row};
 use super::sweep::{SweepError, Tried, one, sweep};
 use super::timed::{self, Timed};
 use crate::replay::ReplayError;
 use reports::machine::Machine;
+use reports::units::count;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::Path;
@@ -31,6 +32,9 @@ pub enum TuneError {
     /// The trace asks for nothing.
     #[error("the trace maps nothing: record one of a load that uses the software IO TLB")]
     NothingAsked,
+    /// What it asks for could not be used.
+    #[error("of the trace no map could be used ({0}): record it again, or correct it")]
+    NothingUsable(String),
 }
 
 impl TuneError {
@@ -164,7 +168,7 @@ pub struct Tuned {
 pub fn tune(job: &Job<'_>) -> Result<Tuned, TuneError> {
     let demand = Demand::of(job.trace);
     if demand.requests.is_empty() {
-        return Err(TuneError::NothingAsked);
+        return Err(nothing(job.trace));
     }
     let recording = Recording::of(job.trace, &demand);
     let shifts = draws::shifts(&demand, job.scale, job.seed);
@@ -198,6 +202,13 @@ pub fn tune(job: &Job<'_>) -> Result<Tuned, TuneError> {
         tried: tried.iter().map(Row::from).collect(),
         recording,
     })
+}
+
+/// Why a trace without a map gives no advice.
+fn nothing(trace: &Trace) -> TuneError {
+    let hidden = trace.skipped.iter().filter(|(reason, _)| may_hide_maps(*reason));
+    let hidden: Vec<String> = hidden.map(|(why, n)| format!("{} ({})", why.text(), count(n.count))).collect();
+    if hidden.is_empty() { TuneError::NothingAsked } else { TuneError::NothingUsable(hidden.join("; ")) }
 }
 
 /// All draws of the choice and of one step smaller; nothing where there is one draw only.
