@@ -37,7 +37,7 @@ pub use grouped::BatchMean;
 pub use machine::Replayable;
 pub use outcome::Replayed;
 pub use script::Script;
-pub use setup::{FirstPool, Overrides, placed};
+pub use setup::{FirstPool, Overrides, placed, rounded};
 
 use crate::calls::Mem;
 use crate::hot::Loop;

@@ -7,12 +7,13 @@ use super::recording::{Recording, may_hide_maps};
 use super::row::{DeviceRow, Row};
 use super::sweep::{SweepError, Tried, one, sweep};
 use super::timed::{self, Timed};
-use crate::replay::ReplayError;
+use crate::replay::{ReplayError, rounded};
 use reports::machine::Machine;
 use reports::units::count;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::Path;
+use swiotlb_core::boot::{BootParam, Geometry};
 use thiserror::Error;
 use workloads::demand::{Demand, DemandDevice, Load, Occupancy, Scale, unbounded};
 use workloads::trace::{Trace, TraceOptions};
@@ -57,8 +58,8 @@ pub struct Job<'a> {
     pub scale: Scale,
     /// The seed of all draws.
     pub seed: u64,
-    /// Geometries of which to say what would have happened: slots and areas.
-    pub at: &'a [(u64, u32)],
+    /// Geometries of which to say what would have happened, as they were asked for.
+    pub at: &'a [BootParam],
     /// Whether to judge the advice of the first half by the second.
     pub hold_out: bool,
 }
@@ -106,6 +107,9 @@ pub struct Predicted {
     pub row: Row,
     /// Each device.
     pub devices: Vec<DeviceRow>,
+    /// That another geometry was asked for, in words.
+    #[serde(default)]
+    pub rounded: Option<String>,
 }
 
 /// Advice of the first half of all requests, judged by the second.
@@ -227,9 +231,13 @@ fn drawn(
 
 /// What would have happened with each geometry that was asked about.
 fn predictions(job: &Job<'_>, demand: &Demand, load: &Load<'_>) -> Result<Vec<Predicted>, SweepError> {
-    let at = job.at.iter().map(|&(nslabs, nareas)| {
+    let at = job.at.iter().map(|&asked| {
+        let built = Geometry::new(asked, demand.cpus, None);
+        let built = built.map_err(|error| SweepError::refused(format!("{asked:?}"), error))?;
+        let Geometry { nslabs, nareas } = built;
         let tried = one(&Candidate { nslabs, nareas, grow: false, policy: "kernel" }, load)?;
-        Ok(Predicted { row: Row::from(&tried), devices: by_device(demand, &tried) })
+        let devices = by_device(demand, &tried);
+        Ok(Predicted { row: Row::from(&tried), devices, rounded: rounded(asked, built) })
     });
     at.collect()
 }

@@ -9,6 +9,7 @@ use crate::policies;
 use crate::run::RunError;
 use crate::run::ledger::Broken;
 use rayon::prelude::*;
+use swiotlb_core::error::InitError;
 use thiserror::Error;
 use workloads::demand::Load;
 
@@ -43,6 +44,13 @@ pub enum SweepError {
         /// What it did.
         source: Broken,
     },
+}
+
+impl SweepError {
+    /// A geometry that is none.
+    pub(super) fn refused(candidate: String, error: InitError) -> Self {
+        Self::Run { candidate, source: error.into() }
+    }
 }
 
 /// Plays `load` against every candidate.

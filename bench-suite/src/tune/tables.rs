@@ -191,6 +191,13 @@ fn predicted_table(predicted: &Predicted) -> Table {
     for row in &predicted.devices {
         table.push(device_row(row));
     }
+    table.notes.extend(predicted.rounded.clone());
+    if predicted.row.never > 0 {
+        table.notes.push(
+            "Requests are those that were sent: behind one that never gets room its queue place sends no more, so there are fewer than were recorded."
+                .to_owned(),
+        );
+    }
     table
 }
 
