@@ -29,6 +29,8 @@ pub struct Lines {
     gzip: bool,
     number: u64,
     buf: Vec<u8>,
+    /// What a look ahead met.
+    fault: Option<io::Error>,
 }
 
 impl fmt::Debug for Lines {
@@ -70,7 +72,7 @@ impl Lines {
         } else {
             Box::new(BufReader::with_capacity(BUFFER, whole))
         };
-        Ok(Self { path: path.to_owned(), reader, gzip, number: 0, buf: Vec::new() })
+        Ok(Self { path: path.to_owned(), reader, gzip, number: 0, buf: Vec::new(), fault: None })
     }
 
     /// The file's path, as given.
@@ -88,7 +90,14 @@ impl Lines {
     /// The file's next bytes, at least [`HEAD`] of them where it is plain and has as many; nothing where they cannot be
     /// read, which the next line tells.
     pub fn peek(&mut self) -> &[u8] {
-        self.reader.fill_buf().unwrap_or_default()
+        match self.reader.fill_buf() {
+            Ok(head) => head,
+            Err(error) => {
+                // Reading again is right after an interruption only: a decoder tells what is wrong once.
+                self.fault = Some(error).filter(|error| error.kind() != io::ErrorKind::Interrupted);
+                &[]
+            }
+        }
     }
 
     /// The next line's bytes without its end (`\n` or `\r\n`), or `None` after the last line.
@@ -97,6 +106,9 @@ impl Lines {
     /// Every [`LineFault`] but [`LineFault::NotUtf8`]; the error's line is the one that was being read.
     pub fn next_bytes(&mut self) -> Result<Option<&[u8]>, LineError> {
         self.buf.clear();
+        if let Some(error) = self.fault.take() {
+            return Err(self.error_at(self.number + 1, LineFault::of(error, self.gzip)));
+        }
         // One byte for the line feed, one to see that the line goes on.
         let limit = MAX_LINE as u64 + 2;
         let read = self.reader.by_ref().take(limit).read_until(b'\n', &mut self.buf);
@@ -240,6 +252,11 @@ mod tests {
         assert_eq!(all(gz(&data)).unwrap(), ["a", "", "b"]);
         assert_eq!(all(Vec::new()).unwrap(), Vec::<String>::new());
         assert_eq!(all(b"x".to_vec()).unwrap(), ["x"]);
+        for data in [data.clone(), gz(&data)] {
+            let mut lines = Lines::from_reader(Path::new("f"), Cursor::new(data)).unwrap();
+            assert_eq!(lines.peek(), b"a\r\n\nb");
+            assert_eq!(lines.next_text().unwrap(), Some("a"), "looking takes nothing");
+        }
     }
 
     #[test]
@@ -255,6 +272,10 @@ mod tests {
         for cut in 2..whole.len() {
             let e = all(whole[..cut].to_vec()).unwrap_err();
             assert!(matches!(e.fault, LineFault::CutGzip), "cut at {cut}: {e}");
+            // Whoever has looked at the beginning is told, too.
+            let mut lines = Lines::from_reader(Path::new("f"), Cursor::new(whole[..cut].to_vec())).unwrap();
+            let head = lines.peek().len();
+            assert!(head > 0 || matches!(lines.next_bytes().unwrap_err().fault, LineFault::CutGzip), "{cut}");
         }
     }
 
