@@ -241,6 +241,9 @@ fn what_was_asked_for_and_is_built_otherwise_is_told() {
     assert_eq!(of(2), ("swiotlb=128,1".into(), rounded("0,0 is built as 128,1")));
     let text = shown(&data("boot_probe.jsonl.gz"), &[&asked[..], &["--no-timing"]].concat());
     assert!(text.contains("1000,4 is built as 1024,4, as the kernel rounds"), "{text}");
+    let sent = |i: usize| advice["at"][i]["row"]["requests"].as_u64().unwrap();
+    let said = text.matches("requests were sent: behind one that never gets room").count();
+    assert_eq!(said, (0..3).filter(|&i| sent(i) < sent(0)).count(), "{text}");
 }
 
 #[test]
