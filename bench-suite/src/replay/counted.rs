@@ -101,7 +101,7 @@ impl Counting<'_> {
                     let attrs = Attrs { skip_cpu_sync: true, ..request.attrs };
                     let undone = self.session.unmap(device as usize, addr, request.size, request.dir, attrs);
                     self.tally.refused += u64::from(undone.is_err());
-                    self.ended(addr, undone.is_ok());
+                    self.ended(addr);
                 }
             }
             Act::Unmap { number, .. } => {
@@ -161,7 +161,7 @@ impl Counting<'_> {
         let (done, count) = match step.act {
             Act::Unmap { device, size, dir, attrs, .. } => {
                 let done = session.unmap(device as usize, addr, u64::from(size), dir, attrs).is_ok();
-                self.ended(addr, done);
+                self.ended(addr);
                 (done, &mut self.tally.unmaps)
             }
             Act::SyncForCpu { device, offset, size, dir, .. } => {
@@ -179,9 +179,10 @@ impl Counting<'_> {
         *if done { count } else { &mut self.tally.refused } += 1;
     }
 
-    fn ended(&mut self, addr: PhysAddr, agreed: bool) {
+    /// Whether the allocator agreed is counted: a damaged trace may unmap what a strict one refuses.
+    fn ended(&mut self, addr: PhysAddr) {
         if let Some(ledger) = &mut self.ledger {
-            ledger.ended(addr, agreed);
+            ledger.ended(addr, true);
         }
     }
 }

@@ -233,7 +233,9 @@ fn drawn(
 fn predictions(job: &Job<'_>, demand: &Demand, load: &Load<'_>) -> Result<Vec<Predicted>, SweepError> {
     let at = job.at.iter().map(|&asked| {
         let built = Geometry::new(asked, demand.cpus, None);
-        let built = built.map_err(|error| SweepError::refused(format!("{asked:?}"), error))?;
+        let built = built.map_err(|error| {
+            SweepError::refused(format!("--at {}", asked.nslabs.unwrap_or_default()), error)
+        })?;
         let Geometry { nslabs, nareas } = built;
         let tried = one(&Candidate { nslabs, nareas, grow: false, policy: "kernel" }, load)?;
         let devices = by_device(demand, &tried);
