@@ -53,7 +53,7 @@ fn answered(shown: &str) -> bool {
     let rate = last.strip_prefix("highest rate with p99 under 1s: ").and_then(|rest| rest.strip_suffix("/s"));
     let rate = rate.and_then(|rate| rate.parse().ok());
     rate.is_some_and(|rate: u64| (20_000..=40_000).contains(&rate))
-        || last.starts_with("none: p99 is above 1s")
+        || ["none: p99 is above 1s", "none: of 20k/s", "no answer: "].iter().any(|end| last.starts_with(end))
 }
 
 #[test]
@@ -80,7 +80,10 @@ fn a_search_refuses_what_it_cannot_do() {
     assert!(refused(&["search", "--under", "10"]).contains("with its unit, as 10us"));
     assert!(refused(&["search", "--quantile", "99"]).contains("write p50"));
     let few = refused(&["search", "--quantile", "p99.99", "--maps", "1000"]);
-    assert!(few.contains("p99.99 wants 100000 samples"), "{few}");
+    assert!(few.contains("too few samples for p99.99: it wants 100,000 and a run has "), "{few}");
+    let one = ["search", "--dummy", "1us", "--maps", "1000"];
+    let few = refused(&[&one[..], &["--under", "1s", "--to", "20k/s"]].concat());
+    assert!(few.contains("p99: it wants 1,000 and a run has 900: --maps 1123 at least"), "{few}");
 }
 
 #[test]

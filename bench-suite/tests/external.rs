@@ -247,6 +247,41 @@ fn the_ownership_oracle_catches_a_broken_one_while_measuring() {
 }
 
 #[test]
+fn slots_that_are_given_twice_end_a_replay_and_an_advice() {
+    let Some((folder, library)) = with_toy(&["-DBREAK"]) else { return };
+    let (policy, out) = (policy(&library), folder.path().join("out"));
+    let trace = source("../workloads/data/traces/boot_probe.jsonl.gz");
+    let (trace, out) = (trace.to_str().unwrap(), out.to_str().unwrap());
+    let (code, text, err) =
+        bench(&["replay", trace, "--policy", &policy, "--policy", "kernel", "--out", out]);
+    assert!(code == 4 && err.contains("toy.so: the allocator breaks the rules"), "{code}: {err}");
+    assert!(err.contains("whose slots still belong to map "), "{err}");
+    // The other policy's numbers count.
+    assert!(text.contains("policy kernel: ") && !text.contains("toy.so"), "{text}");
+    assert_eq!(std::fs::read_to_string(Path::new(out).join("runs.jsonl")).unwrap().lines().count(), 1);
+    let (code, text, err) = bench(&["tune", trace, "--policy", &policy, "--no-timing"]);
+    assert_eq!((code, text.as_str()), (4, ""), "{err}");
+    assert!(err.contains("toy.so: the allocator breaks the rules"), "{err}");
+}
+
+#[test]
+fn an_advice_has_no_growth_of_a_library_that_does_not_grow() {
+    let Some((_folder, library)) = with_toy(&[]) else { return };
+    let trace = source("../workloads/data/traces/boot_probe.jsonl.gz");
+    let arguments = ["tune", trace.to_str().unwrap(), "--policy", &policy(&library), "--no-timing", "--json"];
+    let (code, text, err) = bench(&arguments);
+    assert_eq!((code, err.as_str()), (0, ""), "{text}");
+    let advice: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let of = |outside: bool, growth: bool| {
+        let rows = advice["tried"].as_array().unwrap().iter();
+        let outside = rows.filter(|row| row["policy"].as_str().unwrap().starts_with("ext:") == outside);
+        outside.filter(|row| row["growth"] == growth).count()
+    };
+    assert!(of(false, true) > 0 && of(true, false) == of(false, false));
+    assert_eq!(of(true, true), 0);
+}
+
+#[test]
 fn what_an_outside_policy_cannot_do_is_said_and_the_rest_goes_on() {
     let Some((folder, library)) = with_toy(&[]) else { return };
     let set = format!("policy={}", policy(&library));

@@ -17,7 +17,14 @@ fn tune(trace: &Path, args: &[&str]) -> Output {
 fn shown(trace: &Path, args: &[&str]) -> String {
     let output = tune(trace, args);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && errors.is_empty(), "{args:?}: {} {errors}", output.status);
+    // What was written is told, and nothing else.
+    let told =
+        errors.is_empty() || (args.contains(&"--out") && errors.contains(": wrote tune.md, tune.json"));
+    assert!(
+        output.status.success() && told && errors.lines().count() < 2,
+        "{args:?}: {} {errors}",
+        output.status
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -223,11 +230,50 @@ fn the_kernels_own_events_will_do() {
 }
 
 #[test]
+fn what_was_asked_for_and_is_built_otherwise_is_told() {
+    let asked = ["--at", "1000,4", "--at", "512", "--at", "0,0"];
+    let advice = json(&data("boot_probe.jsonl.gz"), &asked);
+    let of = |i: usize| (advice["at"][i]["row"]["boot"].clone(), advice["at"][i]["rounded"].clone());
+    let rounded = |text: &str| Value::from(format!("{text}, as the kernel rounds"));
+    assert_eq!(of(0), ("swiotlb=1024,4".into(), rounded("1000,4 is built as 1024,4")));
+    // As many areas as the recorded machine has CPUs.
+    assert_eq!(of(1), ("swiotlb=512,4".into(), Value::Null));
+    assert_eq!(of(2), ("swiotlb=128,1".into(), rounded("0,0 is built as 128,1")));
+    let text = shown(&data("boot_probe.jsonl.gz"), &[&asked[..], &["--no-timing"]].concat());
+    assert!(text.contains("1000,4 is built as 1024,4, as the kernel rounds"), "{text}");
+    let sent = |i: usize| advice["at"][i]["row"]["requests"].as_u64().unwrap();
+    let said = text.matches("requests were sent: behind one that never gets room").count();
+    assert_eq!(said, (0..3).filter(|&i| sent(i) < sent(0)).count(), "{text}");
+}
+
+#[test]
+fn calls_that_are_thrown_away_make_the_advice_unsure() {
+    let good = [call("map", 0, "d", 1, 2048), call("unmap", 90, "d", 1, 2048)];
+    let absurd = [call("map", 200, "d", 2, 99_999_999_999), call("unmap", 290, "d", 2, 99_999_999_999)];
+    let (_folder, path) = written(&[good.clone(), absurd.clone()].concat());
+    let text = shown(&path, &["--no-timing"]);
+    assert!(
+        text.contains("until a better recording says more") && text.contains("absurd size (2)"),
+        "{text}"
+    );
+    assert!(text.contains("2 calls were thrown away"), "{text}");
+    let (_folder, path) = written(&[absurd.concat(), good[1].clone()]);
+    let output = tune(&path, &[]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("no map could be used (absurd size (2))"), "{errors}");
+}
+
+#[test]
 fn mistakes_are_told() {
     let path = data("boot_probe.jsonl.gz");
     for (args, code, said) in [
         (&["--scale", "devices=100"][..], 2, "write devices=N"),
-        (&["--at", "1024"], 2, "write SLOTS,AREAS"),
+        (&["--at", "force"], 2, "write SLOTS or SLOTS,AREAS"),
+        (&["--devices", "no/such.toml"], 1, "no/such.toml: cannot be read: No such file"),
+        (&["--meta", "no/such.json"], 1, "no/such.json: cannot be read: No such file"),
+        (&["--max-records", "9"], 1, "raise the limit (--max-records)"),
+        (&["--no-timing", "--out", "/dev/null/x"], 1, "/dev/null/x: cannot be made: "),
         (&["--policy", "fast,kernal"], 2, "there is no policy `kernal`"),
         (&["--device", "x,min_align_mask=5"], 2, "no mask of low bits"),
         (&["--device", "x,min_align_mask=0xfff"], 1, "no device `x` in this trace"),

@@ -16,6 +16,9 @@ pub const MAX_LINE: usize = 1 << 20;
 /// First two bytes of a gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// First bytes that are looked at before anything else.
+const HEAD: u64 = 16;
+
 /// Bytes read at a time.
 const BUFFER: usize = 1 << 16;
 
@@ -26,6 +29,8 @@ pub struct Lines {
     gzip: bool,
     number: u64,
     buf: Vec<u8>,
+    /// What a look ahead met.
+    fault: Option<io::Error>,
 }
 
 impl fmt::Debug for Lines {
@@ -54,20 +59,20 @@ impl Lines {
     /// # Errors
     /// [`LineFault::Open`] if the first bytes cannot be read.
     pub fn from_reader(path: &Path, mut input: impl Read + Send + 'static) -> Result<Self, LineError> {
-        let mut head = Vec::with_capacity(GZIP_MAGIC.len());
-        (&mut input).take(GZIP_MAGIC.len() as u64).read_to_end(&mut head).map_err(|e| LineError {
+        let mut head = Vec::new();
+        (&mut input).take(HEAD).read_to_end(&mut head).map_err(|e| LineError {
             path: path.to_owned(),
             line: 0,
             fault: LineFault::Open(e),
         })?;
-        let gzip = head == GZIP_MAGIC;
+        let gzip = head.starts_with(&GZIP_MAGIC);
         let whole = Cursor::new(head).chain(input);
         let reader: Box<dyn BufRead + Send> = if gzip {
             Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(whole)))
         } else {
             Box::new(BufReader::with_capacity(BUFFER, whole))
         };
-        Ok(Self { path: path.to_owned(), reader, gzip, number: 0, buf: Vec::new() })
+        Ok(Self { path: path.to_owned(), reader, gzip, number: 0, buf: Vec::new(), fault: None })
     }
 
     /// The file's path, as given.
@@ -82,12 +87,28 @@ impl Lines {
         self.number
     }
 
+    /// The file's next bytes, at least [`HEAD`] of them where it is plain and has as many; nothing where they cannot be
+    /// read, which the next line tells.
+    pub fn peek(&mut self) -> &[u8] {
+        match self.reader.fill_buf() {
+            Ok(head) => head,
+            Err(error) => {
+                // Reading again is right after an interruption only: a decoder tells what is wrong once.
+                self.fault = Some(error).filter(|error| error.kind() != io::ErrorKind::Interrupted);
+                &[]
+            }
+        }
+    }
+
     /// The next line's bytes without its end (`\n` or `\r\n`), or `None` after the last line.
     ///
     /// # Errors
     /// Every [`LineFault`] but [`LineFault::NotUtf8`]; the error's line is the one that was being read.
     pub fn next_bytes(&mut self) -> Result<Option<&[u8]>, LineError> {
         self.buf.clear();
+        if let Some(error) = self.fault.take() {
+            return Err(self.error_at(self.number + 1, LineFault::of(error, self.gzip)));
+        }
         // One byte for the line feed, one to see that the line goes on.
         let limit = MAX_LINE as u64 + 2;
         let read = self.reader.by_ref().take(limit).read_until(b'\n', &mut self.buf);
@@ -231,6 +252,11 @@ mod tests {
         assert_eq!(all(gz(&data)).unwrap(), ["a", "", "b"]);
         assert_eq!(all(Vec::new()).unwrap(), Vec::<String>::new());
         assert_eq!(all(b"x".to_vec()).unwrap(), ["x"]);
+        for data in [data.clone(), gz(&data)] {
+            let mut lines = Lines::from_reader(Path::new("f"), Cursor::new(data)).unwrap();
+            assert_eq!(lines.peek(), b"a\r\n\nb");
+            assert_eq!(lines.next_text().unwrap(), Some("a"), "looking takes nothing");
+        }
     }
 
     #[test]
@@ -246,6 +272,10 @@ mod tests {
         for cut in 2..whole.len() {
             let e = all(whole[..cut].to_vec()).unwrap_err();
             assert!(matches!(e.fault, LineFault::CutGzip), "cut at {cut}: {e}");
+            // Whoever has looked at the beginning is told, too.
+            let mut lines = Lines::from_reader(Path::new("f"), Cursor::new(whole[..cut].to_vec())).unwrap();
+            let head = lines.peek().len();
+            assert!(head > 0 || matches!(lines.next_bytes().unwrap_err().fault, LineFault::CutGzip), "{cut}");
         }
     }
 

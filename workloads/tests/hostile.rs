@@ -141,12 +141,35 @@ fn the_caller_says_whether_a_pool_is_transient() {
 
 #[test]
 fn a_file_without_events_says_what_was_expected() {
-    for (data, form) in
-        [("", "JSON"), ("\n\n", "JSON"), ("{}\n", "JSON"), ("hello\n", "ftrace"), ("\0\u{fffd}", "ftrace")]
-    {
+    for (data, form) in [
+        ("", "it is empty"),
+        ("\n\n", "JSON"),
+        ("{}\n", "JSON"),
+        ("hello\n", "ftrace"),
+        ("\0\u{fffd}", "ftrace"),
+    ] {
         let e = open(data).unwrap_err();
         assert!(matches!(e, TraceError::NoEvents { .. }), "{data:?}: {e}");
         assert!(e.to_string().contains(form), "{data:?}: {e}");
+    }
+}
+
+#[test]
+fn files_of_other_programs_and_half_a_recording_are_told() {
+    let event = |name: &str| format!("a-5 [000] ..... 1.5: {name}: whatever\n");
+    for (data, said) in [
+        (
+            b"\x17\x08\x44tracing6\0\0".to_vec(),
+            "t: this is trace-cmd's binary file: `trace-cmd report t` makes",
+        ),
+        (b"PERFILE2\x68\0\0\0".to_vec(), "`perf script -i t` makes the text that is read"),
+        (gz(&("PERFILE2".to_owned() + &"x".repeat(3 << 20))), "`perf script -i t`"),
+        (event("dma_map_page").into_bytes(), "none of swiotlb:, so nothing was bounced"),
+        (event("swiotlb_bounced").into_bytes(), "none of dma:"),
+        (b"a 5 1.5: dma:dma_map_page: whatever\n".to_vec(), "line without a CPU in brackets"),
+    ] {
+        let e = open_with(&data, &TraceOptions::default()).unwrap_err();
+        assert!(e.to_string().contains(said), "{said}: {e}");
     }
 }
 
@@ -158,6 +181,7 @@ fn a_cut_file_is_an_error_unless_it_is_allowed() {
     let cut = &whole[..whole.len() - 40];
     let e = open_with(cut, &TraceOptions::default()).unwrap_err();
     assert!(matches!(&e, TraceError::Line(e) if matches!(e.fault, LineFault::CutGzip)), "{e}");
+    assert!(e.to_string().ends_with("or read what is left of it with --allow-cut"), "{e}");
     let allow = TraceOptions { allow_cut: true, ..TraceOptions::default() };
     let trace = open_with(cut, &allow).unwrap();
     assert!(!trace.records.is_empty() && trace.records.len() < 2_000);
@@ -169,7 +193,10 @@ fn records_are_bounded() {
     let text: String = (0..11).map(|i| json(i, "0x100000")).collect();
     let options = TraceOptions { max_records: 10, ..TraceOptions::default() };
     let e = open_with(text.as_bytes(), &options).unwrap_err();
-    assert_eq!(e.to_string(), "t:11: more than 10 records; cut the trace, or raise the limit");
+    assert_eq!(
+        e.to_string(),
+        "t:11: more than 10 records; cut the trace, or raise the limit (--max-records)"
+    );
 }
 
 #[test]

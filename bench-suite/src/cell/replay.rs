@@ -6,7 +6,9 @@ use super::plan::{measured, settings};
 use super::{CellError, CellOutcome, CellSpec};
 use crate::policies::Entry;
 use crate::replay::{self, Overrides, ReplayClock, ReplayJob};
+use crate::run::ledger::Broken;
 use crate::run::{Pace, Settings};
+use reports::evidence::Oracle;
 use serde_json::{from_value, json};
 use std::path::PathBuf;
 use swiotlb_core::boot::BootParam;
@@ -47,7 +49,10 @@ fn in_order(entry: &Entry, spec: &CellSpec) -> Result<CellOutcome, CellError> {
     // Raw text and JSON Lines hold the same addresses; nothing to compare where the pool is another one.
     let check = overrides(spec)?.swiotlb.is_none() && script.source == SourceKind::Jsonl;
     let job = ReplayJob { script: &script, clock: &ReplayClock::new(), check, course: false };
-    let record = entry.replay(&job).map_err(failed)?.record;
+    let record = match entry.replay(&job) {
+        Err(replay::ReplayError::Broken { source, .. }) => return Ok(broken(&source)),
+        done => done.map_err(failed)?.record,
+    };
     let mut outcome = CellOutcome {
         metrics: record.metrics,
         latencies: record.latencies,
@@ -67,6 +72,12 @@ fn in_order(entry: &Entry, spec: &CellSpec) -> Result<CellOutcome, CellError> {
     }
     outcome.notes.push("ns_per_op: batch means of map and unmap, added".to_owned());
     Ok(outcome)
+}
+
+/// What is left of a cell whose allocator did what none may.
+fn broken(found: &Broken) -> CellOutcome {
+    let oracle = Oracle { mode: "full".to_owned(), checked: found.total, violations: found.total };
+    CellOutcome { oracle: Some(oracle), notes: vec![found.to_string()], ..CellOutcome::default() }
 }
 
 fn overrides(spec: &CellSpec) -> Result<Overrides, CellError> {

@@ -12,6 +12,7 @@ mod cmp;
 mod dma_map_benchmark;
 mod doctor;
 mod export;
+mod found;
 mod gate;
 mod held;
 mod history;

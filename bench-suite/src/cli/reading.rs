@@ -32,11 +32,11 @@ impl Reading {
     /// The options.
     ///
     /// # Errors
-    /// Masks that cannot be read.
+    /// A file of masks that cannot be read or is malformed, and masks that are none.
     pub(super) fn options(&self) -> Result<TraceOptions, Failure> {
         let mut masks = Masks::default();
         if let Some(path) = &self.devices {
-            masks.add_file(path).map_err(Failure::usage)?;
+            masks.add_file(path).map_err(|error| Failure::error(format!("--devices {error}")))?;
         }
         for text in &self.device {
             masks.add_flag(text).map_err(|error| Failure::usage(format!("--device {error}")))?;

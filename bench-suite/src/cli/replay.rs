@@ -6,11 +6,13 @@ use crate::external;
 use crate::measure::commands::remember;
 use crate::measure::whole;
 use crate::policies::{self, Entry};
-use crate::replay::{self, Overrides, ReplayClock, ReplayError, ReplayJob, Replayed, Script, placed};
+use crate::replay::{
+    self, Overrides, ReplayClock, ReplayError, ReplayJob, Replayed, Script, placed, rounded,
+};
 use plots::latency::{Series, by_quantile};
 use reports::machine::Machine;
 use reports::store::Store;
-use reports::{terminal, text};
+use reports::{terminal, text, units};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use swiotlb_core::addr::PhysAddr;
@@ -21,7 +23,7 @@ use workloads::trace::TraceOptions;
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// Traces: JSON Lines, raw ftrace text or a report of trace-cmd, gzip or plain.
+    /// Traces: JSON Lines, raw ftrace text, or what `trace-cmd report` or `perf script` print; gzip or plain.
     #[arg(required = true)]
     traces: Vec<PathBuf>,
     /// Policies to replay under, separated by commas or given repeatedly; `ext:PATH.so` is one in a shared library.
@@ -37,7 +39,7 @@ pub(super) struct Args {
     #[arg(long, env = "SWIOTLB_BENCH_CHECK", value_parser = super::switch())]
     check: bool,
     /// Slots and areas of the first pool instead of the recorded ones, for instance 4096,4.
-    #[arg(long, value_name = "SLOTS,AREAS", value_parser = boot_param, env = "SWIOTLB_BENCH_SWIOTLB")]
+    #[arg(long, value_name = "SLOTS[,AREAS]", value_parser = boot_param, env = "SWIOTLB_BENCH_SWIOTLB")]
     swiotlb: Option<BootParam>,
     /// Where the first pool starts instead of the recorded place, for instance 0x7a87d000.
     #[arg(long, value_name = "ADDRESS", value_parser = address, env = "SWIOTLB_BENCH_BASE")]
@@ -57,9 +59,10 @@ pub(super) struct Args {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 every trace was replayed, whatever --check found; 1 a trace could not be read or replayed (the \
-others still are), or results could not be kept; 2 wrong command line, a first pool that cannot be built too.";
+others still are), or results could not be kept; 2 wrong command line, a first pool that cannot be built too; 4 an \
+allocator from outside gave slots away that others held: nothing of it is shown or kept.";
 
-fn boot_param(value: &str) -> Result<BootParam, String> {
+pub(super) fn boot_param(value: &str) -> Result<BootParam, String> {
     let param: BootParam = value.parse().map_err(|error| format!("{error}"))?;
     match param {
         BootParam { force: Some(Force::Off), .. } => Err("noforce leaves no pool to replay on".to_owned()),
@@ -100,12 +103,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             Ok(()) => {}
             Err(Stop::Trace(message, code)) => {
                 complain(message);
-                exit = if exit == Exit::Ok { code } else { exit };
+                let worse = exit == Exit::Ok || code == Exit::Verification;
+                exit = if worse { code } else { exit };
             }
             Err(Stop::Output(failure)) => return Err(failure),
             Err(Stop::ClosedPipe) => return Ok(exit),
         }
     }
+    output.told();
     Ok(exit)
 }
 
@@ -133,30 +138,43 @@ fn replay_one(
         Stop::Trace(error.to_string(), if given { Exit::Usage } else { Exit::Error })
     };
     let script = replay::load(path, options, &args.overrides()).map_err(fault)?;
+    let mut broken = Vec::new();
     for entry in entries {
         let job = ReplayJob { script: &script, clock, check: args.check, course: args.out.is_some() };
-        let mut replayed = entry.replay(&job).map_err(fault)?;
+        let mut replayed = match entry.replay(&job) {
+            // Under the other policies it still is.
+            Err(error @ ReplayError::Broken { .. }) => {
+                broken.push(error.to_string());
+                continue;
+            }
+            done => done.map_err(fault)?,
+        };
         replayed.record.parameters.insert("policy".to_owned(), entry.name.to_owned());
         if let Some(cost) = external::cost_of(entry.name) {
             replayed.record.metrics.insert("interface_ns".to_owned(), cost.round_trip_ns());
             replayed.record.notes.push(cost.note());
         }
+        let built = args.swiotlb.and_then(|asked| rounded(asked, script.first.geometry));
+        replayed.record.notes.extend(built);
         // Kept before it is shown: whatever becomes of the pages, nothing that was measured is lost.
         output.keep(&script, entry, &replayed).map_err(Stop::Output)?;
         output.show(&script, entry, &replayed)?;
     }
-    Ok(())
+    if broken.is_empty() { Ok(()) } else { Err(Stop::Trace(broken.join("\n"), Exit::Verification)) }
 }
 
 /// Where results go.
 struct Output {
     machine: Machine,
     kept: Option<(PathBuf, Store)>,
+    records: usize,
 }
 
 impl Output {
     fn open(folder: Option<&Path>) -> Result<Self, Failure> {
-        let Some(folder) = folder else { return Ok(Self { machine: Machine::default(), kept: None }) };
+        let Some(folder) = folder else {
+            return Ok(Self { machine: Machine::default(), kept: None, records: 0 });
+        };
         let unusable = |error| Failure::error(format!("{}: cannot be made: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(unusable)?;
         let (store, repair) = Store::open(&folder.join("runs.jsonl")).map_err(Failure::error)?;
@@ -166,7 +184,7 @@ impl Output {
         if let Err(error) = remember(folder) {
             complain(format_args!("{}: {error}: the command line is not kept", folder.display()));
         }
-        Ok(Self { machine: Machine::read(), kept: Some((folder.to_owned(), store)) })
+        Ok(Self { machine: Machine::read(), kept: Some((folder.to_owned(), store)), records: 0 })
     }
 
     /// Prints the tables. A pipe that was closed ends what is only shown, and is nothing to what is kept.
@@ -191,10 +209,18 @@ impl Output {
         }
     }
 
+    /// Says what was kept, and where.
+    fn told(&self) {
+        let Some((folder, _)) = self.kept.as_ref().filter(|_| self.records > 0) else { return };
+        let (n, records) = (self.records, units::plural(self.records as u64, "record"));
+        complain(format_args!("{}: added {n} {records} to runs.jsonl, and their figures", folder.display()));
+    }
+
     /// Keeps the record and the figure; what was kept before stays whatever happens.
     fn keep(&mut self, script: &Script, entry: &Entry, replayed: &Replayed) -> Result<(), Failure> {
         let Some((folder, store)) = &mut self.kept else { return Ok(()) };
         store.append(&replayed.kept(&self.machine)).map_err(Failure::error)?;
+        self.records += 1;
         let series: Vec<_> = replayed.timed().map(|(name, latency)| Series { name, latency }).collect();
         let title = format!("{} under {}", script.name, entry.name);
         let form = replayed.record.parameters.get("form").map_or("", String::as_str);

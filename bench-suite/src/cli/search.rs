@@ -6,6 +6,7 @@
 //! wait stands beside that of M/D/1, so that anybody can check the harness. A server that stalls has no such
 //! theory beside it.
 
+use super::found::{Found, few, found, machine_s};
 use super::out::say;
 use super::{Exit, Failure, complain};
 use crate::policies::{self, Entry};
@@ -59,7 +60,7 @@ pub(super) struct Args {
     /// The seed of the plan.
     #[arg(long, default_value_t = 1, env = "SWIOTLB_BENCH_SEED")]
     seed: u64,
-    /// End with exit code 6 where the threads do not fit this machine.
+    /// End with exit code 6 where the threads do not fit this machine, or its noise leaves no answer.
     #[arg(long, env = "SWIOTLB_BENCH_STRICT", value_parser = super::switch())]
     strict: bool,
 }
@@ -99,12 +100,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     say(&reports::terminal::render(&table))?;
     let quantile = search.bound.quantile;
-    let answer = searched.highest.map_or_else(
-        || format!("none: {quantile} is above {} at {} already\n", args.under, args.from),
-        |rate| format!("highest rate with {quantile} under {}: {rate:.0}/s\n", args.under),
-    );
-    say(&answer)?;
-    Ok(Exit::Ok)
+    let empty: Vec<_> = beside.iter().map(|beside| beside.empty).collect();
+    let found = found(&search.bound, &searched, &empty, (&args.under, &args.from));
+    say(&match &found {
+        Found::Rate(rate) => format!("highest rate with {quantile} under {}: {rate:.0}/s\n", args.under),
+        Found::None(why) => format!("none: {why}\n"),
+        Found::NoAnswer(why) => format!("no answer: {why}\n"),
+    })?;
+    let unfit = args.strict && matches!(found, Found::NoAnswer(_));
+    Ok(if unfit { Exit::Unfit } else { Exit::Ok })
 }
 
 impl Search {
@@ -120,12 +124,10 @@ impl Search {
         let entry = policies::by_name(&args.policy).map_err(Failure::usage)?;
         let server = args.dummy.as_deref().map(server).transpose()?;
         let (plan, settings) = (plan(args, server.is_some())?, settings(args)?);
-        let needed = quantile.samples_needed();
-        if (plan.ops() as u64) < needed {
-            let calls = plan.ops();
-            return Err(Failure::usage(format!(
-                "{quantile} wants {needed} samples and a run has {calls} calls: raise --maps"
-            )));
+        let samples = measured(plan.ops(), &settings);
+        if samples < quantile.samples_needed() {
+            let maps = maps_needed(quantile, samples, args.maps);
+            return Err(Failure::usage(format!("{}: --maps {maps} at least", few(quantile, samples))));
         }
         let bound = Bound { quantile, at_most_ns, achieved: 0.99 };
         let range = Range { low: low as f64, high: high as f64, within: 1.05, runs: 24, tries: 3 };
@@ -206,13 +208,17 @@ impl Search {
     }
 }
 
-/// Whether a quantile is the machine's: the same schedule without work has more than half of it.
-fn machine_s(empty: Option<Cell>, measured: Cell) -> bool {
-    let ns = |cell: Cell| match cell {
-        Cell::Value(ns) | Cell::Above(ns) => Some(ns),
-        Cell::TooFew(_) => None,
-    };
-    empty.and_then(ns).zip(ns(measured)).is_some_and(|(empty, measured)| empty > measured / 2)
+/// Calls of a run that are no warm-up.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the calls")]
+fn measured(calls: usize, settings: &Settings) -> u64 {
+    calls as u64 - (calls as f64 * settings.warmup_share).ceil() as u64
+}
+
+/// Maps that give as many samples as a quantile wants, where `maps` give `samples`; one in a hundred more, because the
+/// cut after the warm-up is not to the call.
+fn maps_needed(quantile: Quantile, samples: u64, maps: u64) -> u64 {
+    let needed = quantile.samples_needed().saturating_mul(maps).div_ceil(samples.max(1));
+    needed.saturating_add(needed / 100)
 }
 
 /// One run at the rate that `plan` has.
@@ -318,19 +324,18 @@ mod tests {
     }
 
     #[test]
+    fn maps_make_as_many_samples_as_a_quantile_wants() {
+        let settings = Settings::default();
+        assert_eq!((measured(1_000, &settings), measured(1_112, &settings)), (900, 1_000));
+        assert_eq!(maps_needed(Quantile::P99, 900, 1_000), 1_123);
+    }
+
+    #[test]
     fn the_theory_is_pollaczek_and_khinchine() {
         let server = Dummy { service_ns: 1_000, stall: None };
         assert_eq!(waiting(server, 500_000.0), Some(500.0));
         assert_eq!(waiting(server, 1_000_000.0), None);
         let stall = Some(Stall { at_ns: 0, for_ns: 100_000, every_ns: 10_000_000 });
         assert_eq!(waiting(Dummy { stall, ..server }, 500_000.0), None);
-    }
-
-    #[test]
-    fn a_tail_that_an_empty_loop_has_too_is_the_machine_s() {
-        let measured = Cell::Value(1_000);
-        assert!(machine_s(Some(Cell::Value(501)), measured) && !machine_s(Some(Cell::Value(500)), measured));
-        assert!(!machine_s(None, measured) && !machine_s(Some(Cell::TooFew(9)), measured));
-        assert!(!machine_s(Some(Cell::Value(501)), Cell::TooFew(9)));
     }
 }

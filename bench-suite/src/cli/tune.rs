@@ -10,7 +10,7 @@ use crate::tune::{Job, Tuned, pareto, tune};
 use reports::terminal;
 use reports::text::visible;
 use std::path::{Path, PathBuf};
-use swiotlb_core::boot::{BootParam, Geometry};
+use swiotlb_core::boot::BootParam;
 use workloads::demand::Scale;
 use workloads::trace::Trace;
 
@@ -18,7 +18,7 @@ use workloads::trace::Trace;
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
-    /// The trace: JSON Lines, raw ftrace text or a trace-cmd report, gzip or plain.
+    /// The trace: JSON Lines, raw ftrace text, or what `trace-cmd report` or `perf script` print; gzip or plain.
     trace: PathBuf,
     /// Multiply the load: devices=N overlays copies of all devices, depth=N multiplies what they keep in flight,
     /// rate=N divides their think times.
@@ -27,9 +27,9 @@ pub(super) struct Args {
     /// Policies to try beside the kernel's, separated by commas or given repeatedly.
     #[arg(long = "policy", value_name = "NAME", env = "SWIOTLB_BENCH_POLICY", value_delimiter = ',')]
     policies: Vec<String>,
-    /// Say, too, what would have happened with these slots and areas, for instance 1024,4.
-    #[arg(long, value_name = "SLOTS,AREAS", value_parser = geometry)]
-    at: Vec<(u64, u32)>,
+    /// Say, too, what would have happened with these slots and areas, for instance 1024,4; without areas one per CPU.
+    #[arg(long, value_name = "SLOTS[,AREAS]", value_parser = super::replay::boot_param)]
+    at: Vec<BootParam>,
     /// Advise on the first half of the requests as well, and judge that by the second half.
     #[arg(long, env = "SWIOTLB_BENCH_HOLD_OUT", value_parser = super::switch())]
     hold_out: bool,
@@ -55,15 +55,6 @@ const FIGURE: &str = "tune.svg";
 const AFTER_HELP: &str = "\
 How the advice is made and how far it can be trusted: docs/TUNE.md. How a trace is recorded: docs/CAPTURE.md.";
 
-fn geometry(value: &str) -> Result<(u64, u32), String> {
-    let param: BootParam = value.parse().map_err(|error| format!("{error}"))?;
-    if param.nslabs.is_none() || param.nareas.is_none() {
-        return Err("write SLOTS,AREAS".to_owned());
-    }
-    let Geometry { nslabs, nareas } = Geometry::new(param, 1, None).map_err(|error| error.to_string())?;
-    Ok((nslabs, nareas))
-}
-
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let scale: Scale = args.scale.parse().map_err(|error| Failure::usage(format!("--scale: {error}")))?;
     let mut names = vec!["kernel"];
@@ -84,7 +75,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         at: &args.at,
         hold_out: args.hold_out,
     };
-    let tuned = tune(&job).map_err(|error| Failure::error(format!("{}: {error}", args.trace.display())))?;
+    let tuned = tune(&job).map_err(|error| Failure {
+        exit: if error.is_broken() { Exit::Verification } else { Exit::Error },
+        message: format!("{}: {error}", args.trace.display()),
+    })?;
     if let Some(folder) = &args.out {
         keep(&tuned, folder)?;
     }
@@ -111,7 +105,8 @@ fn text(tuned: &Tuned) -> String {
 fn keep(tuned: &Tuned, folder: &Path) -> Result<(), Failure> {
     let failed =
         |path: &Path, what: &dyn std::fmt::Display| Failure::error(format!("{}: {what}", path.display()));
-    std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    let made = std::fs::create_dir_all(folder);
+    made.map_err(|error| failed(folder, &format_args!("cannot be made: {error}")))?;
     let mut files = vec![("tune.md", tuned.markdown()), ("tune.json", json(tuned)?)];
     match pareto(tuned) {
         Some(Ok(figure)) => files.push((FIGURE, figure)),
@@ -122,17 +117,21 @@ fn keep(tuned: &Tuned, folder: &Path) -> Result<(), Failure> {
     if has_figure {
         files[0].1 += &format!("\n![Memory, tail and delay of the candidates](<{FIGURE}>)\n");
     }
-    for (name, text) in files {
+    for (name, text) in &files {
         let path = folder.join(name);
-        whole::write(&path, &text).map_err(|error| failed(&path, &error))?;
+        let written = whole::write(&path, text);
+        written.map_err(|error| failed(&path, &format_args!("cannot be written: {error}")))?;
     }
+    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    super::complain(format_args!("{}: wrote {}", folder.display(), names.join(", ")));
     if let Err(error) = remember(folder) {
         super::complain(format_args!("{}: {error}: the command line is not kept", folder.display()));
     }
     // One of an earlier advice would lie beside this.
     let old = folder.join(FIGURE);
     if !has_figure && old.exists() {
-        std::fs::remove_file(&old).map_err(|error| failed(&old, &error))?;
+        let removed = std::fs::remove_file(&old);
+        removed.map_err(|error| failed(&old, &format_args!("cannot be removed: {error}")))?;
     }
     Ok(())
 }

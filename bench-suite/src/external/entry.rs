@@ -76,7 +76,9 @@ impl Maker for External {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities { set_up: false, inside: false, steps: self.0.ops.counters.is_some() }
+        let ops = &self.0.ops;
+        let grows = ops.work.is_some() || ops.reclaim.is_some();
+        Abilities { set_up: false, inside: false, steps: ops.counters.is_some(), grows }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::BATCH;
 use super::script::{Act, Script, Step};
+use crate::run::ledger::{Ledger, Made};
 use crate::subject::{Caller, Session, Subject};
 use std::collections::BTreeMap;
 use swiotlb_core::addr::PhysAddr;
@@ -12,6 +13,7 @@ use swiotlb_core::error::{FullReason, MapError};
 use swiotlb_core::grow::Grown;
 use swiotlb_core::mem::MemStats;
 use swiotlb_core::probe::Counts;
+use swiotlb_core::rules::IO_TLB_SIZE;
 
 /// What the pass counted.
 #[derive(Default)]
@@ -44,10 +46,12 @@ pub(super) struct Tally {
     pub(super) stats: MemStats,
 }
 
-/// Runs the pass; `after` sees each step's number once it is done.
+/// Runs the pass; `after` sees each step's number once it is done. With a ledger, questions are asked that count as
+/// steps: what was counted is then of no use.
 pub(super) fn run(
     subject: &dyn Subject,
     script: &Script,
+    mut ledger: Option<&mut Ledger>,
     after: &mut dyn FnMut(usize, &dyn Session),
 ) -> Tally {
     let mut live = vec![PhysAddr::INVALID; script.mappings];
@@ -57,8 +61,9 @@ pub(super) fn run(
         let session = caller.enter();
         for (step, i) in steps.iter().zip(batch * BATCH..) {
             caller.set_cpu(step.cpu);
-            Counting { caller: &*caller, session: &*session, tally: &mut tally }.step(step, &mut live);
-            after(i, &*session);
+            let (caller, session, ledger) = (&*caller, &*session, ledger.as_deref_mut());
+            Counting { caller, session, tally: &mut tally, ledger }.step(step, &mut live);
+            after(i, session);
         }
         drop(session);
         take_notes(&*caller, &mut tally);
@@ -79,6 +84,7 @@ struct Counting<'a> {
     caller: &'a dyn Caller,
     session: &'a dyn Session,
     tally: &'a mut Tally,
+    ledger: Option<&'a mut Ledger>,
 }
 
 impl Counting<'_> {
@@ -95,6 +101,7 @@ impl Counting<'_> {
                     let attrs = Attrs { skip_cpu_sync: true, ..request.attrs };
                     let undone = self.session.unmap(device as usize, addr, request.size, request.dir, attrs);
                     self.tally.refused += u64::from(undone.is_err());
+                    self.ended(addr);
                 }
             }
             Act::Unmap { number, .. } => {
@@ -113,6 +120,9 @@ impl Counting<'_> {
         if let Err(error) = &mapped {
             let reason = self.reason(device, request, error);
             *self.tally.failures.entry(reason).or_default() += 1;
+        }
+        if let (Ok(addr), Some(ledger)) = (&mapped, &mut self.ledger) {
+            ledger.mapped(*addr, &made(self.session, device as usize, *addr, request.size));
         }
         match self.caller.run_worker() {
             Grown::NotAsked => {}
@@ -151,6 +161,7 @@ impl Counting<'_> {
         let (done, count) = match step.act {
             Act::Unmap { device, size, dir, attrs, .. } => {
                 let done = session.unmap(device as usize, addr, u64::from(size), dir, attrs).is_ok();
+                self.ended(addr);
                 (done, &mut self.tally.unmaps)
             }
             Act::SyncForCpu { device, offset, size, dir, .. } => {
@@ -167,6 +178,22 @@ impl Counting<'_> {
         };
         *if done { count } else { &mut self.tally.refused } += 1;
     }
+
+    /// Whether the allocator agreed is counted: a damaged trace may unmap what a strict one refuses.
+    fn ended(&mut self, addr: PhysAddr) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.ended(addr, true);
+        }
+    }
+}
+
+/// What was mapped at `addr`, as the ledger wants it.
+fn made(session: &dyn Session, device: usize, addr: PhysAddr, bytes: u64) -> Made {
+    let allocation = session.mapping(device, addr).map(|mapping| {
+        let first = mapping.pool.slot_addr(mapping.first).0;
+        (first, first + mapping.nslots * IO_TLB_SIZE)
+    });
+    Made { bytes, found: session.find_pool(device, addr).is_some(), allocation }
 }
 
 /// The reason in the words of reports.

@@ -24,7 +24,7 @@ const TAILS: [Quantile; 3] = [Quantile::P99, Quantile::P90, Quantile::P50];
 pub(super) fn run(subject: &dyn Subject, script: &Script, operation: &str, calls: &[(u64, u64)]) -> Course {
     let mut watch = Watch::new(script);
     // What it counts, the pass that counts has counted already.
-    let _ = counted::run(subject, script, &mut |step, session| watch.after(step, subject, session));
+    let _ = counted::run(subject, script, None, &mut |step, session| watch.after(step, subject, session));
     let mut intervals = watch.finish();
     let quantile = tails(&mut intervals, watch_start(script), calls);
     Course { operation: operation.to_owned(), quantile: quantile.to_string(), intervals }

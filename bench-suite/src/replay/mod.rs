@@ -37,11 +37,12 @@ pub use grouped::BatchMean;
 pub use machine::Replayable;
 pub use outcome::Replayed;
 pub use script::Script;
-pub use setup::{FirstPool, Overrides, placed};
+pub use setup::{FirstPool, Overrides, placed, rounded};
 
 use crate::calls::Mem;
 use crate::hot::Loop;
 use crate::policies::Entry;
+use crate::run::ledger::{Broken, Ledger};
 use machine::Machine;
 pub(crate) use machine::{Make, Site};
 use reports::course::Course;
@@ -96,6 +97,16 @@ pub enum ReplayError {
         path: PathBuf,
         /// What the host said.
         source: PageError,
+    },
+    /// An allocator from outside did what none may.
+    #[error("{path}: under {policy}: {source}", path = .path.display())]
+    Broken {
+        /// The trace.
+        path: PathBuf,
+        /// The policy.
+        policy: &'static str,
+        /// What it did.
+        source: Broken,
     },
 }
 
@@ -153,11 +164,12 @@ pub(crate) fn time_on<M: Mem>(make: Make<'_, M>, job: &ReplayJob<'_>) -> Result<
 /// Replays a trace under a policy: compares, if that is asked for, counts, and times.
 ///
 /// # Errors
-/// The first pool or a device cannot be built, or the host has no memory.
+/// The first pool or a device cannot be built, the host has no memory, or an allocator from outside broke the rules.
 pub fn run(policy: &Entry, job: &ReplayJob<'_>) -> Result<Replayed, ReplayError> {
     let fresh = || machine::subject(policy.build, job.script);
+    watched(policy, job.script)?;
     let checked = if job.check { Some(check::run(&*fresh()?, job.script)) } else { None };
-    let counted = counted::run(&*fresh()?, job.script, &mut |_, _| {});
+    let counted = counted::run(&*fresh()?, job.script, None, &mut |_, _| {});
     let timings = policy.runs.time(job)?;
     // What lies inside is for policies of ours to tell.
     let course = if job.course && policy.build.abilities().inside {
@@ -168,6 +180,19 @@ pub fn run(policy: &Entry, job: &ReplayJob<'_>) -> Result<Replayed, ReplayError>
     let mut replayed = outcome::replayed(policy, job, &counted, timings, checked);
     replayed.record.course = course;
     Ok(replayed)
+}
+
+/// Runs a pass that no number comes of over an allocator from outside, and looks at who owns which slot.
+fn watched(policy: &Entry, script: &Script) -> Result<(), ReplayError> {
+    if policy.build.abilities().inside {
+        return Ok(());
+    }
+    let first = script.first;
+    let mut ledger = Ledger::new((first.base.0, first.base.0 + first.bytes()));
+    let _ =
+        counted::run(&*machine::subject(policy.build, script)?, script, Some(&mut ledger), &mut |_, _| {});
+    let broken = |source| ReplayError::Broken { path: script.path.clone(), policy: policy.name, source };
+    ledger.broken().map_or(Ok(()), |source| Err(broken(source)))
 }
 
 /// The course of a trace under a policy, with the tails of its map calls as they were recorded; no clock is read.

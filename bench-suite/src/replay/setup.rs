@@ -60,6 +60,15 @@ pub(super) fn first_pool(trace: &Trace, overrides: &Overrides) -> Result<FirstPo
     Ok(FirstPool { base, geometry, can_grow })
 }
 
+/// That what was asked for is built otherwise, if it is: the kernel rounds, and each area has a segment at least.
+#[must_use]
+pub fn rounded(asked: BootParam, built: Geometry) -> Option<String> {
+    let nslabs = asked.nslabs?;
+    let same = nslabs == built.nslabs && asked.nareas.is_none_or(|nareas| nareas == built.nareas);
+    let asked = asked.nareas.map_or_else(|| nslabs.to_string(), |nareas| format!("{nslabs},{nareas}"));
+    (!same).then(|| format!("{asked} is built as {},{}, as the kernel rounds", built.nslabs, built.nareas))
+}
+
 /// CPUs of the recorded machine: as many areas as that are the kernel's default.
 fn cpus(trace: &Trace) -> u32 {
     let seen = || trace.records.iter().map(|record| record.cpu).max().unwrap_or(0).saturating_add(1);
@@ -134,6 +143,20 @@ mod tests {
         assert!(of(1024, 4) && of(2, 1) && of(MAX_POOL_SLABS, 64));
         assert!(!of(0, 1) && !of(1024, 3) && !of(1024, 0) && !of(1000, 2) && !of(128, 2));
         assert!(!of(MAX_POOL_SLABS + 128, 1) && !of(u64::MAX, 1));
+    }
+
+    #[test]
+    fn what_is_built_otherwise_than_asked_is_told() -> Result<(), InitError> {
+        let of = |text: &str| {
+            let asked: BootParam = text.parse()?;
+            Ok::<_, InitError>(rounded(asked, Geometry::new(asked, 4, None)?))
+        };
+        let said =
+            |asked: &str, built: &str| Some(format!("{asked} is built as {built}, as the kernel rounds"));
+        assert_eq!((of("1024,4")?, of("1024")?, of("force")?), (None, None, None));
+        assert_eq!((of("1000,4")?, of("0,0")?), (said("1000,4", "1024,4"), said("0,0", "128,1")));
+        assert_eq!((of("128,256")?, of("100")?), (said("128,256", "32768,256"), said("100", "512,4")));
+        Ok(())
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! | `gate`, `threads`, `crew`, `collect` | the phases of a run, its threads, its outcome |
 //! | `touch`, `grow` | the device between map and unmap, the growth worker |
 //! | `watch`, `owners`, `stamp` | the ownership oracle |
+//! | [`ledger`] | the same for passes that have no plan |
 //! | [`noise`], [`idle`], [`control`](mod@control) | the machine: its ledger, its own tail, a scenario without our code |
 //! | [`overhead`](mod@overhead) | the harness's own cost |
 //! | [`search`] | the highest rate at which a quantile stays under a bound |
@@ -29,6 +30,7 @@ mod gate;
 mod grow;
 pub mod host;
 pub mod idle;
+pub mod ledger;
 mod looper;
 pub mod noise;
 pub mod open;

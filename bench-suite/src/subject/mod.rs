@@ -90,11 +90,13 @@ pub struct Abilities {
     pub inside: bool,
     /// Steps are counted.
     pub steps: bool,
+    /// Pools come and go where growth is allowed.
+    pub grows: bool,
 }
 
 impl Abilities {
     /// Everything.
-    pub const ALL: Self = Self { set_up: true, inside: true, steps: true };
+    pub const ALL: Self = Self { set_up: true, inside: true, steps: true, grows: true };
 }
 
 /// An allocator with its devices, every step counted.

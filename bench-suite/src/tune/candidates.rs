@@ -4,6 +4,7 @@
 //! one that holds an eighth of what the load wants at once, the largest holds it four times; each area is a
 //! segment at least.
 
+use crate::policies;
 use std::fmt;
 use swiotlb_core::rules::{IO_TLB_SEGSIZE, IO_TLB_SIZE};
 
@@ -64,13 +65,19 @@ pub fn candidates(high_water: u64, cpus: u32, policies: &[&'static str]) -> Vec<
         for nareas in areas(cpus) {
             if nslabs >= u64::from(nareas) * u64::from(IO_TLB_SEGSIZE) {
                 for grow in [false, true] {
-                    all.extend(policies.iter().map(|&policy| Candidate { nslabs, nareas, grow, policy }));
+                    let able = policies.iter().filter(|policy| !grow || grows(policy));
+                    all.extend(able.map(|&policy| Candidate { nslabs, nareas, grow, policy }));
                 }
             }
         }
         nslabs *= 2;
     }
     all
+}
+
+/// Whether growth changes anything of a policy: a library may have no part of it.
+fn grows(policy: &str) -> bool {
+    policies::by_name(policy).is_ok_and(|entry| entry.build.abilities().grows)
 }
 
 /// One area, one for each CPU, and what lies between at steps of four.

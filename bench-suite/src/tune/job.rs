@@ -3,15 +3,17 @@
 use super::candidates::{Candidate, candidates};
 use super::choice::{Choice, choose};
 use super::draws::{self, Drawn, Spread};
-use super::recording::Recording;
+use super::recording::{Recording, may_hide_maps};
 use super::row::{DeviceRow, Row};
 use super::sweep::{SweepError, Tried, one, sweep};
 use super::timed::{self, Timed};
-use crate::replay::ReplayError;
+use crate::replay::{ReplayError, rounded};
 use reports::machine::Machine;
+use reports::units::count;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::Path;
+use swiotlb_core::boot::{BootParam, Geometry};
 use thiserror::Error;
 use workloads::demand::{Demand, DemandDevice, Load, Occupancy, Scale, unbounded};
 use workloads::trace::{Trace, TraceOptions};
@@ -31,6 +33,17 @@ pub enum TuneError {
     /// The trace asks for nothing.
     #[error("the trace maps nothing: record one of a load that uses the software IO TLB")]
     NothingAsked,
+    /// What it asks for could not be used.
+    #[error("of the trace no map could be used ({0}): record it again, or correct it")]
+    NothingUsable(String),
+}
+
+impl TuneError {
+    /// Whether an allocator did what none may.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        matches!(self, Self::Sweep(SweepError::Broken { .. }) | Self::Replay(ReplayError::Broken { .. }))
+    }
 }
 
 /// What to advise on, and how.
@@ -45,8 +58,8 @@ pub struct Job<'a> {
     pub scale: Scale,
     /// The seed of all draws.
     pub seed: u64,
-    /// Geometries of which to say what would have happened: slots and areas.
-    pub at: &'a [(u64, u32)],
+    /// Geometries of which to say what would have happened, as they were asked for.
+    pub at: &'a [BootParam],
     /// Whether to judge the advice of the first half by the second.
     pub hold_out: bool,
 }
@@ -94,6 +107,9 @@ pub struct Predicted {
     pub row: Row,
     /// Each device.
     pub devices: Vec<DeviceRow>,
+    /// That another geometry was asked for, in words.
+    #[serde(default)]
+    pub rounded: Option<String>,
 }
 
 /// Advice of the first half of all requests, judged by the second.
@@ -156,7 +172,7 @@ pub struct Tuned {
 pub fn tune(job: &Job<'_>) -> Result<Tuned, TuneError> {
     let demand = Demand::of(job.trace);
     if demand.requests.is_empty() {
-        return Err(TuneError::NothingAsked);
+        return Err(nothing(job.trace));
     }
     let recording = Recording::of(job.trace, &demand);
     let shifts = draws::shifts(&demand, job.scale, job.seed);
@@ -192,6 +208,13 @@ pub fn tune(job: &Job<'_>) -> Result<Tuned, TuneError> {
     })
 }
 
+/// Why a trace without a map gives no advice.
+fn nothing(trace: &Trace) -> TuneError {
+    let hidden = trace.skipped.iter().filter(|(reason, _)| may_hide_maps(*reason));
+    let hidden: Vec<String> = hidden.map(|(why, n)| format!("{} ({})", why.text(), count(n.count))).collect();
+    if hidden.is_empty() { TuneError::NothingAsked } else { TuneError::NothingUsable(hidden.join("; ")) }
+}
+
 /// All draws of the choice and of one step smaller; nothing where there is one draw only.
 fn drawn(
     job: &Job<'_>,
@@ -208,9 +231,15 @@ fn drawn(
 
 /// What would have happened with each geometry that was asked about.
 fn predictions(job: &Job<'_>, demand: &Demand, load: &Load<'_>) -> Result<Vec<Predicted>, SweepError> {
-    let at = job.at.iter().map(|&(nslabs, nareas)| {
+    let at = job.at.iter().map(|&asked| {
+        let built = Geometry::new(asked, demand.cpus, None);
+        let built = built.map_err(|error| {
+            SweepError::refused(format!("--at {}", asked.nslabs.unwrap_or_default()), error)
+        })?;
+        let Geometry { nslabs, nareas } = built;
         let tried = one(&Candidate { nslabs, nareas, grow: false, policy: "kernel" }, load)?;
-        Ok(Predicted { row: Row::from(&tried), devices: by_device(demand, &tried) })
+        let devices = by_device(demand, &tried);
+        Ok(Predicted { row: Row::from(&tried), devices, rounded: rounded(asked, built) })
     });
     at.collect()
 }

@@ -11,8 +11,11 @@ use workloads::demand::Demand;
 use workloads::trace::{Event, Reason, Skipped, SourceKind, Trace, pair};
 
 /// Lines of which nobody knows what they told.
-const UNREAD: [Reason; 4] =
-    [Reason::UnparsedLine, Reason::FailedToParse, Reason::UnknownOp, Reason::BadField];
+const UNREAD: [Reason; 5] =
+    [Reason::UnparsedLine, Reason::FailedToParse, Reason::NoCpu, Reason::UnknownOp, Reason::BadField];
+/// Calls that were thrown away because of their numbers, and what was cut off.
+const THROWN_AWAY: [Reason; 5] =
+    [Reason::AbsurdSize, Reason::BadAddress, Reason::BadMask, Reason::TooManyDevices, Reason::CutFile];
 
 /// Whose time a trace tells.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -55,6 +58,9 @@ pub struct Recording {
     /// Lines that could not be read, of those.
     #[serde(default)]
     pub unread: u64,
+    /// Calls that were thrown away because of their numbers.
+    #[serde(default)]
+    pub thrown_away: u64,
     /// Devices whose alignment masks neither it nor the command line holds.
     #[serde(default)]
     pub unknown_masks: Vec<String>,
@@ -88,7 +94,8 @@ impl Recording {
             failed_calls,
             lost: trace.skipped.get(Reason::LostEvents).count,
             left_out: left_out([&trace.skipped, &paired.skipped]),
-            unread: UNREAD.iter().map(|reason| trace.skipped.get(*reason).count).sum(),
+            unread: of(trace, &UNREAD),
+            thrown_away: of(trace, &THROWN_AWAY),
             unknown_masks: trace
                 .devices
                 .iter()
@@ -105,7 +112,7 @@ impl Recording {
     /// Whether more may have been asked for than it shows.
     #[must_use]
     pub fn is_unsure(&self) -> bool {
-        !self.censored.is_empty() || self.unread > 0 || self.lost > 0
+        !self.censored.is_empty() || self.unread > 0 || self.thrown_away > 0 || self.lost > 0
     }
 
     fn censor(&mut self, largest: u64, grows: bool) {
@@ -151,6 +158,14 @@ impl Recording {
                 plural(self.unread, "line")
             ));
         }
+        if self.thrown_away > 0 {
+            next.push(format!(
+                "again, whole and with the recorder's own numbers: {} {} thrown away, whose sizes, addresses or masks \
+                 cannot be",
+                count(self.thrown_away),
+                if self.thrown_away == 1 { "call was" } else { "calls were" },
+            ));
+        }
         if !self.unknown_masks.is_empty() {
             next.push(format!(
                 "the alignment masks of {}: with the probes, or give them (--device NAME,min_align_mask=0xfff; docs/CAPTURE.md)",
@@ -186,6 +201,16 @@ pub(super) fn some_of(names: &[String]) -> String {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
+}
+
+/// How often one of `reasons` applied.
+fn of(trace: &Trace, reasons: &[Reason]) -> u64 {
+    reasons.iter().map(|reason| trace.skipped.get(*reason).count).sum()
+}
+
+/// Whether a mapping may have been asked for that is not in the trace, for one of these reasons.
+pub(super) fn may_hide_maps(reason: Reason) -> bool {
+    UNREAD.contains(&reason) || THROWN_AWAY.contains(&reason)
 }
 
 /// What is left out of both, by reason.

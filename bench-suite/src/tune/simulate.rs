@@ -7,7 +7,8 @@
 use super::candidates::Candidate;
 use crate::policies::Entry;
 use crate::run::allocator::Grows as _;
-use crate::run::counted::{Counted, OnThread, Served};
+use crate::run::counted::{Counted, InSection, OnThread, Served};
+use crate::run::ledger::{Broken, Ledger, Made};
 use crate::run::settings::Settings;
 use crate::run::target::{Caller as _, Section as _, Target as _};
 use crate::run::{Oracle, RunError};
@@ -45,6 +46,8 @@ pub struct Simulated {
     pub pools_added: u64,
     /// Most bytes that pools took at once, transient ones included.
     pub memory: u64,
+    /// What an allocator from outside did that none may: nothing here counts then.
+    pub broken: Option<Broken>,
 }
 
 impl Simulated {
@@ -100,9 +103,10 @@ pub fn simulate(candidate: &Candidate, policy: &Entry, load: &Load<'_>) -> Resul
         grow_at: None,
         free_at: None,
         seen: Seen::default(),
+        ledger: (!policy.build.abilities().inside).then(|| Ledger::new(allocator.pool())),
     };
     let flow = play(load, load.demand.cpus, &mut room);
-    let (seen, stats) = (room.seen, allocator.subject().stats());
+    let (seen, ledger, stats) = (room.seen, room.ledger, allocator.subject().stats());
     Ok(Simulated {
         flow,
         maps: seen.maps,
@@ -111,6 +115,7 @@ pub fn simulate(candidate: &Candidate, policy: &Entry, load: &Load<'_>) -> Resul
         high_water: stats.used_hiwater,
         pools_added: stats.pools.saturating_sub(1),
         memory: seen.most_slots.max(stats.nslabs) * IO_TLB_SIZE,
+        broken: ledger.and_then(Ledger::broken),
     })
 }
 
@@ -154,6 +159,8 @@ struct Pools<'a> {
     /// When a grace period is over.
     free_at: Option<u64>,
     seen: Seen,
+    /// Who owns which slot, where the allocator is from outside.
+    ledger: Option<Ledger>,
 }
 
 impl Room for Pools<'_> {
@@ -205,6 +212,9 @@ impl Pools<'_> {
             Served::OtherArea => self.seen.spilled += 1,
             Served::Transient => self.seen.transient += 1,
         }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.mapped(addr, &made(&session, device, addr, wanted.size));
+        }
         Some(addr)
     }
 
@@ -213,7 +223,10 @@ impl Pools<'_> {
         for (addr, element) in mapped.drain(..) {
             let agreed =
                 session.unmap(Self::device(request), addr, u64::from(element.size), element.dir, true);
-            debug_assert!(agreed, "a live mapping of this device");
+            match &mut self.ledger {
+                Some(ledger) => ledger.ended(addr, agreed),
+                None => debug_assert!(agreed, "a live mapping of this device"),
+            }
         }
     }
 
@@ -241,4 +254,10 @@ impl Pools<'_> {
             self.free_at = Some(now.saturating_add(GRACE_NS));
         }
     }
+}
+
+/// What was mapped at `addr`, as the ledger wants it.
+fn made(session: &InSection<'_>, device: u16, addr: PhysAddr, bytes: u64) -> Made {
+    let allocation = session.placed(device, addr).map(|placed| placed.allocation);
+    Made { bytes, found: session.lookup(device, addr), allocation }
 }

@@ -7,7 +7,9 @@ use super::candidates::Candidate;
 use super::simulate::{Simulated, simulate};
 use crate::policies;
 use crate::run::RunError;
+use crate::run::ledger::Broken;
 use rayon::prelude::*;
+use swiotlb_core::error::InitError;
 use thiserror::Error;
 use workloads::demand::Load;
 
@@ -34,6 +36,21 @@ pub enum SweepError {
         /// Why.
         source: RunError,
     },
+    /// Its allocator did what none may.
+    #[error("{candidate}: {source}")]
+    Broken {
+        /// The candidate.
+        candidate: String,
+        /// What it did.
+        source: Broken,
+    },
+}
+
+impl SweepError {
+    /// A geometry that is none.
+    pub(super) fn refused(candidate: String, error: InitError) -> Self {
+        Self::Run { candidate, source: error.into() }
+    }
 }
 
 /// Plays `load` against every candidate.
@@ -53,5 +70,8 @@ pub fn one(candidate: &Candidate, load: &Load<'_>) -> Result<Tried, SweepError> 
     let policy = policies::by_name(candidate.policy).map_err(SweepError::Policy)?;
     let result = simulate(candidate, policy, load)
         .map_err(|source| SweepError::Run { candidate: candidate.to_string(), source })?;
-    Ok(Tried { candidate: candidate.clone(), result })
+    match result.broken {
+        Some(source) => Err(SweepError::Broken { candidate: candidate.to_string(), source }),
+        None => Ok(Tried { candidate: candidate.clone(), result }),
+    }
 }

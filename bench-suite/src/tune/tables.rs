@@ -6,6 +6,7 @@ use super::row::{DeviceRow, Row};
 use super::words::{mib, percent};
 use reports::markdown::{self, escape};
 use reports::table::{Column, Table, Unit, Value};
+use reports::units::count;
 
 impl Tuned {
     /// All tables.
@@ -13,7 +14,8 @@ impl Tuned {
     pub fn tables(&self) -> Vec<Table> {
         let mut all = vec![self.devices_table(), sweep_table(&self.tried)];
         all.extend(self.draws_table());
-        all.extend(self.at.iter().map(predicted_table));
+        let requests = self.tried.iter().map(|row| row.requests).max().unwrap_or(0);
+        all.extend(self.at.iter().map(|predicted| predicted_table(predicted, requests)));
         all.extend(self.hold_out.iter().map(hold_out_table));
         if !self.timed.is_empty() {
             all.push(self.timed_table());
@@ -175,7 +177,8 @@ fn sweep_table(rows: &[Row]) -> Table {
     table
 }
 
-fn predicted_table(predicted: &Predicted) -> Table {
+/// `all` is how many requests there are where each gets room.
+fn predicted_table(predicted: &Predicted, all: u64) -> Table {
     let mut table = Table::new(
         format!("What would have happened with {}", predicted.row.boot),
         vec![
@@ -190,6 +193,15 @@ fn predicted_table(predicted: &Predicted) -> Table {
     );
     for row in &predicted.devices {
         table.push(device_row(row));
+    }
+    table.notes.extend(predicted.rounded.clone());
+    let sent = predicted.row.requests;
+    if sent < all {
+        table.notes.push(format!(
+            "{} of {} requests were sent: behind one that never gets room its queue place sends no more.",
+            count(sent),
+            count(all)
+        ));
     }
     table
 }

@@ -3,14 +3,24 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::lines::LineError;
+use crate::lines::{LineError, LineFault};
 
 /// Why a trace could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// A line could not be read.
-    #[error(transparent)]
+    #[error("{}{}", .0, cut(.0))]
     Line(#[from] LineError),
+    /// A recorder's own file.
+    #[error("{path}: this is {what}: `{prints} {path}` makes the text that is read", path = .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// The program that prints it.
+        prints: &'static str,
+    },
     /// A line of a JSON Lines trace is not JSON, or no object.
     #[error("{path}:{line}: {what} (column {column}); a trace in JSON Lines has one object per line",
         path = .path.display())]
@@ -25,8 +35,7 @@ pub enum TraceError {
         what: String,
     },
     /// Not one usable event.
-    #[error("{path}: no event of the software IO TLB in {lines} lines ({skipped}; {ignored} events of other kinds); expected {expected}",
-        path = .path.display())]
+    #[error("{}: {}", .path.display(), no_events(*.lines, .skipped, *.ignored, .expected))]
     NoEvents {
         /// The file.
         path: PathBuf,
@@ -36,11 +45,11 @@ pub enum TraceError {
         skipped: String,
         /// Events of other kinds.
         ignored: u64,
-        /// What such a file looks like.
+        /// What such a file looks like, or what this one lacks.
         expected: &'static str,
     },
     /// More records than allowed.
-    #[error("{path}:{line}: more than {max} records; cut the trace, or raise the limit", path = .path.display())]
+    #[error("{path}:{line}: more than {max} records; cut the trace, or raise the limit (--max-records)", path = .path.display())]
     TooManyRecords {
         /// The file.
         path: PathBuf,
@@ -50,7 +59,7 @@ pub enum TraceError {
         max: u64,
     },
     /// The file of facts beside the trace cannot be read.
-    #[error("{path}: {source}", path = .path.display())]
+    #[error("{path}: cannot be read: {source}", path = .path.display())]
     MetaRead {
         /// The file.
         path: PathBuf,
@@ -76,4 +85,22 @@ pub enum TraceError {
         /// The first devices that there are.
         known: String,
     },
+}
+
+/// What can be done with a file that was cut off.
+const fn cut(error: &LineError) -> &'static str {
+    if matches!(error.fault, LineFault::CutGzip) {
+        ", or read what is left of it with --allow-cut"
+    } else {
+        ""
+    }
+}
+
+fn no_events(lines: u64, skipped: &str, ignored: u64, expected: &str) -> String {
+    if lines == 0 {
+        return "it is empty: there is no trace in it".to_owned();
+    }
+    format!(
+        "no event of the software IO TLB in {lines} lines ({skipped}; {ignored} events of other kinds); {expected}"
+    )
 }

@@ -55,14 +55,27 @@ fn grouped(text: &str) -> &str {
     ["dma:", "swiotlb:", "swiotlb_kp:"].into_iter().find_map(bare).unwrap_or(text)
 }
 
-/// The number behind the last `-`, a thread group in parentheses left out; `perf script` has a blank there.
+/// The number behind the last `-`, a thread group in parentheses left out; `perf script` has a blank there, and where
+/// it prints both `process/thread`, the thread is meant.
 fn pid(before: &str) -> Option<u32> {
     let mut before = before.trim_end();
     if before.ends_with(')') {
         before = before[..before.rfind('(')?].trim_end();
     }
-    let number = |(_, pid)| u32::try_from(decimal(pid)?).ok();
+    let number = |(_, pid): (&str, &str)| {
+        let thread =
+            pid.split_once('/').map_or(Some(pid), |(process, thread)| decimal(process).and(Some(thread)))?;
+        u32::try_from(decimal(thread)?).ok()
+    };
     before.rsplit_once('-').and_then(number).or_else(|| before.rsplit_once(' ').and_then(number))
+}
+
+/// Whether a line would be one if it had a CPU: `perf script` prints that only where its fields name it.
+pub(super) fn lacks_cpu(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    !text.contains('[')
+        && words.by_ref().skip(2).any(|word| time(word).is_some())
+        && words.next().is_some_and(|event| event.len() > 1 && event.ends_with(':'))
 }
 
 /// The third flag says in which context the call was made.
@@ -214,6 +227,10 @@ mod tests {
         let line =
             split("         swapper     0 [003]    13.468096: swiotlb:swiotlb_bounced: dev_name: d").unwrap();
         assert_eq!((line.pid, line.cpu, line.event, line.rest), (0, 3, "swiotlb_bounced", "dev_name: d"));
+        assert_eq!(split("a b 12/34 [003] 13.468096: e: x").map(|line| line.pid), Some(34));
+        assert_eq!(split("a b x/34 [003] 13.468096: e: x"), None);
+        assert!(lacks_cpu("swapper 0 13.468096: swiotlb:swiotlb_bounced: dev_name: d"));
+        assert!(!lacks_cpu("swapper 0 [003] 13.468096: e: x") && !lacks_cpu("at 1 13.468096: noon"));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub struct Masks(BTreeMap<String, OfDevice>);
 #[derive(Debug, thiserror::Error)]
 pub enum MasksError {
     /// The file cannot be read.
-    #[error("{path}: {source}", path = .path.display())]
+    #[error("{path}: cannot be read: {source}", path = .path.display())]
     Read {
         /// The file.
         path: PathBuf,

@@ -17,12 +17,14 @@
 //! | `meta.rs` | facts beside a trace: kernel, pool, CPUs |
 //! | `live.rs` | which mapping each unmap and sync belongs to |
 //! | `skipped.rs` | what was left out and why |
+//! | `foreign.rs` | files that are none, and what prints them |
 
 mod builder;
 mod call;
 mod calls;
 mod device;
 mod error;
+mod foreign;
 mod ftrace;
 mod jsonl;
 mod live;
@@ -128,6 +130,26 @@ struct Extras {
     markers: Vec<Marker>,
     ignored: u64,
     cpus: Option<u32>,
+    /// The kernel's own events on mappings, and those that say that one was bounced.
+    dma: u64,
+    bounced: u64,
+}
+
+impl Extras {
+    /// Which of the kernel's own events were not recorded, if some were.
+    const fn lacks(&self) -> Option<&'static str> {
+        match (self.dma, self.bounced) {
+            (1.., 0) => Some(
+                "there are events of dma: and none of swiotlb:, so nothing was bounced or they were not recorded: \
+                 record with -e swiotlb -e dma (docs/CAPTURE.md)",
+            ),
+            (0, 1..) => Some(
+                "there are events of swiotlb: and none of dma:, which say where each buffer went: record with \
+                 -e swiotlb -e dma (docs/CAPTURE.md)",
+            ),
+            _ => None,
+        }
+    }
 }
 
 /// A reader of one of the forms, chosen by the first line that is not blank.
@@ -179,7 +201,7 @@ impl Trace {
     /// Reads a trace, and the file of facts beside it if there is one.
     ///
     /// # Errors
-    /// [`TraceError`]: the file cannot be read, is cut off or damaged, is not JSON after a first line that
+    /// [`TraceError`]: the file cannot be read, is cut off, damaged or of another program, is not JSON after a first line that
     /// was, holds no usable event or too many; the file of facts is malformed.
     pub fn open(path: &Path, options: &TraceOptions) -> Result<Self, TraceError> {
         let meta = match &options.meta {
@@ -199,6 +221,9 @@ impl Trace {
         options: &TraceOptions,
     ) -> Result<Self, TraceError> {
         let path = lines.path().to_owned();
+        if let Some((what, prints)) = foreign::foreign(lines.peek()) {
+            return Err(TraceError::Foreign { path, what, prints });
+        }
         let mut builder = Builder::new(&path, options);
         let mut reader = Reader::Undecided;
         loop {
@@ -219,7 +244,7 @@ impl Trace {
         let (source, extras) = reader.finish(&mut builder);
         if builder.is_empty() {
             let skipped = builder.skipped.to_string();
-            let expected = source.expected();
+            let expected = extras.lacks().unwrap_or_else(|| source.expected());
             let (lines, ignored) = (lines.number(), extras.ignored);
             return Err(TraceError::NoEvents { path, lines, skipped, ignored, expected });
         }
@@ -250,14 +275,14 @@ impl SourceKind {
     const fn expected(self) -> &'static str {
         match self {
             Self::Jsonl => {
-                "one JSON object per line with \"op\": map, map_fail, unmap, sync_cpu, sync_dev, pool_add \
+                "expected one JSON object per line with \"op\": map, map_fail, unmap, sync_cpu, sync_dev, pool_add \
                  or pool_del, and \"t_ns\", \"cpu\", \"dev\", \"size\", \"dir\", \"tlb\""
             }
             Self::Ftrace => {
-                "ftrace's text of the probe events map_entry, map_ret, unmap, sync_cpu, sync_dev, \
+                "expected ftrace's text of the probe events map_entry, map_ret, unmap, sync_cpu, sync_dev, \
                  pool_alloc, pool_free, or a report of the events swiotlb:* and dma:* with bounced mappings"
             }
-            Self::Static => "a report of the events swiotlb:* and dma:* with bounced mappings",
+            Self::Static => "expected a report of the events swiotlb:* and dma:* with bounced mappings",
         }
     }
 }

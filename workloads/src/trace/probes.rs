@@ -89,7 +89,8 @@ impl<'a> ProbeReader<'a> {
             return Ok(());
         }
         let Some(parts) = ftrace::split(text) else {
-            builder.skip(Reason::UnparsedLine, line);
+            let reason = if ftrace::lacks_cpu(text) { Reason::NoCpu } else { Reason::UnparsedLine };
+            builder.skip(reason, line);
             return Ok(());
         };
         self.of_the_kernel(&parts, line)?;
@@ -108,6 +109,8 @@ impl<'a> ProbeReader<'a> {
         if PROBES.contains(&parts.event) {
             self.statics = None;
         }
+        self.extras.bounced += u64::from(parts.event == "swiotlb_bounced");
+        self.extras.dma += u64::from(parts.event.starts_with("dma_"));
         let Some((reader, records)) = self.statics.as_mut().filter(|_| is_static(parts.event)) else {
             return Ok(());
         };

@@ -35,6 +35,8 @@ reasons! {
     UnparsedLine = "unparsed line", kept false;
     /// A line that the tracer's reporter could not format.
     FailedToParse = "line that the reporter failed to parse", kept false;
+    /// A line without the CPU's number.
+    NoCpu = "line without a CPU in brackets (perf script prints it with -F +cpu)", kept false;
     /// An operation or probe event of an unknown name.
     UnknownOp = "unknown operation", kept false;
     /// A field that is missing, of the wrong type, or out of its range.
