@@ -143,7 +143,7 @@ fn a_dry_run_counts_and_keeps_nothing() {
     assert!(done.status.success());
     let shown = text(&done.stdout);
     assert!(shown.contains("fast: 4 cells x 12 launches x 1.1 s = 53 s"), "{shown}");
-    assert!(shown.contains("control: 1 cells") && shown.contains("in all about"), "{shown}");
+    assert!(shown.contains("control: 1 cell x 12 launches") && shown.contains("in all about"), "{shown}");
     assert!(shown.contains("with --set a launch may take longer"), "{shown}");
     assert!(!out.0.exists());
 }

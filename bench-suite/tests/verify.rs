@@ -68,7 +68,7 @@ fn a_wrong_slot_is_a_mismatch() {
     for policy in ["kernel", "lookup-sorted"] {
         assert!(out.lines().any(|line| line == format!("{policy}: {place}")), "{out}");
     }
-    assert_eq!(last_line(&out), format!("1 files, {} operations, 2 mismatches", 2 * map));
+    assert_eq!(last_line(&out), format!("1 file, {} operations, 2 mismatches", 2 * map));
 }
 
 #[test]
