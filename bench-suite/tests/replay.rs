@@ -162,7 +162,7 @@ fn what_cannot_be_read_is_named_with_file_and_line() {
     let errors = refused(&[&at("boot_probe.jsonl.gz")], 1);
     assert!(errors.contains("boot_probe.jsonl.gz:") && errors.contains("with --allow-cut"), "{errors}");
     std::fs::write(at("empty"), "").unwrap();
-    assert!(refused(&[&at("empty")], 1).contains("no event"));
+    assert!(refused(&[&at("empty")], 1).contains("empty: it is empty"));
     assert!(refused(&[&at("absent")], 1).contains("cannot be opened"));
     std::fs::write(at("long.jsonl"), format!("{{\"op\":\"{}\"}}\n", "x".repeat(2 << 20))).unwrap();
     assert!(refused(&[&at("long.jsonl")], 1).contains("long.jsonl:1: line longer"));
