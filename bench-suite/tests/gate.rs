@@ -115,9 +115,16 @@ fn a_slower_side_is_confirmed_and_a_bad_calibration_makes_it_advice() {
 fn an_exact_regression_stands_whatever_the_calibration_says_of_times() {
     let place = Place::new();
     let gate = place.gate("suite = \"tiny.toml\"\nmetrics = [\"counter.written_at_map\"]");
-    let done = run(&["gate", &gate, "--a", "fast", "--out", &place.name("out"), "--calibration", "/nowhere"]);
-    // Nothing is timed, so that no calibration is read.
+    let with = |out: &str, more: &[&str]| {
+        let given = ["gate", &gate, "--a", "fast", "--out", &place.name(out)];
+        run(&[&given, more].concat())
+    };
+    // Nothing is timed, so that no calibration has to fit; one that cannot be read is refused all the same.
+    let done = with("out", &[]);
     assert_eq!(done.status.code(), Some(3), "{}", text(&done.stderr));
+    let unread = with("other", &["--calibration", "/nowhere"]);
+    assert_eq!(unread.status.code(), Some(1), "{}", text(&unread.stderr));
+    assert!(text(&unread.stderr).contains("/nowhere: "), "{}", text(&unread.stderr));
 }
 
 #[test]
@@ -154,7 +161,7 @@ fn mistakes_are_told_before_anything_runs() {
         assert_eq!(done.status.code(), Some(2), "{what}: {}{}", text(&done.stdout), text(&done.stderr));
         assert!(text(&done.stderr).contains(what), "{what}: {}", text(&done.stderr));
     };
-    says("/nowhere/gate.toml", "/nowhere/gate.toml: No such file");
+    says("/nowhere/gate.toml", "/nowhere/gate.toml: cannot read this gate: No such file");
     says(&place.file("g.toml", "a = \"kernel\"\n"), "g.toml:1:1: the gate has no cells");
     says(
         &place.file("g.toml", &format!("[[cells]]\n{STEPS}\n")),

@@ -166,7 +166,8 @@ fn mistakes_are_told_before_anything_runs() {
     says(&["measure", "find-pool", "--filter", "pool=1"], 2, "the nearest is pools");
     says(&["measure", "areas", "--set", "nareas=4096"], 2, "so there are at most 256");
     says(&["measure"], 2, "which suite?");
-    says(&["measure", "control", "--cell-limit", "5", "--out", "/proc/none"], 1, "/proc/none");
+    says(&["measure", "control", "--cell-limit", "5", "--dry-run"], 2, "--cell-limit: write a time above 0");
+    says(&["measure", "control", "--out", "/proc/none"], 1, "/proc/none");
     says(&["cell"], 2, "standard input is no cell");
 }
 

@@ -107,7 +107,10 @@ fn a_policy_as_the_baseline_is_held_against_the_gate_s_own_b() {
     let nonsense = "--baseline: there is no policy `nonsense`; a build is rev:REVISION, rev:. or build:PATH; \
                     `list policies` names the policies";
     refused(&["quick-search", "--gate", &alone, "--baseline", "nonsense"], nonsense);
-    refused(&["quick-search", "--gate", "/nowhere.toml"], "/nowhere.toml: No such file");
+    refused(
+        &["quick-search", "--gate", "/nowhere.toml"],
+        "/nowhere.toml: cannot read this gate: No such file",
+    );
     refused(&["quick-serch"], "the nearest is quick-search");
 }
 
