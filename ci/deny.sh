@@ -10,6 +10,8 @@ if ! cargo deny --version >/dev/null 2>&1; then
     exit 0
 fi
 cargo deny --locked check licenses bans sources
+# The fuzz targets' workspace has a lock file of its own.
+cargo deny --locked --manifest-path fuzz/Cargo.toml --config deny.toml check licenses bans sources
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 if cargo deny --locked check advisories 2>"$said"; then

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Usage: ci/mutants.sh [REGEX]
 # Mutation testing of swiotlb-core's rules, searches, areas, walks, growth and lookups (.cargo/mutants.toml): every
-# mutant that cargo-mutants lists (of those whose name matches), and whether a test notices it. Fails if one survives
-# that docs/MUTANTS.md does not name. Takes more than an hour on two cores, so ci/nightly.sh leaves it out.
+# mutant that cargo-mutants lists (of those whose name matches), and whether a test notices it. Fails if fewer than 95 %
+# are noticed, and if others survive than docs/MUTANTS.md names (ci/mutants/judge.py). Takes more than an hour on two cores, so ci/nightly.sh leaves it out.
 #
 # cargo-mutants builds the tests anew for each mutant, which takes a day. Here all of them are compiled into one
 # program, in a copy of the tree, and each run switches one of them on (ci/mutants/switch.py). What cannot be switched,
@@ -30,14 +30,4 @@ cargo mutants --list --json ${1:+--re "$1"} >"$work/list.json"
 export CARGO_TARGET_DIR=$target CARGO_PROFILE_DEV_DEBUG=0
 python3 ci/mutants/switch.py "$work/list.json" "$PWD" "$tree" "$work/verdicts.tsv"
 
-awk -F'\t' '{ n[$2]++ } END { for (v in n) print v ": " n[v] }' "$work/verdicts.tsv" | sort
-# Survivors are named without their place, which every change moves.
-failed=0
-while IFS=$'\t' read -r name _; do
-    plain=$(sed 's/:[0-9]*:[0-9]*:/:/; s|swiotlb-core/src/||' <<<"$name")
-    if ! grep -qF -- "\`$plain\`" docs/MUTANTS.md; then
-        echo "survives: $name" >&2
-        failed=1
-    fi
-done < <(awk -F'\t' '$2 == "missed"' "$work/verdicts.tsv")
-exit "$failed"
+python3 ci/mutants/judge.py "$work/verdicts.tsv" docs/MUTANTS.md ${1:+--part}

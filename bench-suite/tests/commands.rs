@@ -68,7 +68,7 @@ fn a_search_against_a_server_shows_the_theory_beside_it() {
 fn a_search_finds_a_rate_for_the_allocator() {
     let arguments = ["search", "--model", "nvme", "--from", "20k/s", "--to", "40k/s", "--maps", "2000"];
     let shown = shown(&[&arguments[..], &["--under", "1s"]].concat());
-    assert!(shown.contains("nvme under kernel, 1 threads, open loop"), "{shown}");
+    assert!(shown.contains("nvme under kernel, 1 thread, open loop"), "{shown}");
     assert!(answered(&shown), "{shown}");
 }
 

@@ -38,9 +38,16 @@ fn a_run_that_was_not_finished_is_told_when_it_is_added_and_where_it_is_listed()
     assert!(shown.contains(": 1 record, "), "{shown}");
     assert!(said.contains("5 of 6 launches are missing: the run was not finished"), "{said}");
     assert!(list().contains("unfinished: 5 of 6 launches missing"), "{}", list());
+    // Elsewhere, nothing says what was planned.
+    let apart = folder.path().join("apart.jsonl");
+    std::fs::copy(&runs, &apart).unwrap();
+    assert_eq!(add(apart.to_str().unwrap()).1, "");
     std::fs::write(&runs, &whole).unwrap();
     let (shown, said) = add(&out);
     assert!(shown.contains("has grown") && said.is_empty(), "{shown}{said}");
+    let mut here = std::process::Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
+    here.current_dir(&out).args(["history", "add", "runs.jsonl", "--history", &history]);
+    assert_eq!(ended(&here.output().unwrap(), 0).1, "", "by its name alone");
     // No remark, no column of remarks.
     assert!(!list().contains("unfinished") && !list().contains("void |"), "{}", list());
 }

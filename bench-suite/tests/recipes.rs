@@ -100,12 +100,18 @@ fn a_night_tells_its_news_and_nothing_else() {
 fn a_night_that_a_reboot_cut_goes_on_and_is_told() {
     let machine = Machine::new();
     told(&machine.night("exit 137"), 137);
-    let cut = machine.asked().pop().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let begun = machine.asked().pop().unwrap().rsplit(' ').next().unwrap().to_owned();
+    // Another second than now.
+    let cut = machine.path("nights/2020-01-01T000000Z").to_str().unwrap().to_owned();
+    fs::rename(begun, &cut).unwrap();
     let news = told(&machine.night("echo fine > \"$out/summary.md\""), 0);
     assert!(news.contains(&format!("{cut} was cut, and goes on")), "{news}");
     let asked = machine.asked();
     assert_eq!((asked.len(), &*asked[0]), (2, &*format!("nightly --resume --out {cut}")));
-    assert!(asked[1].starts_with("nightly quick "), "{asked:?}");
+    assert!(
+        asked[1].starts_with("nightly quick ") && !asked[1].ends_with(&cut),
+        "a folder of its own: {asked:?}"
+    );
     // Once it is over it is left alone.
     told(&machine.night("echo fine > \"$out/summary.md\""), 0);
     assert_eq!(machine.asked().len(), 1);

@@ -183,7 +183,7 @@ fn an_excerpt_is_spliced_and_checked() {
     refused(&check, 1, ".svg: is not what these records give");
     std::fs::write(figure, svg).unwrap();
     std::fs::write(&readme, spliced.replace("service=1us (ns)", "service=1ms (ns)")).unwrap();
-    refused(&check, 1, "1 files are stale");
+    refused(&check, 1, "1 file is stale");
     std::fs::write(&readme, file("").replace("service!=2us", "service=9us")).unwrap();
     refused(&arguments, 1, "no cell of fast is left by its filter");
 }

@@ -69,6 +69,10 @@ fn a_wrong_slot_is_a_mismatch() {
         assert!(out.lines().any(|line| line == format!("{policy}: {place}")), "{out}");
     }
     assert_eq!(last_line(&out), format!("1 file, {} operations, 2 mismatches", 2 * map));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
+    let done = command.arg("verify").arg(&path).stdout(full).output().unwrap();
+    assert_eq!(done.status.code(), Some(4), "a full disk hides no mismatch");
 }
 
 #[test]

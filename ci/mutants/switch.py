@@ -12,6 +12,7 @@ import collections
 import concurrent.futures
 import json
 import os
+import pathlib
 import re
 import resource
 import shutil
@@ -203,20 +204,21 @@ def restore(source, tree):
 def alone(tree, mutant):
     """The verdict of a mutant in a program of its own."""
     path = os.path.join(tree, mutant['file'])
-    text = open(path).read()
+    text = pathlib.Path(path).read_text()
     first, after = place(text, mutant['span']['start']), place(text, mutant['span']['end'])
-    open(path, 'w').write(text[:first] + mutant['replacement'] + text[after:])
-    # All but the unit tests are built only if these do not notice.
+    pathlib.Path(path).write_text(text[:first] + mutant['replacement'] + text[after:])
     said = 'missed'
+    # All but the unit tests are built only if these do not notice.
     for tests in [TESTS[:1], TESTS[1:]]:
         code, messages = cargo(tree, 'test', '--no-run', *tests)
         if code != 0:
-            said = 'unviable'
-        elif said == 'missed':
+            # A build that fails without an error of the compiler (a full disk) says nothing of the mutant.
+            said = 'unviable' if any(errors(messages)) else sys.exit(f'cannot build {mutant["name"]}')
+        else:
             said = verdict(tree, mutant, [message['executable'] for message in messages if message.get('executable')])
         if said != 'missed':
             break
-    open(path, 'w').write(text)
+    pathlib.Path(path).write_text(text)
     return said
 
 

@@ -33,20 +33,20 @@ ends() {
 
 # Runs a night's command into the folder $1, and tells what came of it where that is news.
 night() {
-    out=$1
+    of=$1
     shift
     # The tables are in the summary too.
-    "$@" >/dev/null 2>>"$out.log"
+    "$@" >/dev/null 2>>"$of.log"
     code=$?
     [ "$code" -eq 0 ] && return
     ends "$code"
-    echo "The night $out ended with $code."
+    echo "The night $of ended with $code."
     # The summary holds what each stage complained of. A night that ends before it has said why on standard error.
-    if [ -f "$out/summary.md" ]; then
-        tail -n 1 "$out.log"
-        cat "$out/summary.md"
+    if [ -f "$of/summary.md" ]; then
+        tail -n 1 "$of.log"
+        cat "$of/summary.md"
     else
-        cat "$out.log"
+        cat "$of.log"
     fi
 }
 

@@ -112,6 +112,7 @@ fn the_worker_is_woken_for_every_request() {
     let mut mapped = 0;
     for pools in 1..8 {
         while mem.stats().pools == pools {
+            assert!(mapped < 200_000, "nobody made pool {pools}");
             map(&caller.enter(), &dev, mapped, 4096);
             mapped += 1;
             thread::yield_now();

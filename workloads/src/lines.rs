@@ -87,7 +87,7 @@ impl Lines {
         self.number
     }
 
-    /// The file's next bytes, at least [`HEAD`] of them where it is plain and has as many; nothing where they cannot be
+    /// The file's next bytes, at least `HEAD` of them where it is plain and has as many; nothing where they cannot be
     /// read, which the next line tells.
     pub fn peek(&mut self) -> &[u8] {
         match self.reader.fill_buf() {

@@ -215,7 +215,7 @@ fn tell(args: &Args, found: &Calibrated, path: &Path, machine: String) -> Result
     for table in &tables {
         say(&format!("{}\n", reports::terminal::render(table)))?;
     }
-    let gathered = if found.is_silent() {
+    let gathered = if found.learned_nothing() {
         complain("no verdict was given; nothing learned: what `ab` quotes on this machine stays as it was");
         None
     } else {

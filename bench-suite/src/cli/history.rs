@@ -166,6 +166,10 @@ fn left(path: &Path) -> Option<Unfinished> {
     let is_records =
         path.file_name().is_some_and(|name| [RUNS_FILE, "runs.jsonl.gz"].iter().any(|runs| name == *runs));
     let folder = if is_records { path.parent()? } else { path };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    if !folder.is_dir() {
+        return None;
+    }
     match Folder::look(folder) {
         Ok((plan, due)) => Some(Unfinished { missing: due.len() as u64, planned: plan.steps.len() as u64 }),
         Err(FolderError::Plan(error)) => {

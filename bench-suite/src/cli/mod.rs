@@ -211,7 +211,7 @@ pub fn main() -> ExitCode {
 
 /// Reads the environment variable of a flag without a value.
 fn switch() -> impl TypedValueParser<Value = bool> {
-    |text: &str| match text {
+    |text: &str| match text.to_ascii_lowercase().as_str() {
         "1" | "t" | "true" | "y" | "yes" | "on" => Ok(true),
         "" | "0" | "f" | "false" | "n" | "no" | "off" => Ok(false),
         _ => Err("write 1 or 0 (or true and false, yes and no, on and off)"),

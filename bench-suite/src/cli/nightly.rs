@@ -90,6 +90,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 /// A new night. What is wrong with the command line, and what is in the history's way, is told before there is a folder.
 fn begun(args: &Args) -> Result<(Folder, Ledger), Failure> {
     let decided = decided(args)?;
+    Folder::check(&args.out).map_err(Failure::error)?;
     history::usable(&args.history)?;
     let folder = Folder::lock(&args.out, true).map_err(Failure::error)?;
     let night = Ledger::begin(&folder, decided).map_err(Failure::error)?;

@@ -1,7 +1,7 @@
 //! What a night came to: its table, the summary file, and the last word on standard error.
 
 use super::nightly::Args;
-use super::out::say;
+use super::out::{all, kept, say};
 use super::{Exit, Failure, complain};
 use crate::measure::commands::quoted;
 use crate::measure::gate::tally::Tally;
@@ -19,6 +19,16 @@ use std::path::Path;
 /// # Errors
 /// A summary that cannot be written, standard output that takes nothing.
 pub(super) fn tell(args: &Args, night: &Ledger) -> Result<Exit, Failure> {
+    let told = write(args, night);
+    let Some((name, ended)) = gravest(night) else { return kept(Exit::Ok, told) };
+    let exit = code(ended.meaning());
+    let ends = kept(exit, told)?;
+    complain(format_args!("ends with {}: {}: {}", exit as u8, name.word(), words(&args.out, name, ended)));
+    Ok(ends)
+}
+
+/// Writes the summary, to the workflow's step too, and shows its table. All of it is tried.
+fn write(args: &Args, night: &Ledger) -> Result<(), Failure> {
     let table = summary(&args.out, night);
     let mut markdown = reports::markdown::render(&table);
     for name in Name::ALL {
@@ -31,15 +41,18 @@ pub(super) fn tell(args: &Args, night: &Ledger) -> Result<Exit, Failure> {
         }
     }
     let path = args.out.join("summary.md");
-    whole::write(&path, &markdown).map_err(|e| Failure::error(format!("{}: {e}", path.display())))?;
-    if let Some(step) = args.step_summary.as_deref().filter(|path| !path.as_os_str().is_empty()) {
-        append(step, &markdown).map_err(|e| Failure::error(format!("{}: {e}", step.display())))?;
-    }
-    say(&format!("{}Summary: {}\n", reports::terminal::render(&table), path.display()))?;
-    let Some((name, ended)) = gravest(night) else { return Ok(Exit::Ok) };
-    let exit = code(ended.meaning());
-    complain(format_args!("ends with {}: {}: {}", exit as u8, name.word(), words(&args.out, name, ended)));
-    Ok(exit)
+    let fail = |path: &Path, e: std::io::Error| {
+        Failure::error(format!(
+            "{}: cannot write: {e}: free some space, `nightly --resume` writes it again",
+            path.display()
+        ))
+    };
+    let step = args.step_summary.as_deref().filter(|path| !path.as_os_str().is_empty());
+    all([
+        whole::write(&path, &markdown).map_err(|e| fail(&path, e)),
+        step.map_or(Ok(()), |step| append(step, &markdown).map_err(|e| fail(step, e))),
+        say(&format!("{}Summary: {}\n", reports::terminal::render(&table), path.display())),
+    ])
 }
 
 fn append(path: &Path, text: &str) -> std::io::Result<()> {

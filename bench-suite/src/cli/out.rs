@@ -107,11 +107,22 @@ pub(super) fn ending(ended: Exit, told: Result<(), Failure>, runs: &Path) -> Res
         "every record is safe in {}, and the same command with --resume and --out tells it again",
         runs.display()
     ));
-    if matches!(ended, Exit::Regression | Exit::Verification) {
-        complain(failure.message);
-        return Ok(ended);
+    kept(ended, Err(failure))
+}
+
+/// How a command ends that came to `ended`, whether its results were `told` or not: what is confirmed or wrong is not
+/// hidden by an output that takes nothing.
+///
+/// # Errors
+/// The failure, unless the end is worse.
+pub(super) fn kept(ended: Exit, told: Result<(), Failure>) -> Result<Exit, Failure> {
+    match told {
+        Err(failure) if matches!(ended, Exit::Regression | Exit::Verification) => {
+            complain(failure.message);
+            Ok(ended)
+        }
+        told => told.map(|()| ended),
     }
-    Err(failure)
 }
 
 #[cfg(test)]
@@ -139,6 +150,18 @@ mod tests {
         out.flush().unwrap();
         assert!(out.closed);
         out.text("dropped").unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_or_confirmed_is_not_hidden_by_an_output_that_takes_nothing() {
+        let ends = |ended| kept(ended, Err(Failure::error("full"))).map_err(|failure| failure.message);
+        for grave in [Exit::Regression, Exit::Verification] {
+            assert_eq!(ends(grave), Ok(grave));
+        }
+        for other in [Exit::Ok, Exit::Error, Exit::Inconclusive, Exit::Unfit] {
+            assert_eq!(ends(other), Err("full".to_owned()));
+        }
+        assert_eq!(kept(Exit::Unfit, Ok(())).map_err(|failure| failure.message), Ok(Exit::Unfit));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `swiotlb-bench replay TRACE…`.
 
+use super::out::kept;
 use super::reading::Reading;
 use super::{Exit, Failure, complain};
 use crate::external;
@@ -106,7 +107,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
                 let worse = exit == Exit::Ok || code == Exit::Verification;
                 exit = if worse { code } else { exit };
             }
-            Err(Stop::Output(failure)) => return Err(failure),
+            Err(Stop::Output(failure)) => return kept(exit, Err(failure)),
             Err(Stop::ClosedPipe) => return Ok(exit),
         }
     }

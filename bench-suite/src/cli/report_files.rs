@@ -92,6 +92,7 @@ impl Files {
     pub(super) fn finish(self) -> Result<(), Failure> {
         match self.stale {
             0 => Ok(()),
+            1 => Err(Failure::error("1 file is stale: run the same without --check")),
             n => Err(Failure::error(format!("{n} files are stale: run the same without --check"))),
         }
     }

@@ -16,6 +16,7 @@ use crate::run::{at_rate, search_rate};
 use reports::latency::Latency;
 use reports::quantile::{Cell, Quantile};
 use reports::table::{Column, Table, Unit, Value};
+use reports::units::plural;
 use swiotlb_core::boot::{BootParam, Geometry};
 use workloads::model::{ArrivalKind, Common, Model, single_calls};
 use workloads::op::Plan;
@@ -185,7 +186,8 @@ impl Search {
             columns.push(Column::number("M/D/1 (ns)", Unit::None));
         }
         columns.push(Column::text("bound"));
-        let mut table = Table::new(format!("{what}, {} threads, open loop", args.threads), columns);
+        let threads = plural(args.threads.into(), "thread");
+        let mut table = Table::new(format!("{what}, {} {threads}, open loop", args.threads), columns);
         table.notes = self.notes();
         table
     }

@@ -1,12 +1,12 @@
 //! `swiotlb-bench soak OPERATIONS`.
 
-use super::out::Out;
+use super::out::{Out, kept};
 use super::session::stop_flag;
 use super::{Exit, Failure, complain};
 use crate::policies::{self, Entry};
 use crate::soak::{self, Outcome, Settings, Tally};
 use reports::table::{Column, Table, Unit, Value};
-use reports::units::count;
+use reports::units::{count, plural};
 use reports::{terminal, text};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -68,18 +68,20 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     for entry in policies {
         let began = Instant::now();
         let outcome = soak::run(entry, &settings, &stop, &mut says(entry, args.operations));
-        out.text(&terminal::render(&table(entry, args, &outcome.tally, began.elapsed())))?;
         let (exit, verdict) = verdict(&outcome, args.operations);
-        out.line(format_args!("{}: {verdict}", entry.name))?;
         worst = if exit == Exit::Verification { exit } else { worst };
+        let table = terminal::render(&table(entry, args, &outcome.tally, began.elapsed()));
+        let shown = out.text(&table).and_then(|()| out.line(format_args!("{}: {verdict}", entry.name)));
+        if shown.is_err() {
+            return kept(worst, shown);
+        }
         // Relaxed: it orders nothing.
         if stop.load(Ordering::Relaxed) {
             worst = if worst == Exit::Ok { exit } else { worst };
             break;
         }
     }
-    out.flush()?;
-    Ok(worst)
+    kept(worst, out.flush())
 }
 
 /// Says how far a policy is, now and then.
@@ -114,7 +116,8 @@ fn verdict(outcome: &Outcome, of: u64) -> (Exit, String) {
 }
 
 fn table(entry: &Entry, args: &Args, tally: &Tally, took: Duration) -> Table {
-    let title = format!("Soak of {}, {} threads, seed {}", entry.name, args.threads, args.seed);
+    let threads = plural(args.threads.into(), "thread");
+    let title = format!("Soak of {}, {} {threads}, seed {}", entry.name, args.threads, args.seed);
     let mut table = Table::new(title, vec![Column::text("what"), Column::number("count", Unit::None)]);
     for (what, n) in tally.named() {
         table.push(vec![Value::Text(what.to_owned()), Value::Count(n)]);

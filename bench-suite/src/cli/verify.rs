@@ -1,6 +1,6 @@
 //! `swiotlb-bench verify PATH…`.
 
-use super::out::Out;
+use super::out::{Out, kept};
 use super::{Exit, Failure, complain};
 use crate::policies::{self, Entry};
 use crate::verify::{PolicyResult, left_out, run_all};
@@ -40,30 +40,33 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let policies = policies::chosen(&args.policies).map_err(Failure::usage)?;
     let files = find_files(&args.paths).map_err(Failure::error)?;
     let results = run_all(&policies, &files);
-    let mut out = Out::stdout();
-    let nothing = results.iter().all(|result| result.operations == 0 && !result.errors.is_empty());
-    if !nothing {
-        out.text(&terminal::render(&table(&policies, &results)))?;
-        out.line("")?;
-    }
-    for (policy, result) in policies.iter().zip(&results) {
-        show_mismatches(&mut out, policy, result)?;
-    }
     // The same file fails alike under every policy.
     let errors: BTreeSet<String> = results.iter().flat_map(|r| &r.errors).map(ToString::to_string).collect();
     errors.iter().for_each(complain);
+    let nothing = results.iter().all(|result| result.operations == 0 && !result.errors.is_empty());
     if nothing {
         return Err(Failure::error("no golden vectors were read (a recorded trace is for `replay`)"));
     }
-    out.line(summary(files.len(), &results))?;
-    out.flush()?;
-    Ok(if results.iter().any(|result| !result.mismatches.is_empty()) {
+    let ended = if results.iter().any(|result| !result.mismatches.is_empty()) {
         Exit::Verification
     } else if errors.is_empty() {
         Exit::Ok
     } else {
         Exit::Error
-    })
+    };
+    kept(ended, show(&policies, &results, files.len()))
+}
+
+/// The table, the mismatches, and the last line.
+fn show(policies: &[&Entry], results: &[PolicyResult], files: usize) -> Result<(), Failure> {
+    let mut out = Out::stdout();
+    out.text(&terminal::render(&table(policies, results)))?;
+    out.line("")?;
+    for (policy, result) in policies.iter().zip(results) {
+        show_mismatches(&mut out, policy, result)?;
+    }
+    out.line(summary(files, results))?;
+    out.flush()
 }
 
 fn table(policies: &[&Entry], results: &[PolicyResult]) -> Table {

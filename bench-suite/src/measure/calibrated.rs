@@ -94,14 +94,14 @@ impl Calibrated {
 
     /// Whether no comparison ended with an answer: then nothing was learned, no floor either.
     #[must_use]
-    pub fn is_silent(&self) -> bool {
+    pub fn learned_nothing(&self) -> bool {
         self.cells.values().flat_map(|history| &history.states).all(|state| *state == State::Inconclusive)
     }
 
     /// A cell's floor: the user's, or what was learned of it.
     #[must_use]
     pub fn floor(&self, cell: &str, user: f64) -> Floor {
-        let learned = self.cells.get(cell).filter(|_| !self.is_silent());
+        let learned = self.cells.get(cell).filter(|_| !self.learned_nothing());
         learned.map_or_else(|| Floor::of(user), |history| Floor::learn(user, &history.medians))
     }
 
@@ -118,7 +118,7 @@ impl Calibrated {
         };
         let title = format!("{}: {} {what}, {}", self.suite, self.side, self.metric);
         let mut table = Table::new(title, columns);
-        let silent = self.is_silent();
+        let silent = self.learned_nothing();
         for (cell, history) in &self.cells {
             let count =
                 |state| Value::Count(history.states.iter().filter(|found| **found == state).count() as u64);
@@ -236,12 +236,12 @@ mod tests {
     #[test]
     fn comparisons_without_an_answer_teach_nothing() {
         let mut all = learned();
-        assert!(!all.is_silent());
+        assert!(!all.learned_nothing());
         let open = History { states: vec![State::Inconclusive; 3], medians: vec![0.004, -0.02, 0.001] };
         all.cells.insert("s/pools=4".into(), open);
         all.calibration = Calibration { regressed: 0, improved: 0, equivalent: 0, ..all.calibration };
         let shown = reports::terminal::render(&all.table());
-        assert!(all.is_silent() && shown.contains("No verdict was given; nothing learned"), "{shown}");
+        assert!(all.learned_nothing() && shown.contains("No verdict was given; nothing learned"), "{shown}");
         assert!(!shown.contains("false (") && !shown.contains("2.02"), "{shown}");
         assert_eq!(all.floor("s/pools=4", 0.01), Floor::of(0.01));
         assert!(quote(&all.calibration).contains("no verdict in 300 comparisons"));

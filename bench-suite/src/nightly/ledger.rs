@@ -132,6 +132,14 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// Whether a night may begin in the folder at `path`.
+    ///
+    /// # Errors
+    /// [`LedgerError::Run`].
+    pub fn check(path: &Path) -> Result<(), LedgerError> {
+        if holds_a_run(path) { Err(LedgerError::Run(path.to_owned())) } else { Ok(()) }
+    }
+
     /// Locks the folder at `path`; `make` makes it where there is none.
     ///
     /// # Errors
@@ -142,9 +150,7 @@ impl Folder {
             |source| LedgerError::Io { path, source }
         };
         if make {
-            if holds_a_run(path) {
-                return Err(LedgerError::Run(path.to_owned()));
-            }
+            Self::check(path)?;
             std::fs::create_dir_all(path).map_err(told(path))?;
         } else if !path.join(FILE).exists() {
             return Err(LedgerError::Empty(path.to_owned()));

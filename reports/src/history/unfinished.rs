@@ -4,6 +4,7 @@
 //! known to be unfinished is marked: the mark is written before its copy, and goes after the copy of the finished run is there.
 
 use super::error::{HistoryError, io};
+use crate::units::plural;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,7 +22,7 @@ pub struct Unfinished {
 
 impl std::fmt::Display for Unfinished {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} of {} launches missing", self.missing, self.planned)
+        write!(f, "{} of {} {} missing", self.missing, self.planned, plural(self.planned, "launch"))
     }
 }
 

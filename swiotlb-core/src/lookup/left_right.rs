@@ -216,8 +216,12 @@ mod tests {
         let sides = Sides::<Range>::default();
         let (turn, done) = (sides.turn.load(Ordering::SeqCst), AtomicBool::new(false));
         let (came, left) = (AtomicBool::new(false), AtomicBool::new(false));
-        let until = |flag: &AtomicBool| {
-            while !flag.load(Ordering::SeqCst) {
+        // Many seconds of turns: who waits in vain fails instead of hanging.
+        let until = |reached: &dyn Fn() -> bool| {
+            let mut turns = 0_u32;
+            while !reached() {
+                turns += 1;
+                assert!(turns < 50_000_000, "waited in vain");
                 thread::yield_now();
             }
         };
@@ -228,20 +232,18 @@ mod tests {
                     done.store(true, Ordering::SeqCst);
                 });
                 // The writer waits for this reader, and for nobody who comes from now on.
-                while sides.turn.load(Ordering::SeqCst) == turn {
-                    thread::yield_now();
-                }
+                until(&|| sides.turn.load(Ordering::SeqCst) != turn);
                 s.spawn(|| {
                     sides.read(|_| {
                         came.store(true, Ordering::SeqCst);
-                        until(&done);
+                        until(&|| done.load(Ordering::SeqCst));
                     });
                     left.store(true, Ordering::SeqCst);
                 });
-                until(&came);
+                until(&|| came.load(Ordering::SeqCst));
                 assert!(!done.load(Ordering::SeqCst), "this reader is still in");
             });
-            until(&left);
+            until(&|| left.load(Ordering::SeqCst));
         });
     }
 
