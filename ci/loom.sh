@@ -3,8 +3,9 @@
 # Explores the models of swiotlb-core's concurrent structures (swiotlb-core/src/model) and shows what each
 # covered. Every model states its bound on preemptions: "all", or a number, to which --long adds one.
 # Under loom constants are tiny: 4 nodes of a queued lock, 2 pages a directory and 2 directories, 4 entries of a hash,
-# one counter of readers. On 2 vCPU of an AMD EPYC guest (2026-11-27) 144 models and twins, 35,137 interleavings, take
-# 3 s after a build of one or two minutes; each line ends with the seconds of its own.
+# one counter of readers, 2 counts a stride; each model says how many threads, slots and pools it has. On 2 vCPU of an AMD
+# EPYC guest (2026-11-27) its 144 models and twins, 35,137 interleavings, take 3 s after a build of one or two minutes;
+# with --long 134,870 take 10 s. Each line ends with the seconds of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
