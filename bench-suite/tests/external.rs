@@ -259,6 +259,11 @@ fn slots_that_are_given_twice_end_a_replay_and_an_advice() {
     // The other policy's numbers count.
     assert!(text.contains("policy kernel: ") && !text.contains("toy.so"), "{text}");
     assert_eq!(std::fs::read_to_string(Path::new(out).join("runs.jsonl")).unwrap().lines().count(), 1);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut shown = Command::new(env!("CARGO_BIN_EXE_swiotlb-bench"));
+    let shown =
+        shown.args(["replay", trace, "--policy", &policy, "--policy", "kernel"]).stdout(full).output();
+    assert_eq!(shown.unwrap().status.code(), Some(4), "a full disk does not hide it");
     let (code, text, err) = bench(&["tune", trace, "--policy", &policy, "--no-timing"]);
     assert_eq!((code, text.as_str()), (4, ""), "{err}");
     assert!(err.contains("toy.so: the allocator breaks the rules"), "{err}");

@@ -75,7 +75,7 @@ pub(super) fn chosen(choice: &Choice, limits: Limits) -> Result<Vec<Chosen>, Fai
     let changes = choice.changes()?;
     let names = choice.suites.iter().flat_map(|name| shipped::family(name));
     let all: Vec<Chosen> = names.map(|name| one(&name, &changes, limits)).collect::<Result<_, _>>()?;
-    match twice(&all) {
+    match twice(all.iter().map(|chosen| chosen.suite.name.as_str())) {
         Some(name) => Err(Failure::usage(format!(
             "the suite `{name}` is named twice: its cells would have the same ids; name it once, or give one another `name`"
         ))),
@@ -83,10 +83,10 @@ pub(super) fn chosen(choice: &Choice, limits: Limits) -> Result<Vec<Chosen>, Fai
     }
 }
 
-/// The name of a suite that comes twice.
-fn twice(all: &[Chosen]) -> Option<&str> {
+/// The first name that comes twice.
+pub(super) fn twice<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut seen = HashSet::new();
-    all.iter().map(|chosen| chosen.suite.name.as_str()).find(|name| !seen.insert(*name))
+    names.into_iter().find(|name| !seen.insert(*name))
 }
 
 /// A suite with the cells that `changes` leave. Too much memory for this machine is no mistake in a suite: who

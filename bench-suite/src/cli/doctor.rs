@@ -2,7 +2,7 @@
 
 use super::out::say;
 use super::{Exit, Failure, complain};
-use crate::measure::doctor::{Fitness, Look, examine, table};
+use crate::measure::doctor::{Look, examine, table, unfit};
 use reports::machine::Machine;
 
 /// How strict to be.
@@ -16,11 +16,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let findings = examine(&Machine::read(), &Look::take());
     say(&reports::terminal::render(&table(&findings)))?;
-    let unfit: Vec<&str> = findings
-        .iter()
-        .filter(|finding| finding.fitness == Fitness::Unfit)
-        .map(|finding| finding.what)
-        .collect();
+    let unfit: Vec<&str> = unfit(&findings).map(|finding| finding.what).collect();
     if !args.strict || unfit.is_empty() {
         return Ok(Exit::Ok);
     }

@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     if args.dry_run {
         return Ok(Exit::Ok);
     }
-    let unfit = if args.place.strict { unfit(&examine(&machine, &Look::take())) } else { 0 };
+    let unfit = if args.place.strict { unfit(&examine(&machine, &Look::take())).count() } else { 0 };
     if unfit > 0 {
         complain(format_args!("{unfit} facts make this machine unfit: `swiotlb-bench doctor` shows them"));
         return Ok(Exit::Unfit);

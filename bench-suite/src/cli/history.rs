@@ -8,7 +8,7 @@ use reports::history::shifts::Shift;
 use reports::history::{Added, History, HistoryError, Judged, Key, Unfinished, export, tables};
 use reports::text::visible;
 use reports::units::plural;
-use reports::{csv, terminal};
+use reports::{compressed, csv, terminal};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -163,8 +163,8 @@ fn add(args: &Args, runs: &[PathBuf]) -> Result<Exit, Failure> {
 
 /// What the plan beside a run's records says is missing; nothing where there is no plan.
 fn left(path: &Path) -> Option<Unfinished> {
-    let is_records =
-        path.file_name().is_some_and(|name| [RUNS_FILE, "runs.jsonl.gz"].iter().any(|runs| name == *runs));
+    let packed = compressed::name(Path::new(RUNS_FILE));
+    let is_records = path.file_name().is_some_and(|name| name == RUNS_FILE || name == packed.as_os_str());
     let folder = if is_records { path.parent()? } else { path };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     if !folder.is_dir() {

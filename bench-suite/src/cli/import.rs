@@ -1,12 +1,12 @@
 //! `swiotlb-bench import criterion DIR`: another program's results as records of a new run.
 
+use super::choice::twice;
 use super::dma_map_benchmark::store;
 use super::out::say;
 use super::{Exit, Failure};
 use crate::measure::plan::RUNS_FILE;
 use reports::import::criterion;
 use reports::text::visible;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -43,7 +43,7 @@ struct Criterion {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let What::Criterion(args) = &args.what;
-    if let Some(name) = twice(&args.baselines) {
+    if let Some(name) = twice(args.baselines.iter().map(String::as_str)) {
         return Err(Failure::usage(format!(
             "baseline `{}` is named twice: each is one launch, and the same one again is none",
             visible(name)
@@ -62,10 +62,4 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     say(&format!("Records: {} in {}\n", records.len(), path.display()))?;
     Ok(Exit::Ok)
-}
-
-/// The first name that comes twice.
-fn twice(names: &[String]) -> Option<&str> {
-    let mut seen = BTreeSet::new();
-    names.iter().map(String::as_str).find(|name| !seen.insert(*name))
 }

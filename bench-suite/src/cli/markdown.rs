@@ -1,12 +1,10 @@
 //! Tables as Markdown, into a file of the user's choice and into a workflow's summary.
 
 use super::Failure;
-use super::out::all;
+use super::out::{all, summarise};
 use crate::measure::whole;
 use reports::table::Table;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where the summary goes beside standard output.
 #[derive(clap::Args)]
@@ -28,19 +26,12 @@ impl Summary {
         let texts: Vec<String> = tables.iter().map(reports::markdown::render).collect();
         let text = texts.join("\n");
         let step = self.step_summary.as_deref().filter(|path| !path.as_os_str().is_empty());
-        let files = [(self.markdown.as_deref(), false), (step, true)];
-        let written = files.into_iter().filter_map(|(path, append)| {
-            let told = |path: &Path, e| Failure::error(format!("{}: {e}", path.display()));
-            path.map(|path| write(path, append, &text).map_err(|e| told(path, e)))
-        });
-        all(written)
+        let file = |path: &PathBuf| {
+            whole::write(path, &text).map_err(|error| Failure::error(format!("{}: {error}", path.display())))
+        };
+        all([
+            self.markdown.as_ref().map_or(Ok(()), file),
+            step.map_or(Ok(()), |step| summarise(step, &format!("{text}\n"))),
+        ])
     }
-}
-
-fn write(path: &Path, append: bool, text: &str) -> io::Result<()> {
-    if append {
-        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-        return file.write_all(format!("{text}\n").as_bytes());
-    }
-    whole::write(path, text)
 }

@@ -1,7 +1,7 @@
 //! What a night came to: its table, the summary file, and the last word on standard error.
 
 use super::nightly::Args;
-use super::out::{all, kept, say};
+use super::out::{all, kept, say, summarise, unwritten};
 use super::{Exit, Failure, complain};
 use crate::measure::commands::quoted;
 use crate::measure::gate::tally::Tally;
@@ -10,8 +10,6 @@ use crate::nightly::ledger::{Ended, Ledger};
 use crate::nightly::process;
 use crate::nightly::stage::{Meaning, Name};
 use reports::table::{Column, Table, Unit, Value};
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::Path;
 
 /// Writes and shows the summary, and says how the night ends.
@@ -41,22 +39,12 @@ fn write(args: &Args, night: &Ledger) -> Result<(), Failure> {
         }
     }
     let path = args.out.join("summary.md");
-    let fail = |path: &Path, e: std::io::Error| {
-        Failure::error(format!(
-            "{}: cannot write: {e}: free some space, `nightly --resume` writes it again",
-            path.display()
-        ))
-    };
     let step = args.step_summary.as_deref().filter(|path| !path.as_os_str().is_empty());
     all([
-        whole::write(&path, &markdown).map_err(|e| fail(&path, e)),
-        step.map_or(Ok(()), |step| append(step, &markdown).map_err(|e| fail(step, e))),
+        whole::write(&path, &markdown).map_err(|error| unwritten(&path, &error, "--out")),
+        step.map_or(Ok(()), |step| summarise(step, &markdown)),
         say(&format!("{}Summary: {}\n", reports::terminal::render(&table), path.display())),
     ])
-}
-
-fn append(path: &Path, text: &str) -> std::io::Result<()> {
-    OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
 }
 
 /// The command line as a person would type it.

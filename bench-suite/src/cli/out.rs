@@ -4,6 +4,7 @@
 //! with the exit code that it would have had.
 
 use super::{Exit, Failure, complain};
+use std::fs::OpenOptions;
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 use std::path::Path;
 
@@ -82,6 +83,15 @@ pub(super) fn unwritten(path: &Path, error: &io::Error, elsewhere: &str) -> Fail
         "{}: cannot write: {error}: {room}name another place with {elsewhere}",
         path.display()
     ))
+}
+
+/// Adds `text` to the summary of a GitHub workflow's step.
+///
+/// # Errors
+/// A file that takes it not.
+pub(super) fn summarise(step: &Path, text: &str) -> Result<(), Failure> {
+    let append = || OpenOptions::new().append(true).create(true).open(step)?.write_all(text.as_bytes());
+    append().map_err(|error| unwritten(step, &error, "GITHUB_STEP_SUMMARY"))
 }
 
 /// Whether everything was written that was to be: all of it was tried. What else failed beside the first is told here.

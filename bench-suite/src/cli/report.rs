@@ -1,6 +1,6 @@
 //! `swiotlb-bench report DIR…`: run folders as one page, as Markdown, and spliced into another file.
 
-use super::out::{say, unwritten};
+use super::out::{self, say};
 use super::reading::Reading;
 use super::report_files::Files;
 use super::{Exit, Failure, complain};
@@ -157,9 +157,5 @@ fn summarise(args: &Args, document: &Document) -> Result<(), Failure> {
         reports::markdown::escape(&document.title),
         outline::part(document, "summary", &[])
     );
-    let append = || {
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
-        std::io::Write::write_all(&mut file, text.as_bytes())
-    };
-    append().map_err(|error| unwritten(path, &error, "GITHUB_STEP_SUMMARY"))
+    out::summarise(path, &text)
 }

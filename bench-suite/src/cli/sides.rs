@@ -39,13 +39,7 @@ pub(super) fn plan(asked: &Asked<'_>, mut comparison: Comparison) -> Result<RunP
 /// A side as a user wrote it.
 pub(super) fn side(text: &str) -> Result<Side, Failure> {
     let named = Side::policy_of(text);
-    let parsed = Side::parse(text, &policies::names([named]).map_err(Failure::usage)?);
-    // The registry's own words on a policy that it lacks say where to look.
-    let better = |wrong: String| match policies::by_name(named) {
-        Err(told) if wrong.starts_with("there is no policy") => told,
-        _ => wrong,
-    };
-    parsed.map_err(|wrong| Failure::usage(better(wrong)))
+    Side::parse(text, &policies::names([named]).map_err(Failure::usage)?).map_err(Failure::usage)
 }
 
 /// A pair with its cells, A's and B's.

@@ -277,17 +277,16 @@ pub fn table(findings: &[Finding]) -> Table {
         let texts = [finding.what, &finding.found, word, &finding.advice];
         table.push(texts.map(|text| Value::Text(text.to_owned())).to_vec());
     }
-    table.notes.push(match unfit(findings) {
+    table.notes.push(match unfit(findings).count() {
         0 => "Fit, within what is marked fair.".to_owned(),
         n => format!("Not fit: {n} facts. Step counters are exact all the same; times need another machine or another hour."),
     });
     table
 }
 
-/// How many facts make the machine unfit.
-#[must_use]
-pub fn unfit(findings: &[Finding]) -> usize {
-    findings.iter().filter(|finding| finding.fitness == Fitness::Unfit).count()
+/// The facts that make the machine unfit.
+pub fn unfit(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+    findings.iter().filter(|finding| finding.fitness == Fitness::Unfit)
 }
 
 #[cfg(test)]
@@ -300,14 +299,14 @@ mod tests {
             Machine { clock_source: Some("hpet".into()), usable_cores: Some(1), ..Machine::default() };
         let look = Look { steal_percent: Some(20), longest_gap_ns: 9_000_000, ..Look::default() };
         let findings = examine(&machine, &look);
-        assert_eq!(unfit(&findings), 4);
+        assert_eq!(unfit(&findings).count(), 4);
         assert!(findings.iter().filter(|f| f.fitness == Fitness::Unfit).all(|f| !f.advice.is_empty()));
     }
 
     #[test]
     fn what_the_host_does_not_tell_is_no_fault() {
         let findings = examine(&Machine::default(), &Look::default());
-        assert_eq!(unfit(&findings), 0);
+        assert_eq!(unfit(&findings).count(), 0);
         assert!(findings.iter().any(|f| f.fitness == Fitness::Unknown && f.found == "not told"));
     }
 

@@ -15,7 +15,7 @@
 //! two sides that differ in nothing else share it.
 
 use crate::external;
-use crate::policies::{BASELINE, EXTERNAL};
+use crate::policies::{BASELINE, EXTERNAL, by_name};
 use std::path::PathBuf;
 use workloads::suite::error::unknown;
 use workloads::suite::expand::NO_POLICY;
@@ -65,7 +65,8 @@ impl Side {
         let policy = whole.as_deref().unwrap_or(policy);
         let known = || policies.iter().copied().chain([NO_POLICY]);
         if !known().any(|name| name == policy) {
-            return Err(unknown("policy", policy, known()));
+            // The registry says where to look for a policy that it lacks.
+            return Err(by_name(policy).err().unwrap_or_else(|| unknown("policy", policy, known())));
         }
         Ok(Self { written, build, policy: policy.to_owned(), set })
     }

@@ -5,10 +5,11 @@
 //! behind with its standard error keeps no night from going on.
 
 use reports::text::{shorten, visible};
+use std::convert::Infallible;
 use std::io::{BufRead as _, BufReader, Read, Write};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How complaints of this program begin; further lines of one are indented.
 const FIRST: &str = "swiotlb-bench: ";
@@ -16,14 +17,13 @@ const FIRST: &str = "swiotlb-bench: ";
 const MOST: (usize, usize) = (4, 400);
 /// How long a stage that has ended is listened to, where another process has its standard error too.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often a night looks whether all was heard.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// What is heard of a stage.
 #[derive(Debug)]
 pub struct Said {
     last: Arc<Mutex<Last>>,
-    listens: JoinHandle<()>,
+    /// Carries nothing: it is closed once all was heard.
+    heard: Receiver<Infallible>,
 }
 
 impl Said {
@@ -34,27 +34,26 @@ impl Said {
         mut kept: impl Write + Send + 'static,
     ) -> Self {
         let last = Arc::new(Mutex::new(Last::default()));
-        let heard = Arc::clone(&last);
-        let listens = std::thread::spawn(move || {
+        let (hears, (hearing, heard)) = (Arc::clone(&last), channel());
+        std::thread::spawn(move || {
+            let _hearing = hearing;
             let (mut stage, mut line) = (BufReader::new(stage), Vec::new());
             while stage.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
                 // Best effort, both: that nobody reads, or a disk is full, is no end of a stage.
                 let _ = shown.write_all(&line);
                 let _ = kept.write_all(&line);
-                heard.lock().unwrap_or_else(PoisonError::into_inner).hear(&String::from_utf8_lossy(&line));
+                hears.lock().unwrap_or_else(PoisonError::into_inner).hear(&String::from_utf8_lossy(&line));
                 line.clear();
             }
         });
-        Self { last, listens }
+        Self { last, heard }
     }
 
     /// The last message of a stage that has ended, on one line; empty where it said nothing.
     #[must_use]
     pub fn last(&self) -> String {
-        let begun = Instant::now();
-        while !self.listens.is_finished() && begun.elapsed() < PATIENCE {
-            std::thread::sleep(LOOK);
-        }
+        // That all was heard and that patience has ended come to the same.
+        let _ = self.heard.recv_timeout(PATIENCE);
         self.last.lock().unwrap_or_else(PoisonError::into_inner).told()
     }
 }
